@@ -1,0 +1,34 @@
+# One target for each thing a person does here. `make up` and `make test` install what they need first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := .ci/requirements.lock
+
+.PHONY: up install test check lock
+
+up: install  ## Start everything on embedded defaults; Ctrl-C stops it.
+	$(BIN)/usher up
+
+test: install  ## The whole test suite, on real PostgreSQL, Valkey and SMTP.
+	$(BIN)/python -m pytest
+
+check: install  ## Lint, format, types and import arrows.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+install: $(VENV)/.installed
+
+# uv installs in a second; without it, or where it can't reach the packages, pip does the same in about fifteen.
+$(VENV)/.installed: pyproject.toml $(LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Usher needs Python 3.11 or newer; say which with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "The venv module is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@{ command -v uv >/dev/null && uv pip install -q --python $(BIN)/python --require-hashes -r $(LOCK); } \
+	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(LOCK)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:  ## Make the lock anew (needs uv): every version with its hashes, no addresses of any index.
+	uv lock --upgrade
+	uv export --all-extras --no-emit-project --no-header --no-annotate -q -o $(LOCK)

@@ -1,0 +1,215 @@
+"""Every setting, read once from the environment, typed, frozen; a half-set start is refused with all problems named.
+
+Each setting is `USHER_<NAME>`; for secrets in files, `USHER_<NAME>_FILE` names a file that holds the value.
+"""
+
+import difflib
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from email.utils import parseaddr
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+PREFIX = "USHER_"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+Network = IPv4Network | IPv6Network
+
+
+class BadSettings(Exception):
+    """The settings don't allow a start; the message names every problem, one a line."""
+
+
+class Money(BaseModel):
+    """An amount in a currency, written `750 USD`."""
+
+    model_config = ConfigDict(frozen=True)
+    amount: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+
+def _duration(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    number, unit = text.strip()[:-1], text.strip()[-1:]
+    if text.strip().isdigit():
+        number, unit = text.strip(), "s"
+    if not number.isdigit() or unit not in _UNITS:
+        raise ValueError("write a whole number and a unit, such as 90s, 15m, 24h or 7d")
+    return timedelta(seconds=int(number) * _UNITS[unit])
+
+
+def _money(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    try:
+        amount, currency = text.split()
+        money = Money(amount=Decimal(amount), currency=currency.upper())
+    except (ValueError, InvalidOperation):
+        raise ValueError("write an amount and a currency, such as 750 USD") from None
+    if not (money.amount.is_finite() and money.amount >= 0 and len(money.currency) == 3 and currency.isalpha()):
+        raise ValueError("write an amount of zero or more and a currency of three letters, such as 750 USD")
+    return money
+
+
+def _words(text: Any) -> Any:
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
+
+
+def _networks(text: Any) -> Any:
+    try:
+        return tuple(ip_network(part, strict=False) for part in _words(text))
+    except ValueError as error:
+        raise ValueError(f"{error}; write networks such as 10.0.0.0/8, separated by commas") from None
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(url: str) -> str:
+        if urlsplit(url).scheme not in schemes:
+            raise ValueError(f"must begin with {' or '.join(scheme + '://' for scheme in schemes)}")
+        return url
+
+    return AfterValidator(check)
+
+
+def _public_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError("write the address people reach this service at, without a path: https://usher.example.com")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _mailbox(text: str) -> str:
+    if "\r" in text or "\n" in text or "@" not in parseaddr(text)[1].strip("@"):
+        raise ValueError("write an address, with a name before it if you like: Acme <invitations@acme.com>")
+    return text
+
+
+def _keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+    if not keys or any(len(key) < 32 for key in keys):
+        raise ValueError("give at least one key of 32 signs or more; make one with: openssl rand -base64 48")
+    return keys
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+OperatorKey = Annotated[str, Field(min_length=16)]
+
+
+class Settings(BaseModel):
+    """What one process is told about the world; the same for web, workers, scheduler and commands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: Annotated[str, _url("postgresql")] = Field(
+        description="PostgreSQL, 14 or newer: `postgresql://user:password@host/database`."
+    )
+    broker_url: Annotated[str, _url("redis", "rediss", "redis+socket")] = Field(
+        description="The broker, any server that speaks Redis' protocol: `redis://host:6379/0`."
+    )
+    smtp_url: Annotated[str, _url("smtp", "smtps")] = Field(
+        description="The mail server: `smtp://user:password@host:587?starttls=require` (or `starttls=off`, "
+        "`starttls=auto`, the default), or `smtps://host:465`. Certificates are verified; `&ca=/path.pem` adds an authority."
+    )
+    mail_from: Annotated[str, AfterValidator(_mailbox)] = Field(
+        description="The sender of every mail: `Acme <invitations@acme.com>`."
+    )
+    public_url: Annotated[str, AfterValidator(_public_url)] = Field(
+        description="The address people reach this service at; links in mails begin with it."
+    )
+    secret_keys: Annotated[Words, AfterValidator(_keys)] = Field(
+        description="Keys that links and cookies are made with, newest first, 32 signs or more each; older ones still verify."
+    )
+    operator_key: OperatorKey | None = Field(
+        default=None,
+        description="The bearer key of the operator, 16 signs or more; none means that nobody is.",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = Field(
+        default=(), description="Networks of the proxies in front, whose `X-Forwarded-For` is believed."
+    )
+    personal_domains_extra: Words = Field(
+        default=(), description="Mail domains to count as personal beside the list that is shipped."
+    )
+    minimum_commitment: Annotated[Money, BeforeValidator(_money)] = Field(
+        default=Money(amount=Decimal(750), currency="USD"),
+        description="The least committed monthly spend that lets an account invite.",
+    )
+    invitation_ttl: Annotated[Duration, Field(ge=timedelta(hours=1), le=timedelta(days=30))] = Field(
+        default=timedelta(days=7), description="How long an invitation can be accepted: 1h to 30d."
+    )
+    resend_cooldown: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=1))] = Field(
+        default=timedelta(seconds=60),
+        description="How long until the same invitation can be sent again: 0s to 1d.",
+    )
+    session_ttl: Annotated[Duration, Field(ge=timedelta(minutes=5), le=timedelta(days=90))] = Field(
+        default=timedelta(days=14), description="How long a sign-in lasts: 5m to 90d."
+    )
+    web_threads: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=8, description="Requests that one web process answers at a time."
+    )
+    worker_processes: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=2, description="Processes of one worker; each mails over a connection of its own."
+    )
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = Field(
+        default="INFO", description="DEBUG, INFO, WARNING or ERROR."
+    )
+    mailbox_dir: Path | None = Field(
+        default=None, description="Set by `usher up`: the folder of caught mails that the mailbox page shows."
+    )
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database's address with the driver named."""
+        return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """The settings from the environment; raises `BadSettings` naming every problem at once."""
+    problems: list[str] = []
+    values: dict[str, str] = {}
+    for name in Settings.model_fields:
+        variable = PREFIX + name.upper()
+        path = environ.get(variable + "_FILE")
+        if path is not None and variable in environ:
+            problems.append(f"{variable} and {variable}_FILE are both set; keep one")
+        elif path is not None:
+            try:
+                values[name] = Path(path).read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                problems.append(f"{variable}_FILE: {path} can't be read ({error})")
+                values[name] = ""
+        elif variable in environ:
+            values[name] = environ[variable]
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [_sentence(problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()]
+    if problems:
+        raise BadSettings("Usher can't start; mend these settings:\n" + "\n".join(f"  - {line}" for line in problems))
+    return settings
+
+
+def unknown(environ: Mapping[str, str]) -> list[str]:
+    """Variables that look meant for Usher but name no setting, each with the nearest name that does."""
+    known = {PREFIX + name.upper() + tail for name in Settings.model_fields for tail in ("", "_FILE")}
+    strays = [name for name in environ if name.startswith(PREFIX) and not name.startswith(PREFIX + "TEST_")]
+    lines = []
+    for name in sorted(set(strays) - known):
+        near = difflib.get_close_matches(name, known, n=1)
+        lines.append(f"{name} is not a setting and is ignored" + (f"; did you mean {near[0]}?" if near else ""))
+    return lines
+
+
+def _sentence(where: tuple[int | str, ...], kind: str, message: str) -> str:
+    variable = PREFIX + str(where[0]).upper()
+    if kind == "missing":
+        field = Settings.model_fields[str(where[0])]
+        return f"{variable} is missing. {field.description}"
+    return f"{variable}: {message.removeprefix('Value error, ')}"

@@ -1,0 +1,137 @@
+"""What can stop a caller, as facts with stable codes. Only `web/errors.py` knows which status each one answers.
+
+Every error says what happened (`detail`) and what to do about it (`remedy`). Where checks said no, `Refused` carries
+their reasons instead, each with its own remedy and who can apply it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class Who(StrEnum):
+    """Who can mend what a reason complains of."""
+
+    INVITER = "inviter"
+    ACCOUNT_OWNER = "account_owner"
+    OPERATOR = "operator"
+    INVITEE = "invitee"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a check did not simply say yes: a stable code, a sentence, the mend, and who can apply it."""
+
+    code: str
+    message: str
+    remedy: str
+    who: Who
+
+    def as_json(self) -> dict[str, str]:
+        """The reason as the API and the rows show it."""
+        return asdict(self)
+
+
+class UsherError(Exception):
+    """The root of all errors that a caller can meet; `code` never changes once published."""
+
+    code = "internal_error"
+    title = "Something went wrong"
+
+    def __init__(self, detail: str, *, remedy: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.remedy = remedy
+
+
+class Unauthenticated(UsherError):
+    """Nobody is signed in, or the credential is unknown, ended or revoked."""
+
+    code = "unauthenticated"
+    title = "Sign in first"
+
+
+class PermissionDenied(UsherError):
+    """The actor is known and belongs here, and may not do this."""
+
+    code = "permission_denied"
+    title = "Your role doesn't allow this"
+
+    def __init__(self, detail: str, *, permission: str | None = None, remedy: str = "") -> None:
+        super().__init__(detail, remedy=remedy)
+        self.permission = permission
+
+
+class NotFound(UsherError):
+    """There is no such thing, or the caller is a stranger to it: the two look the same."""
+
+    code = "not_found"
+    title = "Not found"
+
+
+class Conflict(UsherError):
+    """The thing is no longer in a state in which this can be done; subclasses and `code` say which."""
+
+    title = "Not possible any more"
+
+    def __init__(self, code: str, detail: str, *, remedy: str = "") -> None:
+        super().__init__(detail, remedy=remedy)
+        self.code = code
+
+
+class LinkDead(UsherError):
+    """The link once worked and doesn't now: expired, spent, revoked or superseded."""
+
+    title = "This link no longer works"
+
+    def __init__(self, code: str, detail: str, *, remedy: str = "") -> None:
+        super().__init__(detail, remedy=remedy)
+        self.code = code
+
+
+class LinkInvalid(UsherError):
+    """No such link was ever sent."""
+
+    code = "link_invalid"
+    title = "This link is not one of ours"
+
+
+class TooSoon(UsherError):
+    """The same thing was done a moment ago; `retry_after` says in how many whole seconds it may be done again."""
+
+    title = "Wait a moment"
+
+    def __init__(self, code: str, detail: str, *, retry_after: int, remedy: str = "") -> None:
+        super().__init__(detail, remedy=remedy)
+        self.code = code
+        self.retry_after = retry_after
+
+
+class Invalid(UsherError):
+    """The request can't be understood; `errors` names each field and what is wrong with it."""
+
+    code = "validation_failed"
+    title = "The request is not valid"
+
+    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
+        super().__init__("Nothing was changed. Mend the fields named in `errors` and send the request again.")
+        self.errors = list(errors)
+
+
+class Refused(UsherError):
+    """The checks said no; `reasons` tells why, how to mend it, and who can."""
+
+    title = "The checks refused this"
+
+    def __init__(self, reasons: Sequence[Reason]) -> None:
+        super().__init__("Nothing was sent. " + " ".join(reason.message for reason in reasons))
+        self.reasons = list(reasons)
+        self.code = self.reasons[0].code
+        self.remedy = self.reasons[0].remedy
+
+
+class Unavailable(UsherError):
+    """A part that this needs is away for the moment; nothing was half done."""
+
+    code = "unavailable"
+    title = "Try again in a moment"

@@ -1,0 +1,17 @@
+"""Ids: a prefix that says what the thing is, then 26 signs that sort by time.
+
+The 26 signs are 48 bits of milliseconds and 80 random bits in Crockford's base 32, lower case. They name things;
+nothing is opened by knowing one, so they need not be secret, only distinct.
+"""
+
+import secrets
+import time
+
+_SIGNS = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _SIGNS for second in _SIGNS]
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id such as `inv_01k9…`; two made in different milliseconds sort in the order they were made."""
+    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return f"{prefix}_" + "".join(_PAIRS[number >> shift & 1023] for shift in range(120, -10, -10))

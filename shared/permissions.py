@@ -1,0 +1,96 @@
+"""Who may do what: one table, read by the guard, the API, the pages and the tests. Nowhere else is a role compared.
+
+The roles and their rights are the vendor's ("Role-Based Access Control: User Roles and Permissions"); the rows
+`team`, `audit` and `account` are ours, where the vendor documents none.
+"""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """The five predefined roles; a member has exactly one in each account."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    DEVELOPER = "developer"
+    FINANCE_ANALYST = "finance_analyst"
+    SUPPORT = "support"
+
+
+# resource: (owner, admin, developer, finance_analyst, support, what it means to a reader).
+# V = view, E = view and edit, "-" = neither.
+_TABLE: dict[str, tuple[str, str, str, str, str, str]] = {
+    "phone_numbers": ("E", "E", "E", "-", "V", "phone numbers"),
+    "billing": ("E", "E", "-", "E", "V", "payments and billing"),
+    "settings": ("E", "E", "E", "-", "E", "settings"),
+    "credentials": ("E", "E", "E", "-", "-", "account credentials and API keys"),
+    "applications": ("E", "E", "E", "-", "V", "applications and their configuration"),
+    "logs": ("V", "V", "V", "-", "V", "activity logs"),
+    "pricing": ("V", "V", "-", "V", "-", "pricing"),
+    "team": ("E", "E", "V", "-", "V", "the team: members and invitations"),
+    "audit": ("V", "V", "-", "-", "-", "the audit trail"),
+    "account": ("E", "V", "-", "-", "-", "the account itself"),
+}
+
+RESOURCES: dict[str, str] = {resource: row[-1] for resource, row in _TABLE.items()}
+
+
+class Permission(StrEnum):
+    """One right, `resource:action`; edit includes view. Rights that nobody has (editing logs) don't exist."""
+
+    PHONE_NUMBERS_VIEW = "phone_numbers:view"
+    PHONE_NUMBERS_EDIT = "phone_numbers:edit"
+    BILLING_VIEW = "billing:view"
+    BILLING_EDIT = "billing:edit"
+    SETTINGS_VIEW = "settings:view"
+    SETTINGS_EDIT = "settings:edit"
+    CREDENTIALS_VIEW = "credentials:view"
+    CREDENTIALS_EDIT = "credentials:edit"
+    APPLICATIONS_VIEW = "applications:view"
+    APPLICATIONS_EDIT = "applications:edit"
+    LOGS_VIEW = "logs:view"
+    PRICING_VIEW = "pricing:view"
+    TEAM_VIEW = "team:view"
+    TEAM_EDIT = "team:edit"
+    AUDIT_VIEW = "audit:view"
+    ACCOUNT_VIEW = "account:view"
+    ACCOUNT_EDIT = "account:edit"
+
+
+_GRANTS = {"E": ("view", "edit"), "V": ("view",), "-": ()}
+
+PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
+    role: frozenset(
+        Permission(f"{resource}:{action}") for resource, row in _TABLE.items() for action in _GRANTS[row[column]]
+    )
+    for column, role in enumerate(Role)
+}
+
+
+def allows(role: Role, permission: Permission) -> bool:
+    """Whether a member with this role has this permission."""
+    return permission in PERMISSIONS_OF[role]
+
+
+def assignable_roles(role: Role | None) -> frozenset[Role]:
+    """The roles that somebody with `role` may hand out, by invitation or by change. Nobody may hand out owner."""
+    if role is None or not allows(role, Permission.TEAM_EDIT):
+        return frozenset()
+    return frozenset(Role) - {Role.OWNER}
+
+
+def in_words(role: Role) -> list[str]:
+    """What the role may do, as a person reads it: `view and edit settings`, `view pricing`."""
+    granted = matrix()[role]
+    return [f"{' and '.join(granted[resource])} {words}" for resource, words in RESOURCES.items() if granted[resource]]
+
+
+def matrix() -> dict[str, dict[str, list[str]]]:
+    """The whole table as data: role, then resource, then the actions allowed."""
+    return {
+        role: {
+            resource: [action for action in ("view", "edit") if f"{resource}:{action}" in PERMISSIONS_OF[role]]
+            for resource in RESOURCES
+        }
+        for role in Role
+    }

@@ -1,0 +1,1 @@
+"""Celery only: claim, look up, render, send, record."""
