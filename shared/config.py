@@ -116,7 +116,8 @@ class Settings(BaseModel):
     )
     smtp_url: Annotated[str, _url("smtp", "smtps")] = Field(
         description="The mail server: `smtp://user:password@host:587?starttls=require` (or `starttls=off`, "
-        "`starttls=auto`, the default), or `smtps://host:465`. Certificates are verified; `&ca=/path.pem` adds an authority."
+        "`starttls=auto`, the default), or `smtps://host:465`. Certificates are verified; "
+        "`&ca=/path.pem` adds an authority."
     )
     mail_from: Annotated[str, AfterValidator(_mailbox)] = Field(
         description="The sender of every mail: `Acme <invitations@acme.com>`."
@@ -125,7 +126,8 @@ class Settings(BaseModel):
         description="The address people reach this service at; links in mails begin with it."
     )
     secret_keys: Annotated[Words, AfterValidator(_keys)] = Field(
-        description="Keys that links and cookies are made with, newest first, 32 signs or more each; older ones still verify."
+        description="Keys that links and cookies are made with, newest first, 32 signs or more each; "
+        "older ones still verify."
     )
     operator_key: OperatorKey | None = Field(
         default=None,
@@ -150,6 +152,9 @@ class Settings(BaseModel):
     )
     session_ttl: Annotated[Duration, Field(ge=timedelta(minutes=5), le=timedelta(days=90))] = Field(
         default=timedelta(days=14), description="How long a sign-in lasts: 5m to 90d."
+    )
+    web_processes: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="Processes of one web server; each opens as many database connections as it has threads."
     )
     web_threads: Annotated[int, Field(ge=1, le=256)] = Field(
         default=8, description="Requests that one web process answers at a time."

@@ -1,0 +1,86 @@
+"""The database: one declarative base, one way to open an engine, one visible transaction.
+
+Flask-SQLAlchemy gives the web its engine and request session over the same plain models that workers use through here.
+"""
+
+import select
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Engine, MetaData, Text, create_engine, event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DisconnectionError, IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+# Constraints have names of our choosing, so that code can match one by name and a migration can drop it anywhere.
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """The root of all models: times with a zone, text without an invented limit, JSON as JSONB."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: DateTime(timezone=True), str: Text(), dict[str, Any]: JSONB, list[Any]: JSONB}  # noqa: RUF012
+
+
+def engine_options(pool_size: int) -> dict[str, Any]:
+    """How web and workers connect: a bounded pool, and no wait longer than the caller's patience."""
+    return {
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_timeout": 10,
+        "connect_args": {"connect_timeout": 5, "application_name": "usher", "options": "-c timezone=UTC"},
+    }
+
+
+def open_engine(url: str, *, pool_size: int = 2) -> Engine:
+    """An engine of `pool_size` connections at the most."""
+    engine = create_engine(url, **engine_options(pool_size))
+    replace_dead_connections(engine)
+    return engine
+
+
+def replace_dead_connections(engine: Engine) -> None:
+    """Have the pool replace a connection that the server has closed, before it is used.
+
+    An idle connection has nothing to read unless the server said goodbye, so one look at the socket answers what
+    SQLAlchemy's `pool_pre_ping` asks with a round trip.
+    """
+    event.listen(engine, "checkout", _refuse_dead)
+
+
+def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
+    del record, proxy
+    if connection.closed or select.select([connection.fileno()], [], [], 0)[0]:
+        raise DisconnectionError("the server has closed this connection")
+
+
+def session_factory(engine: Engine) -> sessionmaker[Session]:
+    """Sessions whose rows stay readable after the commit."""
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+@contextmanager
+def transaction(
+    sessions: Callable[[], Session], after_commit: Callable[[Session], None] | None = None
+) -> Iterator[Session]:
+    """One transaction from here to the end of the block: all of it or none; `after_commit` runs only once it holds."""
+    with sessions() as session:
+        with session.begin():
+            yield session
+        if after_commit is not None:
+            after_commit(session)
+
+
+def violated(error: IntegrityError) -> str | None:
+    """The name of the constraint that said no: what two racing writers are told apart by."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "constraint_name", None)

@@ -1,0 +1,35 @@
+"""The rows, one class a file. Importing this package makes the whole schema known to `Base.metadata`."""
+
+from shared.db import Base
+from shared.models.account import Account
+from shared.models.api_key import ApiKey
+from shared.models.audit_event import AuditEvent
+from shared.models.contract import Contract
+from shared.models.idempotency_key import IdempotencyKey
+from shared.models.invitation import Delivery, Invitation, Status
+from shared.models.job import Job, JobKind, JobState
+from shared.models.membership import Membership
+from shared.models.superseded_link import SupersededLink
+from shared.models.throttle import Throttle
+from shared.models.user import User
+from shared.models.user_session import UserSession
+
+__all__ = [
+    "Account",
+    "ApiKey",
+    "AuditEvent",
+    "Base",
+    "Contract",
+    "Delivery",
+    "IdempotencyKey",
+    "Invitation",
+    "Job",
+    "JobKind",
+    "JobState",
+    "Membership",
+    "Status",
+    "SupersededLink",
+    "Throttle",
+    "User",
+    "UserSession",
+]

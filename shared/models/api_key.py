@@ -1,0 +1,28 @@
+"""A key with which a program acts in one account."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+from shared.models.columns import Id, Ref, Written, one_of
+from shared.permissions import Role
+
+
+class ApiKey(Base):
+    """A key with a role of its own in one account; `created_by` is the person who answers for it."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (one_of("role", Role),)
+
+    id: Mapped[Id]
+    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    hint: Mapped[str]
+    name: Mapped[str]
+    role: Mapped[str]
+    created_by: Mapped[Ref] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[Written]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

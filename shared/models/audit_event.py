@@ -1,0 +1,30 @@
+"""What happened, in order, never changed: the timeline of each invitation and the audit of each account."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Identity, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+from shared.models.columns import Id, Ref, Written
+
+
+class AuditEvent(Base):
+    """One thing that happened: who, what, to which row, from where, in which request. Append-only, in `seq` order."""
+
+    __tablename__ = "audit_events"
+    __table_args__ = (
+        Index("ix_audit_events_subject_id_seq", "subject_id", "seq"),
+        Index("ix_audit_events_account_id_seq", "account_id", "seq"),
+    )
+
+    id: Mapped[Id]
+    seq: Mapped[int] = mapped_column(BigInteger, Identity())
+    account_id: Mapped[Ref | None]
+    subject_id: Mapped[Ref]
+    action: Mapped[str]
+    actor: Mapped[dict[str, Any]]
+    request_id: Mapped[str | None]
+    origin: Mapped[str | None]
+    data: Mapped[dict[str, Any]]
+    at: Mapped[Written]

@@ -1,0 +1,19 @@
+"""The columns that many tables share: ids that sort the same on every server, and the moment of writing."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from sqlalchemy import CheckConstraint, Text, func
+from sqlalchemy.orm import mapped_column
+
+# The "C" collation keeps ids in the order of their time, whatever locale the database was made with.
+Id = Annotated[str, mapped_column(Text(collation="C"), primary_key=True)]
+Ref = Annotated[str, mapped_column(Text(collation="C"))]
+Written = Annotated[datetime, mapped_column(server_default=func.now())]
+
+
+def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+    """A constraint that lets the column hold these words only."""
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)

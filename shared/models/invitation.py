@@ -1,0 +1,88 @@
+"""An offer of a role in an account to an e-mail address."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+from shared.models.columns import Id, Ref, Written, one_of
+from shared.permissions import Role
+
+
+class Status(StrEnum):
+    """Where an invitation stands; the last five are ends, and an ended invitation is never deleted."""
+
+    CHECKING = "checking"
+    HELD = "held"
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    BLOCKED = "blocked"
+
+
+OPEN = (Status.CHECKING, Status.HELD, Status.PENDING)
+
+
+class Delivery(StrEnum):
+    """What the mail system last said of an invitation's mail, apart from where the invitation stands."""
+
+    NONE = "none"
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+
+
+_OPEN_SQL = text("status IN ('checking', 'held', 'pending')")
+
+
+class Invitation(Base):
+    """An offer of a role. `generation` counts its links: only the newest works, and `link_hash` finds it.
+
+    `invited_by` is the person who answers for it; `invited_via` the API key, where one was used.
+    """
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        one_of("role", Role),
+        one_of("status", Status),
+        one_of("delivery", Delivery),
+        # One open invitation an address and account: the index decides when two people invite at once.
+        Index("uq_invitations_open", "account_id", "email_key", unique=True, postgresql_where=_OPEN_SQL),
+        Index("ix_invitations_account_id_id", "account_id", "id"),
+        Index("ix_invitations_expiring", "expires_at", postgresql_where=_OPEN_SQL),
+        Index("ix_invitations_email_key", "email_key", postgresql_where=_OPEN_SQL),
+    )
+
+    id: Mapped[Id]
+    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    email: Mapped[str]
+    email_key: Mapped[str]
+    role: Mapped[str]
+    status: Mapped[str]
+    delivery: Mapped[str]
+    message: Mapped[str | None]
+    locale: Mapped[str] = mapped_column(server_default="en")
+    invited_by: Mapped[Ref] = mapped_column(ForeignKey("users.id"))
+    invited_via: Mapped[Ref | None] = mapped_column(ForeignKey("api_keys.id"))
+    generation: Mapped[int] = mapped_column(server_default="1")
+    link_hash: Mapped[bytes] = mapped_column(unique=True)
+    lifetime_seconds: Mapped[int]
+    checks: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+    sent_count: Mapped[int] = mapped_column(server_default="0")
+    last_sent_at: Mapped[datetime | None]
+    resendable_at: Mapped[datetime]
+    created_at: Mapped[Written]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    accepted_by: Mapped[Ref | None] = mapped_column(ForeignKey("users.id"))
+    membership_id: Mapped[Ref | None]
+    decline_reason: Mapped[str | None]

@@ -1,0 +1,67 @@
+"""One piece of background work, as a row: the database is the truth, and Celery only carries ids.
+
+A job is written in the transaction that promises it, claimed by a conditional UPDATE with a lease, and finished in the
+transaction that records its effect. `due_at` says when it may be claimed, `ring_at` when the relay rings for it next:
+a moment after the promise (the nudge usually comes first), again while nobody claims it, and when a lease runs out.
+Waiting is a time in the row, never a countdown in the broker: a broker is not a database.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+from shared.models.columns import Id, Ref, Written, one_of
+
+
+class JobState(StrEnum):
+    """Where a job stands; the last three are ends."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+class JobKind(StrEnum):
+    """What there is to do; each kind has one task in `worker/tasks`."""
+
+    INVITATION_CHECK = "invitation.check"
+    INVITATION_MAIL = "invitation.mail"
+    VERIFICATION_MAIL = "verification.mail"
+    PASSWORD_RESET_MAIL = "password_reset.mail"  # noqa: S105 - the name of a job, not a password
+    SIGNUP_NOTICE_MAIL = "signup_notice.mail"
+
+
+class Job(Base):
+    """One piece of background work; `lease_owner` is the fence that a late finisher fails at."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        one_of("kind", JobKind),
+        one_of("state", JobState),
+        Index("ix_jobs_ringing", "ring_at", postgresql_where=text("state IN ('queued', 'running')")),
+        Index("ix_jobs_subject_id", "subject_id"),
+    )
+
+    id: Mapped[Id]
+    kind: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default=JobState.QUEUED)
+    account_id: Mapped[Ref | None]
+    subject_id: Mapped[Ref]
+    generation: Mapped[int] = mapped_column(server_default="0")
+    data: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    due_at: Mapped[Written]
+    ring_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    lost_leases: Mapped[int] = mapped_column(server_default="0")
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    first_tried_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    created_at: Mapped[Written]
+    finished_at: Mapped[datetime | None]

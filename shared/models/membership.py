@@ -1,0 +1,29 @@
+"""A user in an account, with one role."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+from shared.models.columns import Id, Ref, Written, one_of
+from shared.permissions import Role
+
+
+class Membership(Base):
+    """A user's place in an account. The indexes decide races: one place a user, one owner an account."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (
+        UniqueConstraint("account_id", "user_id"),
+        one_of("role", Role),
+        Index("uq_memberships_one_owner", "account_id", unique=True, postgresql_where=text("role = 'owner'")),
+        Index("ix_memberships_account_id_id", "account_id", "id"),
+    )
+
+    id: Mapped[Id]
+    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    user_id: Mapped[Ref] = mapped_column(ForeignKey("users.id"), index=True)
+    role: Mapped[str]
+    joined_at: Mapped[Written]
+    last_seen_at: Mapped[datetime | None]

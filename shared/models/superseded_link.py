@@ -1,0 +1,17 @@
+"""Links that a newer one has replaced, kept so that their holder is told so instead of "unknown"."""
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+from shared.models.columns import Ref, Written
+
+
+class SupersededLink(Base):
+    """The SHA-256 of a link that a resend replaced."""
+
+    __tablename__ = "superseded_links"
+
+    link_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    invitation_id: Mapped[Ref] = mapped_column(ForeignKey("invitations.id", ondelete="CASCADE"), index=True)
+    superseded_at: Mapped[Written]

@@ -1,0 +1,33 @@
+"""A person, known by one address, which counts once it is proven."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+from shared.models.columns import Id, Ref, Written
+
+
+class User(Base):
+    """A person. Until `email_verified_at` is set the address is only a claim, and the user is a member of nothing.
+
+    `proof_generation` and `reset_generation` count the links that were mailed: only the newest of each kind works.
+    """
+
+    __tablename__ = "users"
+
+    id: Mapped[Id]
+    email: Mapped[str]
+    email_key: Mapped[str] = mapped_column(unique=True)
+    email_verified_at: Mapped[datetime | None]
+    name: Mapped[str]
+    password_hash: Mapped[str]
+    locale: Mapped[str] = mapped_column(server_default="en")
+    default_account_id: Mapped[Ref | None]
+    proof_generation: Mapped[int] = mapped_column(server_default="0")
+    proof_hash: Mapped[bytes | None] = mapped_column(unique=True)
+    proof_expires_at: Mapped[datetime | None]
+    reset_generation: Mapped[int] = mapped_column(server_default="0")
+    reset_hash: Mapped[bytes | None] = mapped_column(unique=True)
+    reset_expires_at: Mapped[datetime | None]
+    created_at: Mapped[Written]

@@ -1,0 +1,21 @@
+"""A sign-in of one person in one browser or program."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+from shared.models.columns import Id, Ref, Written
+
+
+class UserSession(Base):
+    """A sign-in; the row keeps the SHA-256 of its token, and deleting the row ends it at once."""
+
+    __tablename__ = "user_sessions"
+
+    id: Mapped[Id]
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    user_id: Mapped[Ref] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[Written]
+    expires_at: Mapped[datetime] = mapped_column(index=True)

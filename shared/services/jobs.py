@@ -1,0 +1,151 @@
+"""The life of a job: promise, ring, claim, renew, finish, postpone, bury.
+
+All judging is done by UPDATE and by the database's clock, so any number of relays and workers may run, die, and run
+again: a second claim of the same job finds no row, and a finisher that lost its lease finds none either.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from shared.ids import new_id
+from shared.models import Job, JobKind, JobState
+
+LEASE = timedelta(seconds=60)
+"""How long a claim holds without a renewal; a killed worker's jobs are free again after this."""
+
+NUDGE_GRACE = timedelta(seconds=1)
+"""How long the relay leaves a promised job to the nudge that the promising process sends."""
+
+RING_AGAIN = timedelta(seconds=15)
+"""How long the relay waits before it rings again for a job that nobody has claimed."""
+
+MAX_LOST_LEASES = 5
+"""A job whose workers die this often is taken for the cause of their death and buried."""
+
+_UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
+
+
+def promise(
+    session: Session, kind: JobKind, *, subject_id: str, account_id: str | None = None, generation: int = 0
+) -> Job:
+    """Write a job into this transaction; once that commits, it will be done at least once, whatever dies."""
+    job = Job(
+        id=new_id("job"),
+        kind=kind,
+        subject_id=subject_id,
+        account_id=account_id,
+        generation=generation,
+        ring_at=func.now() + NUDGE_GRACE,
+    )
+    session.add(job)
+    session.info.setdefault("promised", []).append((kind, job.id))
+    return job
+
+
+def promised(session: Session) -> list[tuple[JobKind, str]]:
+    """Take the kinds and ids of what this session has promised, to nudge for them after the commit."""
+    jobs: list[tuple[JobKind, str]] = session.info.pop("promised", [])
+    return jobs
+
+
+def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
+    """Take up to `limit` jobs that are due and unclaimed, or whose lease has run out, to ring for them now."""
+    due = (
+        select(Job.id)
+        .where(Job.state.in_(_UNFINISHED), Job.ring_at <= func.now())
+        .order_by(Job.ring_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = session.execute(
+        update(Job).where(Job.id.in_(due)).values(ring_at=func.now() + RING_AGAIN).returning(Job.kind, Job.id)
+    )
+    return [(JobKind(kind), job_id) for kind, job_id in rows]
+
+
+def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], owner: str) -> list[Job]:
+    """Claim those jobs that are due and free, under a lease; somebody else's, ended or early ones are left out."""
+    free = or_(Job.state == JobState.QUEUED, _lease_ran_out())
+    takeable = (
+        select(Job.id)
+        .where(Job.id.in_(ids), Job.kind.in_(list(kinds)), Job.due_at <= func.now(), free)
+        .order_by(Job.id)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = session.scalars(
+        update(Job)
+        .where(Job.id.in_(takeable))
+        .values(
+            state=JobState.RUNNING,
+            lease_owner=owner,
+            lease_until=func.now() + LEASE,
+            ring_at=func.now() + LEASE,
+            attempts=Job.attempts + 1,
+            lost_leases=Job.lost_leases + cast(Job.state == JobState.RUNNING, Integer),
+            first_tried_at=func.coalesce(Job.first_tried_at, func.now()),
+        )
+        .returning(Job)
+    )
+    return list(claimed)
+
+
+def renew(session: Session, *, owners: Collection[str]) -> None:
+    """Hold on to what these owners have claimed for another lease."""
+    session.execute(
+        update(Job)
+        .where(Job.lease_owner.in_(owners), Job.state == JobState.RUNNING)
+        .values(lease_until=func.now() + LEASE, ring_at=func.now() + LEASE)
+    )
+
+
+def held(session: Session, ids: Collection[str], *, owner: str) -> set[str]:
+    """Lock those of the jobs that this owner still holds: the fence. Record effects for these and no others."""
+    query = select(Job.id).where(Job.id.in_(ids), Job.lease_owner == owner, Job.state == JobState.RUNNING)
+    return set(session.scalars(query.order_by(Job.id).with_for_update()))
+
+
+def finish(session: Session, ids: Collection[str], *, state: JobState = JobState.DONE, why: str | None = None) -> None:
+    """End jobs that the caller holds, in the transaction that records their effect; `why` is kept in words."""
+    _end(session, Job.id.in_(ids), state=state, why=why)
+
+
+def postpone(session: Session, job_id: str, *, until: datetime, why: str, counts: bool = True) -> None:
+    """Put a held job back until a time; `counts=False` gives the attempt back (the trouble was not the job's)."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id)
+        .values(
+            state=JobState.QUEUED,
+            due_at=until,
+            ring_at=until,
+            lease_owner=None,
+            lease_until=None,
+            last_error=why,
+            attempts=Job.attempts - (0 if counts else 1),
+        )
+    )
+
+
+def bury_lost(session: Session) -> list[Job]:
+    """End as dead the jobs whose workers have died under them too often; returns them, for their effects."""
+    return _end(
+        session,
+        and_(_lease_ran_out(), Job.lost_leases >= MAX_LOST_LEASES - 1),
+        state=JobState.DEAD,
+        why=f"The worker died {MAX_LOST_LEASES} times while it had this job. Nothing more is tried by itself.",
+    )
+
+
+def _lease_ran_out() -> ColumnElement[bool]:
+    return and_(Job.state == JobState.RUNNING, Job.lease_until < func.now())
+
+
+def _end(session: Session, which: ColumnElement[bool], *, state: JobState, why: str | None) -> list[Job]:
+    values: dict[str, Any] = {"state": state, "finished_at": func.now(), "lease_owner": None, "lease_until": None}
+    if why is not None:
+        values["last_error"] = why
+    return list(session.scalars(update(Job).where(which).values(values).returning(Job)))

@@ -1,0 +1,14 @@
+"""What every decision of this installation rests on: its settings and its lists, read once a process."""
+
+from dataclasses import dataclass
+
+from shared.checks.domain import DomainLists
+from shared.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings and the lists of one process."""
+
+    settings: Settings
+    lists: DomainLists
