@@ -169,11 +169,6 @@ class Settings(BaseModel):
         default=None, description="Set by `usher up`: the folder of caught mails that the mailbox page shows."
     )
 
-    @property
-    def sqlalchemy_url(self) -> str:
-        """The database's address with the driver named."""
-        return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
-
 
 def load(environ: Mapping[str, str]) -> Settings:
     """The settings from the environment; raises `BadSettings` naming every problem at once."""

@@ -41,9 +41,14 @@ def engine_options(pool_size: int) -> dict[str, Any]:
     }
 
 
+def with_driver(url: str) -> str:
+    """The database's address with the driver named, as SQLAlchemy wants it."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
 def open_engine(url: str, *, pool_size: int = 2) -> Engine:
-    """An engine of `pool_size` connections at the most."""
-    engine = create_engine(url, **engine_options(pool_size))
+    """An engine of `pool_size` connections at the most, to `postgresql://…`."""
+    engine = create_engine(with_driver(url), **engine_options(pool_size))
     replace_dead_connections(engine)
     return engine
 
