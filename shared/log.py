@@ -40,9 +40,3 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
-
-
-def masked(address: str) -> str:
-    """An address as logs and strangers may see it: `b***@corp.example`."""
-    local, _, domain = address.rpartition("@")
-    return f"{local[:1]}***@{domain}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.checks.domain import DomainLists
+from shared.checks.domain import DomainLists, load_lists
 from shared.config import Settings
 
 
@@ -12,3 +12,8 @@ class Rules:
 
     settings: Settings
     lists: DomainLists
+
+
+def load(settings: Settings) -> Rules:
+    """Read the lists that the settings name."""
+    return Rules(settings, load_lists(settings.personal_domains_extra))

@@ -1,0 +1,66 @@
+"""Whether this person can be invited to this role: not a member, not invited already, a role the inviter may give."""
+
+from collections.abc import Iterator
+
+from shared.checks.verdict import Check, denied_by
+from shared.errors import Reason, Who
+from shared.permissions import Role
+
+
+def check_role(role: Role, assignable: frozenset[Role]) -> Check:
+    """Refuse a role that the inviter may not hand out."""
+    return denied_by("role", () if role in assignable else [_not_assignable(role, assignable)], role=role)
+
+
+def check_recipient(shown: str, *, is_member: bool, already_invited: bool) -> Check:
+    """Refuse somebody who is a member already, or who has an invitation open."""
+    return denied_by("recipient", _known(shown, is_member, already_invited))
+
+
+def email_invalid(why: str) -> Reason:
+    """The address can't be mailed to; `why` is a sentence."""
+    return Reason("email_invalid", why, "Correct the address and invite again.", Who.INVITER)
+
+
+def already_invited(shown: str) -> Reason:
+    """There is an open invitation for this address already."""
+    return Reason(
+        "already_invited",
+        f"{shown} has an open invitation to this account.",
+        "Resend that invitation, or revoke it and invite again.",
+        Who.INVITER,
+    )
+
+
+def already_member(shown: str) -> Reason:
+    """The address is that of a member."""
+    return Reason(
+        "already_member",
+        f"{shown} is a member of this account.",
+        "Change the member's role instead.",
+        Who.INVITER,
+    )
+
+
+def _known(shown: str, is_member: bool, invited: bool) -> Iterator[Reason]:
+    if is_member:
+        yield already_member(shown)
+    elif invited:
+        yield already_invited(shown)
+
+
+def _not_assignable(role: Role, assignable: frozenset[Role]) -> Reason:
+    if role is Role.OWNER:
+        return Reason(
+            "role_not_assignable",
+            "An account has one owner, who created it; ownership can't be given by invitation or by a change of role.",
+            "Choose admin, developer, finance_analyst or support.",
+            Who.INVITER,
+        )
+    may = ", ".join(sorted(assignable)) or "no role at all"
+    return Reason(
+        "role_not_assignable",
+        f"The inviter may not hand out the role {role}; their own role lets them give {may}.",
+        "Ask the owner or an admin of the account to invite.",
+        Who.ACCOUNT_OWNER,
+    )

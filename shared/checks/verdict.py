@@ -1,0 +1,57 @@
+"""What a check answers: a verdict, the reasons for it, and which data it judged by."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from shared.errors import Reason
+
+
+class Verdict(StrEnum):
+    """Allow, deny, hold for a person to decide, or unknown for want of facts."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    HOLD = "hold"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check's answer; `data` names the source that was judged by and its age."""
+
+    check: str
+    verdict: Verdict
+    reasons: tuple[Reason, ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self, checked_at: str) -> dict[str, Any]:
+        """The check as rows and the API keep it."""
+        return {
+            "check": self.check,
+            "verdict": self.verdict,
+            "reasons": [reason.as_json() for reason in self.reasons],
+            "data": self.data,
+            "checked_at": checked_at,
+        }
+
+
+def denied_by(check: str, reasons: Iterable[Reason], **data: Any) -> Check:
+    """The check denies for these reasons, or allows where there are none."""
+    found = tuple(reasons)
+    return Check(check, Verdict.DENY if found else Verdict.ALLOW, found, data)
+
+
+def overall(checks: Iterable[Check]) -> Verdict:
+    """What all checks together come to: any denial denies, else any hold holds; what is unknown stops nothing."""
+    verdicts = {check.verdict for check in checks}
+    for verdict in (Verdict.DENY, Verdict.HOLD):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.ALLOW
+
+
+def reasons_of(checks: Iterable[Check]) -> list[Reason]:
+    """The reasons of all checks that did not simply allow, in their order."""
+    return [reason for check in checks for reason in check.reasons]

@@ -1,0 +1,71 @@
+"""An e-mail address: one form to compare by, another to show.
+
+Compared: NFC, the domain lowercased and IDNA-encoded, the local part casefolded; tags and dots are kept (`contract.md`
+of the API: two addresses that differ in them are two addresses). Addresses that a person or a mail server could take
+for another one are refused instead of folded (dotless i, full-width signs, letters of two scripts in one word): folding
+them would let one person's invitation be accepted by another (CVE-2019-19844).
+"""
+
+import unicodedata
+from dataclasses import dataclass
+
+from email_validator import EmailNotValidError, validate_email
+
+MAX_LENGTH = 254
+"""The longest address that SMTP can carry, in octets (RFC 5321 4.5.3.1.3, errata 1690)."""
+
+_TAKEN_FOR_ANOTHER = frozenset("ıȷſß")
+
+
+class BadAddress(ValueError):
+    """Not an address that mail can be sent to; the message says why in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailAddress:
+    """`shown` as it was typed, `key` to compare by, `domain` in lower-case A-labels."""
+
+    shown: str
+    key: str
+    domain: str
+
+
+def parse(text: str) -> EmailAddress:
+    """The address, or `BadAddress`. Nothing is looked up: whether the domain takes mail is another check."""
+    typed = unicodedata.normalize("NFC", text.strip())
+    if len(typed.encode(errors="replace")) > MAX_LENGTH:
+        raise BadAddress(f"An address has {MAX_LENGTH} signs at the most.")
+    try:
+        valid = validate_email(typed, check_deliverability=False, test_environment=True)
+    except (EmailNotValidError, UnicodeError) as error:
+        raise BadAddress(str(error) or "That is not an e-mail address.") from None
+    _refuse_lookalikes(valid.local_part, valid.domain)
+    return EmailAddress(
+        shown=typed if typed.isascii() else f"{valid.local_part}@{valid.domain}",
+        key=f"{unicodedata.normalize('NFC', valid.local_part.casefold())}@{valid.ascii_domain.lower()}",
+        domain=valid.ascii_domain.lower(),
+    )
+
+
+def masked(address: str) -> str:
+    """An address as strangers and logs may see it: `b***@corp.example`."""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}***@{domain}"
+
+
+def _refuse_lookalikes(local: str, domain: str) -> None:
+    if local.isascii() and domain.isascii():
+        return
+    for sign in local:
+        if sign in _TAKEN_FOR_ANOTHER or unicodedata.normalize("NFKC", sign) != sign:
+            raise BadAddress(f"The sign {sign!r} before the @ is easily taken for another one.")
+    for word in [local, *domain.split(".")]:
+        if len(_scripts(word)) > 1:
+            raise BadAddress(f"The word {word!r} mixes letters of different scripts that look alike.")
+
+
+def _scripts(word: str) -> set[str]:
+    """The scripts of a word's letters; Han, kana and hangul go together in one word, and so count as one."""
+    names = {unicodedata.name(sign, "?").split()[0] for sign in word if sign.isalpha()}
+    together = {"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "KATAKANA-HIRAGANA"}
+    return {"EAST ASIAN" if name in together else name for name in names}
