@@ -4,14 +4,14 @@ A link alone signs nobody in. Whoever accepts either signs up with a password of
 it proves the address), or is signed in as the user of that very address.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
 from shared.checks.eligibility import check_eligibility
-from shared.email_address import EmailAddress, masked
+from shared.email_address import masked
 from shared.errors import Conflict, Invalid, LinkDead, Unauthenticated
 from shared.models import Account, Invitation, Membership, Status, User
 from shared.permissions import Role
@@ -68,10 +68,12 @@ def accept(
     links.refuse_dead(session, invitation)
     _refuse_withdrawn_ground(session, rules, invitation)
     person = _person(session, invitation, user, sign_up)
-    actor = Actor(ActorKind.USER, person.id, person.id, request_id=actor.request_id, origin=actor.origin)
+    actor = replace(actor, kind=ActorKind.USER, id=person.id, user_id=person.id)
     membership = memberships.join(
         session, actor=actor, account_id=invitation.account_id, user_id=person.id, role=Role(invitation.role)
     )
+    if sign_up is not None and user is None:
+        audit.record(session, actor, "user.signed_up", subject_id=person.id)
     invitation.status, invitation.ended_at = Status.ACCEPTED, func.now()
     invitation.accepted_by, invitation.membership_id = person.id, membership.id
     invitations.note(session, actor, "invitation.accepted", invitation, membership_id=membership.id)
@@ -150,10 +152,9 @@ def _the_invited(user: User, invitation: Invitation) -> User:
 
 
 def _signed_up(session: Session, invitation: Invitation, sign_up: SignUp) -> User:
-    address = EmailAddress(invitation.email, invitation.email_key, invitation.email_key.rpartition("@")[2])
     user = users.claim_address(
         session,
-        address=address,
+        address=invitation.address,
         name=sign_up.name,
         password_hash=sign_up.password_hash,
         locale=invitation.locale,
@@ -161,5 +162,4 @@ def _signed_up(session: Session, invitation: Invitation, sign_up: SignUp) -> Use
     if user is None:
         raise LinkDead("invitation_closed", "Somebody has just taken this address.", remedy="Sign in, then accept.")
     user.email_verified_at = func.now()
-    audit.record(session, Actor(ActorKind.USER, user.id, user.id), "user.signed_up", subject_id=user.id)
     return user

@@ -61,13 +61,14 @@ def about_each(session: Session, invitation_ids: Collection[str]) -> Iterator[tu
         .where(Invitation.id.in_(invitation_ids))
         .order_by(Invitation.id)
         .with_for_update(of=Invitation)
+        .execution_options(populate_existing=True)
     )
     for invitation, contract, inviters, keys, is_member, moment in session.execute(query):
         roles = (inviters,) if invitation.invited_via is None else (keys, inviters)
         yield (
             invitation,
             Facts(
-                address=EmailAddress(invitation.email, invitation.email_key, invitation.email_key.rpartition("@")[2]),
+                address=invitation.address,
                 role=Role(invitation.role),
                 assignable=assignable_to(tuple(Role(role) if role else None for role in roles)),
                 is_member=is_member,

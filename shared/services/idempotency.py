@@ -7,7 +7,7 @@ A request that failed leaves nothing behind, so it can be sent again under the s
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -32,7 +32,7 @@ def begin(session: Session, *, caller: str, key: str, fingerprint: bytes) -> Ans
     row = insert(IdempotencyKey).values(caller=caller, key=key, fingerprint=fingerprint)
     if session.scalar(row.on_conflict_do_nothing().returning(IdempotencyKey.key)) is not None:
         return None
-    first = session.execute(select(IdempotencyKey).where(*_named(caller, key))).scalar_one()
+    first = session.execute(select(IdempotencyKey).where(_named(caller, key))).scalar_one()
     if first.fingerprint != fingerprint or first.status is None or first.body is None:
         raise Conflict(
             "idempotency_conflict",
@@ -45,8 +45,8 @@ def begin(session: Session, *, caller: str, key: str, fingerprint: bytes) -> Ans
 def finish(session: Session, *, caller: str, key: str, answer: Answer) -> None:
     """Keep the answer, to be given again."""
     kept = {"status": answer.status, "headers": answer.headers, "body": answer.body}
-    session.execute(update(IdempotencyKey).where(*_named(caller, key)).values(**kept))
+    session.execute(update(IdempotencyKey).where(_named(caller, key)).values(**kept))
 
 
-def _named(caller: str, key: str) -> tuple[bool, bool]:
-    return (IdempotencyKey.caller == caller, IdempotencyKey.key == key)  # type: ignore[return-value]
+def _named(caller: str, key: str) -> ColumnElement[bool]:
+    return and_(IdempotencyKey.caller == caller, IdempotencyKey.key == key)

@@ -76,12 +76,11 @@ def resend(session: Session, *, actor: Actor, rules: Rules, account_id: str, inv
     """
     invitation = get(session, account_id=account_id, invitation_id=invitation_id, lock=True)
     _refuse_early(session, invitation)
-    address = EmailAddress(invitation.email, invitation.email_key, invitation.email_key.rpartition("@")[2])
     about = facts.about(
         session,
         actor=actor,
         account_id=account_id,
-        address=address,
+        address=invitation.address,
         role=Role(invitation.role),
         but_for=invitation.id,
     )

@@ -18,6 +18,7 @@ def find(session: Session, token: str, *, lock: bool = False) -> Invitation:
     """The invitation whose newest link this is, whatever has become of it; `lock` keeps others from changing it."""
     digest = sha256(token)
     query = select(Invitation).where(Invitation.link_hash == digest)
+    query = query.execution_options(populate_existing=True)
     found = session.scalars(query.with_for_update() if lock else query).one_or_none()
     if found is not None:
         return found
@@ -49,10 +50,7 @@ def refuse_dead(session: Session, invitation: Invitation) -> None:
 
 
 _ASK = "Ask whoever invited you for a new invitation."
-_NOT_OPEN = (
-    "This invitation is being looked at and is not open at the moment. Nothing was changed.",
-    "Try again later.",
-)
+_NOT_OPEN = ("This invitation is being looked at, and not open until that is done.", "Try again in a while.")
 _CLOSED = {
     Status.ACCEPTED: ("This invitation was accepted before.", "Sign in to go to the account."),
     Status.DECLINED: ("This invitation was declined. Nothing was changed.", _ASK),

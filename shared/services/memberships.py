@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -13,13 +13,20 @@ from shared.permissions import Role
 from shared.services import audit
 
 SEEN_EVERY = timedelta(minutes=1)
+"""How fine `last_seen_at` is: a member's reading writes no more often than this."""
 
 
-def role_of(session: Session, *, account_id: str, user_id: str) -> Role | None:
-    """The role that this user has in the account; None for a stranger."""
-    query = select(Membership.role).where(Membership.account_id == account_id, Membership.user_id == user_id)
-    found = session.scalar(query)
-    return Role(found) if found else None
+def place(session: Session, *, account_id: str, user_id: str) -> tuple[Role, bool] | None:
+    """The role of this user in the account and whether `seen` is due; None for a stranger."""
+    due = or_(Membership.last_seen_at.is_(None), Membership.last_seen_at < func.now() - SEEN_EVERY)
+    query = select(Membership.role, due).where(*_place(account_id, user_id))
+    found = session.execute(query).one_or_none()
+    return None if found is None else (Role(found[0]), found[1])
+
+
+def seen(session: Session, *, account_id: str, user_id: str) -> None:
+    """Note that the member was here just now."""
+    session.execute(update(Membership).where(*_place(account_id, user_id)).values(last_seen_at=func.now()))
 
 
 def join(session: Session, *, actor: Actor, account_id: str, user_id: str, role: Role) -> Membership:
@@ -28,7 +35,7 @@ def join(session: Session, *, actor: Actor, account_id: str, user_id: str, role:
     made = fresh.on_conflict_do_nothing(index_elements=[Membership.account_id, Membership.user_id])
     membership = session.scalars(made.returning(Membership)).one_or_none()
     if membership is None:
-        return session.scalars(_place(account_id, user_id)).one()
+        return session.scalars(select(Membership).where(*_place(account_id, user_id))).one()
     audit.record(
         session, actor, "member.joined", subject_id=membership.id, account_id=account_id, user_id=user_id, role=role
     )
@@ -55,16 +62,5 @@ def accounts_of(session: Session, *, user_id: str, after: str, limit: int) -> li
     return [row._tuple() for row in session.execute(query.order_by(Account.id).limit(limit))]
 
 
-def seen(session: Session, *, account_id: str, user_id: str) -> None:
-    """Note that the member is here; at most once a minute, so that reading stays reading."""
-    place = session.scalars(
-        _place(account_id, user_id).where(
-            or_(Membership.last_seen_at.is_(None), Membership.last_seen_at < func.now() - SEEN_EVERY)
-        )
-    ).one_or_none()
-    if place is not None:
-        place.last_seen_at = func.now()
-
-
-def _place(account_id: str, user_id: str) -> Select[Membership]:
-    return select(Membership).where(Membership.account_id == account_id, Membership.user_id == user_id)
+def _place(account_id: str, user_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return (Membership.account_id == account_id, Membership.user_id == user_id)
