@@ -40,7 +40,7 @@ def database_server(servers_folder: Path) -> Iterator[str]:
         return
     server = postgres.prepare(servers_folder / "postgres", durable=False)
     with running(server, servers_folder / "postgres.log"):
-        yield server.url("postgres")
+        yield server.url
 
 
 @pytest.fixture(scope="session")

@@ -34,24 +34,18 @@ class Postgres:
     command: Command
     sockets: Path
 
-    def url(self, database: str) -> str:
-        """The address of one of its databases."""
-        return f"postgresql://usher@/{database}?host={quote(str(self.sockets), safe='')}&port={_PORT}"
+    @property
+    def url(self) -> str:
+        """The address of the database that every server has from the start."""
+        return f"postgresql://usher@/postgres?host={quote(str(self.sockets), safe='')}&port={_PORT}"
 
     def answers(self) -> bool:
         """Whether it lets us in."""
         try:
-            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+            psycopg.connect(self.url, connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True
-
-    def create(self, database: str) -> None:
-        """Make the database unless it is there."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
-            if not known:
-                connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(database)))
 
 
 def prepare(folder: Path, *, binaries: str | None = None, durable: bool = True) -> Postgres:

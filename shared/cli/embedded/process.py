@@ -75,6 +75,7 @@ def run_to_end(command: Command) -> str:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        start_new_session=True,
         text=True,
         check=True,
         **_surroundings(command),
@@ -82,17 +83,16 @@ def run_to_end(command: Command) -> str:
     return done.stdout
 
 
-def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals, *, within: float) -> None:
-    """Ask it to stop, and end it and all that it started once `within` seconds have passed."""
+def ask_to_stop(process: subprocess.Popen[bytes], command: Command) -> None:
+    """Send the signal that asks this command to stop, unless it has ended."""
     with suppress(ProcessLookupError):
-        process.send_signal(stop_signal)
+        process.send_signal(command.stop_signal)
+
+
+def end(process: subprocess.Popen[bytes], *, within: float) -> None:
+    """Give it so many seconds to end by itself, then kill what is left of it and of those it started."""
     with suppress(subprocess.TimeoutExpired):
         process.wait(within)
-    end_group(process)
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the process and of those it started."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -107,7 +107,8 @@ def running(server: Server, log: Path, *, within: float = 30) -> Iterator[None]:
             raise CannotStart(f"{Path(server.command.arguments[0]).name} does not start: {last_line(log)}")
         yield
     finally:
-        stop(process, server.command.stop_signal, within=5)
+        ask_to_stop(process, server.command)
+        end(process, within=5)
 
 
 def wait_until(condition: Callable[[], bool], *, within: float) -> bool:
