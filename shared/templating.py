@@ -1,8 +1,8 @@
 """The templates' environment: HTML escaped, text not, a missing name an error; and how times and names are shown.
 
 Names and messages come from people. Mail clients turn anything like an address into a link, so what people wrote is
-shown with a space where a link would begin: an account named `evil.com` invites nobody to evil.com. A mail says the same
-name and time several times, and so do its neighbours: the answers are kept, which halves the time of a rendering.
+shown with a space where a link would begin: an account named `evil.com` invites nobody to evil.com. A mail says the
+same name and time several times, and so do its neighbours: the answers are kept, which halves the time of a rendering.
 """
 
 import re
