@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from shared.permissions import Role
+from shared.permissions import Permission, Role, allows, assignable_roles
 
 
 class ActorKind(StrEnum):
@@ -19,26 +19,43 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, with which role in the account at hand, from which address and in which request.
+    """Who acts, in which account, from which address and in which request.
 
-    `user_id` is the person who answers for it: the signed-in user, or the creator of the key.
+    `user_id` is the person who answers for it: the signed-in user, or the creator of the key. `roles` are those that
+    bound what it may do in the account, all of them at once: a member's own; a key's, and that of its creator.
     """
 
     kind: ActorKind
     id: str | None = None
     user_id: str | None = None
-    name: str = ""
-    email: str = ""
     account_id: str | None = None
-    role: Role | None = None
+    roles: tuple[Role, ...] = ()
     request_id: str | None = None
     origin: str | None = None
 
+    @property
+    def role(self) -> Role | None:
+        """The role that the actor is known by in the account."""
+        return self.roles[0] if self.roles else None
+
+    @property
+    def assignable(self) -> frozenset[Role]:
+        """The roles that this actor may hand out here: the one answer that every path asks for."""
+        return assignable_to(self.roles)
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the actor has this permission in the account."""
+        return bool(self.roles) and all(allows(role, permission) for role in self.roles)
+
     def as_json(self) -> dict[str, Any]:
         """The actor as events keep it."""
-        return {"kind": self.kind, "id": self.id} | (
-            {"user_id": self.user_id} if self.kind is ActorKind.API_KEY else {}
-        )
+        answers = {"user_id": self.user_id} if self.kind is ActorKind.API_KEY else {}
+        return {"kind": self.kind, "id": self.id} | answers
+
+
+def assignable_to(roles: tuple[Role | None, ...]) -> frozenset[Role]:
+    """The roles that somebody bound by all of these may hand out; nobody's role lets them hand out none."""
+    return frozenset.intersection(*map(assignable_roles, roles)) if roles else frozenset()
 
 
 SYSTEM = Actor(ActorKind.SYSTEM)

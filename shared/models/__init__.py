@@ -6,7 +6,7 @@ from shared.models.api_key import ApiKey
 from shared.models.audit_event import AuditEvent
 from shared.models.contract import Contract
 from shared.models.idempotency_key import IdempotencyKey
-from shared.models.invitation import Delivery, Invitation, Status
+from shared.models.invitation import OPEN, Delivery, Invitation, Status
 from shared.models.job import Job, JobKind, JobState
 from shared.models.membership import Membership
 from shared.models.superseded_link import SupersededLink
@@ -15,6 +15,7 @@ from shared.models.user import User
 from shared.models.user_session import UserSession
 
 __all__ = [
+    "OPEN",
     "Account",
     "ApiKey",
     "AuditEvent",

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
+from shared.email_address import EmailAddress
 from shared.models.columns import Id, Ref, Written, one_of
 from shared.permissions import Role
 
@@ -86,3 +87,8 @@ class Invitation(Base):
     accepted_by: Mapped[Ref | None] = mapped_column(ForeignKey("users.id"))
     membership_id: Mapped[Ref | None]
     decline_reason: Mapped[str | None]
+
+    @property
+    def address(self) -> EmailAddress:
+        """Whom the offer is for: the one address that its mail goes to."""
+        return EmailAddress(self.email, self.email_key, self.email_key.rpartition("@")[2])

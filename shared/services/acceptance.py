@@ -1,0 +1,165 @@
+"""What the person behind the link does: look, accept, decline.
+
+A link alone signs nobody in. Whoever accepts either signs up with a password of their own (the link came by mail, so
+it proves the address), or is signed in as the user of that very address.
+"""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from shared.actor import Actor, ActorKind
+from shared.checks.eligibility import check_eligibility
+from shared.email_address import masked
+from shared.errors import Conflict, Invalid, LinkDead, Unauthenticated
+from shared.models import Account, Invitation, Membership, Status, User
+from shared.permissions import Role
+from shared.services import audit, facts, invitations, links, memberships, passwords, sessions, users
+from shared.services.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a link offers, as far as its holder may know."""
+
+    invitation: Invitation
+    account: Account
+    inviter: User
+    user_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignUp:
+    """How somebody new wants to be called, and the hash of the password they chose."""
+
+    name: str
+    password_hash: str
+
+
+def inspect(session: Session, *, token: str) -> Offer:
+    """What the link offers; raises what a dead link deserves. Changes nothing, however often it is asked."""
+    invitation = links.find(session, token)
+    links.refuse_dead(session, invitation)
+    return offer_of(session, invitation)
+
+
+def offer_of(session: Session, invitation: Invitation) -> Offer:
+    """The offer of this invitation."""
+    account = session.get_one(Account, invitation.account_id)
+    inviter = session.get_one(User, invitation.invited_by)
+    user = sessions.find_user(session, invitation.email_key)
+    return Offer(invitation, account, inviter, user is not None and user.email_verified_at is not None)
+
+
+def accept(
+    session: Session, *, actor: Actor, rules: Rules, token: str, user: User | None, sign_up: SignUp | None
+) -> tuple[Membership, User]:
+    """Make the person a member, once, with the role that the invitation has at this moment.
+
+    `user` is who is signed in. The same person again gets the same membership. Raises `LinkDead` for a link that is
+    spent or over, `Conflict` for somebody else's address or an offer that no longer stands, `Unauthenticated` where
+    the address has a user who should sign in first, `Invalid` where a name and a password are still missing.
+    """
+    invitation = links.find(session, token, lock=True)
+    again = _accepted_before(session, invitation, user)
+    if again is not None and user is not None:
+        return again, user
+    links.refuse_dead(session, invitation)
+    _refuse_withdrawn_ground(session, rules, invitation)
+    person = _person(session, invitation, user, sign_up)
+    actor = replace(actor, kind=ActorKind.USER, id=person.id, user_id=person.id)
+    membership = memberships.join(
+        session, actor=actor, account_id=invitation.account_id, user_id=person.id, role=Role(invitation.role)
+    )
+    if sign_up is not None and user is None:
+        audit.record(session, actor, "user.signed_up", subject_id=person.id)
+    invitation.status, invitation.ended_at = Status.ACCEPTED, func.now()
+    invitation.accepted_by, invitation.membership_id = person.id, membership.id
+    invitations.note(session, actor, "invitation.accepted", invitation, membership_id=membership.id)
+    return membership, person
+
+
+def accepted_by_password(session: Session, *, token: str, password: str) -> tuple[Membership, User] | None:
+    """The membership that this link made, for the person who made it and knows the password: a request sent twice."""
+    invitation = links.find(session, token)
+    if invitation.status != Status.ACCEPTED or invitation.accepted_by is None:
+        return None
+    person = session.get_one(User, invitation.accepted_by)
+    membership = _accepted_before(session, invitation, person)
+    known = passwords.matches(password, person.password_hash)
+    return (membership, person) if known and membership is not None else None
+
+
+def decline(session: Session, *, actor: Actor, token: str, reason: str | None, report_abuse: bool) -> Invitation:
+    """Say no; the link is spent. `report_abuse` tells the account that its sender was not known."""
+    invitation = links.find(session, token, lock=True)
+    links.refuse_dead(session, invitation)
+    invitation.status, invitation.ended_at = Status.DECLINED, func.now()
+    invitation.decline_reason = reason
+    invitations.note(session, actor, "invitation.declined", invitation, reason=reason, report_abuse=report_abuse)
+    return invitation
+
+
+def _accepted_before(session: Session, invitation: Invitation, user: User | None) -> Membership | None:
+    if invitation.status != Status.ACCEPTED or user is None or invitation.accepted_by != user.id:
+        return None
+    return session.get(Membership, invitation.membership_id)
+
+
+def _refuse_withdrawn_ground(session: Session, rules: Rules, invitation: Invitation) -> None:
+    """Look again at what may have changed since: whether the inviter may still give this role, and the contract."""
+    ((_, about),) = facts.about_each(session, [invitation.id])
+    if about.role not in about.assignable:
+        raise Conflict(
+            "inviter_gone",
+            "Whoever invited you may no longer give this role, so nothing was changed.",
+            remedy="Ask the owner or an admin of the account to invite you.",
+        )
+    check = check_eligibility(about.terms, minimum=rules.settings.minimum_commitment, today=about.at.date())
+    if check.reasons:
+        raise Conflict(
+            check.reasons[0].code,
+            "The account can't take new members at the moment. Nothing was changed, and your link still holds.",
+            remedy="Tell whoever invited you; once their contract is in order, open the link again.",
+        )
+
+
+def _person(session: Session, invitation: Invitation, user: User | None, sign_up: SignUp | None) -> User:
+    if user is not None:
+        return _the_invited(user, invitation)
+    known = sessions.find_user(session, invitation.email_key)
+    if known is not None and known.email_verified_at is not None:
+        raise Unauthenticated(
+            "There is a user of this address already. Nothing was changed.",
+            remedy="Sign in with that address, then accept.",
+        )
+    if sign_up is None:
+        raise Invalid([("name", "Choose a name to be called by."), ("password", "Choose a password.")])
+    return _signed_up(session, invitation, sign_up)
+
+
+def _the_invited(user: User, invitation: Invitation) -> User:
+    if user.email_key != invitation.email_key:
+        raise Conflict(
+            "email_mismatch",
+            f"This invitation is for {masked(invitation.email)}, and you are signed in as {masked(user.email)}. "
+            "Nothing was changed, and the link still holds.",
+            remedy="Sign in with the invited address, or ask to be invited at this one.",
+        )
+    user.email_verified_at = user.email_verified_at or func.now()
+    return user
+
+
+def _signed_up(session: Session, invitation: Invitation, sign_up: SignUp) -> User:
+    user = users.claim_address(
+        session,
+        address=invitation.address,
+        name=sign_up.name,
+        password_hash=sign_up.password_hash,
+        locale=invitation.locale,
+    )
+    if user is None:
+        raise LinkDead("invitation_closed", "Somebody has just taken this address.", remedy="Sign in, then accept.")
+    user.email_verified_at = func.now()
+    return user

@@ -1,0 +1,208 @@
+"""The life of an invitation as its account sees it: invite, resend, revoke, find, list."""
+
+from datetime import timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shared.actor import Actor, ActorKind
+from shared.checks.evaluate import Facts, evaluate
+from shared.checks.recipient import already_invited, email_invalid
+from shared.checks.verdict import Check, Verdict, overall, reasons_of
+from shared.db import violated
+from shared.email_address import BadAddress, EmailAddress, parse
+from shared.errors import Conflict, NotFound, Refused, TooSoon
+from shared.ids import new_id
+from shared.models import OPEN, Delivery, Invitation, JobKind, Status, SupersededLink
+from shared.permissions import Role
+from shared.services import audit, facts, jobs, links
+from shared.services.rules import Rules
+
+RESENDABLE = (Status.PENDING, Status.EXPIRED)
+"""Where an invitation can stand to be sent again; an expired one comes back to life."""
+
+
+def invite(
+    session: Session,
+    *,
+    actor: Actor,
+    rules: Rules,
+    account_id: str,
+    email: str,
+    role: Role,
+    message: str | None = None,
+    lifetime: timedelta | None = None,
+    locale: str = "en",
+) -> Invitation:
+    """Promise an invitation, unless an instant check says no: then `Refused` tells why. Nothing is sent from here."""
+    address = _address(email)
+    about = facts.about(session, actor=actor, account_id=account_id, address=address, role=role)
+    checks = _refuse_denied(about, rules)
+    invitation_id, span = new_id("inv"), lifetime or rules.settings.invitation_ttl
+    row = insert(Invitation).values(
+        id=invitation_id,
+        account_id=account_id,
+        email=address.shown,
+        email_key=address.key,
+        role=role,
+        status=Status.CHECKING,
+        delivery=Delivery.NONE,
+        message=message,
+        locale=locale,
+        invited_by=actor.user_id,
+        invited_via=actor.id if actor.kind is ActorKind.API_KEY else None,
+        link_hash=links.hash_of(rules, invitation_id, 1),
+        lifetime_seconds=int(span.total_seconds()),
+        checks=[check.as_json(about.at) for check in checks],
+        resendable_at=func.now() + rules.settings.resend_cooldown,
+        expires_at=func.now() + span,
+    )
+    # The unique index decides between two people who invite the same address at once.
+    invitation = session.scalars(row.on_conflict_do_nothing().returning(Invitation)).one_or_none()
+    if invitation is None:
+        raise Refused([already_invited(address.shown)])
+    _promise_check(session, invitation)
+    note(session, actor, "invitation.created", invitation, email=invitation.email, role=role)
+    return invitation
+
+
+def resend(session: Session, *, actor: Actor, rules: Rules, account_id: str, invitation_id: str) -> Invitation:
+    """Send the invitation anew under a fresh link; the link before it is dead from now on.
+
+    Raises `TooSoon` within the cool-down, `Refused` where the instant checks say no by now, and `Conflict` once the
+    invitation has ended in any other way than by its expiry.
+    """
+    invitation = get(session, account_id=account_id, invitation_id=invitation_id, lock=True)
+    _refuse_early(session, invitation)
+    about = facts.about(
+        session,
+        actor=actor,
+        account_id=account_id,
+        address=invitation.address,
+        role=Role(invitation.role),
+        but_for=invitation.id,
+    )
+    checks = _refuse_denied(about, rules)
+    session.add(SupersededLink(link_hash=invitation.link_hash, invitation_id=invitation.id))
+    invitation.generation += 1
+    invitation.link_hash = links.hash_of(rules, invitation.id, invitation.generation)
+    invitation.status, invitation.delivery = Status.CHECKING, Delivery.NONE
+    invitation.checks = [check.as_json(about.at) for check in checks]
+    invitation.resendable_at = func.now() + rules.settings.resend_cooldown
+    invitation.expires_at = func.now() + timedelta(seconds=invitation.lifetime_seconds)
+    invitation.ended_at = None
+    _flush_open(session, invitation)
+    _promise_check(session, invitation)
+    note(session, actor, "invitation.resent", invitation, generation=invitation.generation)
+    return invitation
+
+
+def revoke(session: Session, *, actor: Actor, account_id: str, invitation_id: str) -> Invitation:
+    """Withdraw an open invitation; its link is dead from now on. `Conflict` where it has ended before."""
+    withdrawn = (
+        update(Invitation)
+        .where(Invitation.account_id == account_id, Invitation.id == invitation_id, Invitation.status.in_(OPEN))
+        .values(status=Status.REVOKED, ended_at=func.now())
+        .returning(Invitation)
+    )
+    invitation = session.scalars(withdrawn.execution_options(populate_existing=True)).one_or_none()
+    if invitation is None:
+        raise closed(get(session, account_id=account_id, invitation_id=invitation_id))
+    note(session, actor, "invitation.revoked", invitation)
+    return invitation
+
+
+def get(session: Session, *, account_id: str, invitation_id: str, lock: bool = False) -> Invitation:
+    """The invitation, or `NotFound`; `lock` keeps others from changing it until the transaction ends."""
+    query = select(Invitation).where(Invitation.account_id == account_id, Invitation.id == invitation_id)
+    query = query.execution_options(populate_existing=True)
+    invitation = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if invitation is None:
+        raise NotFound("There is no such invitation in this account.")
+    return invitation
+
+
+def listed(
+    session: Session,
+    *,
+    account_id: str,
+    status: Status | None,
+    delivery: Delivery | None,
+    q: str | None,
+    before: str | None,
+    limit: int,
+) -> list[Invitation]:
+    """The account's invitations, the newest first, from before `before` on; `q` is part of an address."""
+    query = select(Invitation).where(Invitation.account_id == account_id)
+    if status is not None:
+        query = query.where(Invitation.status == status)
+    if delivery is not None:
+        query = query.where(Invitation.delivery == delivery)
+    if q:
+        query = query.where(Invitation.email.icontains(q, autoescape=True))
+    if before is not None:
+        query = query.where(Invitation.id < before)
+    return list(session.scalars(query.order_by(Invitation.id.desc()).limit(limit)))
+
+
+def closed(invitation: Invitation) -> Conflict:
+    """What to raise where an invitation has ended, or is at a place where this can't be done."""
+    return Conflict(
+        "invitation_closed",
+        f"The invitation is {invitation.status}, so nothing was changed.",
+        remedy="Invite the address anew." if invitation.status not in OPEN else "Wait until its checks are done.",
+    )
+
+
+def note(session: Session, actor: Actor, action: str, invitation: Invitation, **data: object) -> None:
+    """Append to the invitation's timeline."""
+    audit.record(session, actor, action, subject_id=invitation.id, account_id=invitation.account_id, **data)
+
+
+def _address(email: str) -> EmailAddress:
+    try:
+        return parse(email)
+    except BadAddress as error:
+        raise Refused([email_invalid(str(error))]) from None
+
+
+def _refuse_denied(about: Facts, rules: Rules) -> list[Check]:
+    checks = evaluate(about, lists=rules.lists, minimum=rules.settings.minimum_commitment)
+    if overall(checks) is Verdict.DENY:
+        raise Refused(reasons_of(checks))
+    return checks
+
+
+def _refuse_early(session: Session, invitation: Invitation) -> None:
+    if invitation.status not in {*RESENDABLE, Status.CHECKING}:
+        raise closed(invitation)
+    seconds = session.scalar(select(func.extract("epoch", invitation.resendable_at - func.now())))
+    if invitation.status == Status.CHECKING or (seconds or 0) > 0:
+        raise TooSoon(
+            "resend_too_soon",
+            f"{invitation.email} was invited a moment ago. Nothing was sent.",
+            retry_after=max(1, int(seconds or 0) + 1),
+            remedy="Wait as long as Retry-After says, then resend.",
+        )
+
+
+def _promise_check(session: Session, invitation: Invitation) -> None:
+    jobs.promise(
+        session,
+        JobKind.INVITATION_CHECK,
+        subject_id=invitation.id,
+        account_id=invitation.account_id,
+        generation=invitation.generation,
+    )
+
+
+def _flush_open(session: Session, invitation: Invitation) -> None:
+    """Write an invitation that is open again; another open one for the address may have come meanwhile."""
+    try:
+        session.flush()
+    except IntegrityError as error:
+        if violated(error) != "uq_invitations_open":
+            raise
+        raise Refused([already_invited(invitation.email)]) from error

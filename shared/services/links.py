@@ -1,0 +1,59 @@
+"""An invitation's link: made anew with each generation, and found again by the hash of its token."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared.errors import LinkDead, LinkInvalid
+from shared.models import Invitation, Status, SupersededLink
+from shared.services.rules import Rules
+from shared.tokens import Purpose, derive, sha256
+
+
+def hash_of(rules: Rules, invitation_id: str, generation: int) -> bytes:
+    """What the row keeps of the link of this generation."""
+    return sha256(derive(rules.settings.secret_keys[0], Purpose.INVITATION, invitation_id, generation))
+
+
+def find(session: Session, token: str, *, lock: bool = False) -> Invitation:
+    """The invitation whose newest link this is, whatever has become of it; `lock` keeps others from changing it."""
+    digest = sha256(token)
+    query = select(Invitation).where(Invitation.link_hash == digest)
+    query = query.execution_options(populate_existing=True)
+    found = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if found is not None:
+        return found
+    if session.get(SupersededLink, digest) is not None:
+        raise LinkDead(
+            "link_superseded",
+            "A newer mail has replaced this link. Nothing was changed.",
+            remedy="Open the link of the newest mail from this account.",
+        )
+    raise LinkInvalid(
+        "This link is not known here; perhaps part of it was cut off.",
+        remedy="Open the link as it stands in the mail, or ask whoever invited you to send it again.",
+    )
+
+
+def refuse_dead(session: Session, invitation: Invitation) -> None:
+    """Raise what a link deserves that can't be accepted any more."""
+    if invitation.status == Status.EXPIRED or (
+        invitation.status == Status.PENDING and session.scalar(select(func.now() >= invitation.expires_at))
+    ):
+        raise LinkDead(
+            "invitation_expired",
+            "This invitation has expired. Nothing was changed.",
+            remedy="Ask whoever invited you to send it again.",
+        )
+    if invitation.status != Status.PENDING:
+        detail, remedy = _CLOSED.get(Status(invitation.status), _NOT_OPEN)
+        raise LinkDead("invitation_closed", detail, remedy=remedy)
+
+
+_ASK = "Ask whoever invited you for a new invitation."
+_NOT_OPEN = ("This invitation is being looked at, and not open until that is done.", "Try again in a while.")
+_CLOSED = {
+    Status.ACCEPTED: ("This invitation was accepted before.", "Sign in to go to the account."),
+    Status.DECLINED: ("This invitation was declined. Nothing was changed.", _ASK),
+    Status.REVOKED: ("This invitation was withdrawn. Nothing was changed.", _ASK),
+    Status.BLOCKED: ("This invitation was stopped. Nothing was changed.", _ASK),
+}

@@ -1,0 +1,39 @@
+"""Limits on how often something may be tried: kept in the database, so that a restart forgives nothing."""
+
+from datetime import timedelta
+
+from sqlalchemy import case, delete, func
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.errors import TooSoon
+from shared.models import Throttle
+
+
+def hit(session: Session, key: str, *, limit: int, window: timedelta) -> None:
+    """Count one try under `key`; raises `TooSoon` once there were more than `limit` within the window.
+
+    The caller commits before it goes on, whatever comes of the try: a try that is rolled back would not be counted.
+    """
+    over = Throttle.window_ends_at <= func.now()
+    first = insert(Throttle).values(key=key, window_ends_at=func.now() + window, count=1)
+    counted = first.on_conflict_do_update(
+        index_elements=[Throttle.key],
+        set_={
+            "count": case((over, 1), else_=Throttle.count + 1),
+            "window_ends_at": case((over, func.now() + window), else_=Throttle.window_ends_at),
+        },
+    ).returning(Throttle.count, func.extract("epoch", Throttle.window_ends_at - func.now()))
+    count, seconds = session.execute(counted).one()
+    if count > limit:
+        raise TooSoon(
+            "rate_limited",
+            "That was tried too often from here. Nothing was changed.",
+            retry_after=max(1, int(seconds) + 1),
+            remedy="Wait as long as Retry-After says, then try again.",
+        )
+
+
+def forget(session: Session, key: str) -> None:
+    """Forgive what was counted under `key`: the try came to a good end."""
+    session.execute(delete(Throttle).where(Throttle.key == key))
