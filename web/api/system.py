@@ -1,6 +1,7 @@
 """What machines ask of the service itself: alive, ready, and the document of all calls."""
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from flask import Blueprint, Response, current_app, json, render_template
@@ -8,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import migrations
+from shared.broker import BrokerAway, Publisher
 from web import openapi
 from web.database import db
 from web.guard import public
@@ -56,7 +58,7 @@ def _json(body: Any, status: int = 200) -> Response:
 def _tried(part: Callable[[], str]) -> str:
     try:
         return part()
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, BrokerAway) as error:
         return f"away ({type(error).__name__})"
 
 
@@ -66,5 +68,6 @@ def _database() -> str:
 
 
 def _broker() -> str:
-    kit().nudger.ping()
+    with closing(Publisher(kit().settings.broker_url)) as publisher:
+        publisher.waiting()
     return "ok"
