@@ -1,11 +1,11 @@
-"""The life of a job: promise, ring, claim, renew, finish, postpone, bury.
+"""The life of a job: promise, ring, claim, renew, finish, postpone, release, bury.
 
 All judging is done by UPDATE and by the database's clock, so any number of relays and workers may run, die, and run
 again: a second claim of the same job finds no row, and a finisher that lost its lease finds none either.
 """
 
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, update
@@ -25,6 +25,9 @@ RING_AGAIN = timedelta(seconds=15)
 
 MAX_LOST_LEASES = 5
 """A job whose workers die this often is taken for the cause of their death and buried."""
+
+# Rows that the session may have in memory are not brought up to date: nobody reads them after these statements.
+_BLIND = {"synchronize_session": False}
 
 _UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 
@@ -69,7 +72,7 @@ def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
 
 def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], owner: str) -> list[Job]:
     """Claim those jobs that are due and free, under a lease; somebody else's, ended or early ones are left out."""
-    free = or_(Job.state == JobState.QUEUED, _lease_ran_out())
+    free = or_(Job.state == JobState.QUEUED, and_(_lease_ran_out(), Job.lost_leases < MAX_LOST_LEASES - 1))
     takeable = (
         select(Job.id)
         .where(Job.id.in_(ids), Job.kind.in_(list(kinds)), Job.due_at <= func.now(), free)
@@ -90,7 +93,7 @@ def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], o
         )
         .returning(Job)
     )
-    return list(claimed)
+    return sorted(claimed, key=lambda job: job.id)
 
 
 def renew(session: Session, *, owners: Collection[str]) -> None:
@@ -98,7 +101,8 @@ def renew(session: Session, *, owners: Collection[str]) -> None:
     session.execute(
         update(Job)
         .where(Job.lease_owner.in_(owners), Job.state == JobState.RUNNING)
-        .values(lease_until=func.now() + LEASE, ring_at=func.now() + LEASE)
+        .values(lease_until=func.now() + LEASE, ring_at=func.now() + LEASE),
+        execution_options=_BLIND,
     )
 
 
@@ -110,42 +114,44 @@ def held(session: Session, ids: Collection[str], *, owner: str) -> set[str]:
 
 def finish(session: Session, ids: Collection[str], *, state: JobState = JobState.DONE, why: str | None = None) -> None:
     """End jobs that the caller holds, in the transaction that records their effect; `why` is kept in words."""
-    _end(session, Job.id.in_(ids), state=state, why=why)
+    session.execute(update(Job).where(Job.id.in_(ids)).values(_ended(state, why)), execution_options=_BLIND)
 
 
-def postpone(session: Session, job_id: str, *, until: datetime, why: str, counts: bool = True) -> None:
-    """Put a held job back until a time; `counts=False` gives the attempt back (the trouble was not the job's)."""
-    session.execute(
-        update(Job)
-        .where(Job.id == job_id)
-        .values(
-            state=JobState.QUEUED,
-            due_at=until,
-            ring_at=until,
-            lease_owner=None,
-            lease_until=None,
-            last_error=why,
-            attempts=Job.attempts - (0 if counts else 1),
-        )
-    )
+def postpone(session: Session, ids: Collection[str], *, after: timedelta, why: str, counts: bool = True) -> None:
+    """Put held jobs back for a while; `counts=False` gives the attempt back (the trouble was not the job's)."""
+    due, attempts = func.now() + after, Job.attempts if counts else Job.attempts - 1
+    _put_back(session, Job.id.in_(ids), due_at=due, ring_at=due, last_error=why, attempts=attempts)
+
+
+def release(session: Session, ids: Collection[str], *, owner: str) -> None:
+    """Put back what this owner claimed and didn't begin, as if it never had: the next ring finds it free."""
+    mine = and_(Job.id.in_(ids), Job.lease_owner == owner, Job.state == JobState.RUNNING)
+    _put_back(session, mine, ring_at=func.now(), attempts=Job.attempts - 1)
+
+
+def release_all(session: Session, *, owners: str) -> None:
+    """Put back all that is held by owners whose names begin so: a worker that stops leaves nothing behind."""
+    theirs = and_(Job.state == JobState.RUNNING, Job.lease_owner.startswith(owners, autoescape=True))
+    _put_back(session, theirs, ring_at=func.now())
 
 
 def bury_lost(session: Session) -> list[Job]:
     """End as dead the jobs whose workers have died under them too often; returns them, for their effects."""
-    return _end(
-        session,
-        and_(_lease_ran_out(), Job.lost_leases >= MAX_LOST_LEASES - 1),
-        state=JobState.DEAD,
-        why=f"The worker died {MAX_LOST_LEASES} times while it had this job. Nothing more is tried by itself.",
-    )
+    # A lease that ran out is due to be rung for: saying so lets the index of ringing jobs find it.
+    lost = and_(_lease_ran_out(), Job.ring_at <= func.now(), Job.lost_leases >= MAX_LOST_LEASES - 1)
+    why = f"The worker died {MAX_LOST_LEASES} times while it had this job. Nothing more is tried by itself."
+    return list(session.scalars(update(Job).where(lost).values(_ended(JobState.DEAD, why)).returning(Job)))
 
 
 def _lease_ran_out() -> ColumnElement[bool]:
     return and_(Job.state == JobState.RUNNING, Job.lease_until < func.now())
 
 
-def _end(session: Session, which: ColumnElement[bool], *, state: JobState, why: str | None) -> list[Job]:
+def _ended(state: JobState, why: str | None) -> dict[str, Any]:
     values: dict[str, Any] = {"state": state, "finished_at": func.now(), "lease_owner": None, "lease_until": None}
-    if why is not None:
-        values["last_error"] = why
-    return list(session.scalars(update(Job).where(which).values(values).returning(Job)))
+    return values if why is None else values | {"last_error": why}
+
+
+def _put_back(session: Session, which: ColumnElement[bool], **values: Any) -> None:
+    free = {"state": JobState.QUEUED, "lease_owner": None, "lease_until": None}
+    session.execute(update(Job).where(which).values(free | values), execution_options=_BLIND)

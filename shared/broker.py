@@ -1,0 +1,192 @@
+"""Rings for jobs: which task does which kind, and two ways to publish their ids.
+
+A message carries ids of jobs and nothing else, many to a message, because a message costs more than a job. It is only
+a doorbell: the row is the truth, so a ring that is lost, late or doubled costs seconds at most, and nobody waits for
+the broker. The scheduler's publisher says when the broker is away; the nudger, which sits behind requests, never does.
+"""
+
+import os
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+
+from celery import Celery
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from shared import log
+from shared.models import JobKind
+
+logger = log.get(__name__)
+
+IDS_PER_MESSAGE = 20
+"""Bounds what one worker process holds, and so what is mailed but not yet recorded when it is killed."""
+
+MAX_NUDGES = 10_000
+"""Nudges that may wait for a slow broker; what comes beyond them is left to the relay."""
+
+
+VISIBILITY_SECONDS = 300
+"""How long the broker waits before it hands a message that nobody acknowledged to another worker."""
+
+
+class Task(NamedTuple):
+    """A task's name and the queue that its messages wait in."""
+
+    name: str
+    queue: str
+
+
+CHECK = Task("invitations.check", "checks")
+MAIL = Task("letters.mail", "mail")
+EXPIRE = Task("invitations.expire", "chores")
+SWEEP = Task("rows.sweep", "chores")
+QUEUES = ("checks", "mail", "chores")
+
+TASK_OF: dict[JobKind, Task] = {
+    JobKind.INVITATION_CHECK: CHECK,
+    JobKind.INVITATION_MAIL: MAIL,
+    JobKind.VERIFICATION_MAIL: MAIL,
+    JobKind.PASSWORD_RESET_MAIL: MAIL,
+    JobKind.SIGNUP_NOTICE_MAIL: MAIL,
+}
+
+
+class BrokerAway(Exception):
+    """The broker can't be reached, or didn't answer in time."""
+
+
+class Publisher:
+    """Publishes over one kept connection, with short timeouts; every trouble is `BrokerAway`."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._app = celery_app(broker_url, patience=1.0)
+        self._connection: Any = None
+        self._producer: Any = None
+
+    def ring(self, jobs: Iterable[tuple[JobKind, str]]) -> None:
+        """Publish the ids of these jobs, those of one task together; ids that came before an error are out."""
+        by_task: dict[Task, list[str]] = {}
+        for kind, job_id in jobs:
+            by_task.setdefault(TASK_OF[kind], []).append(job_id)
+        for task, ids in by_task.items():
+            for start in range(0, len(ids), IDS_PER_MESSAGE):
+                self.call(task, ids[start : start + IDS_PER_MESSAGE])
+
+    def call(self, task: Task, *args: list[str]) -> None:
+        """Publish one message for a task."""
+        with self._trouble_named():
+            self._connect()
+            self._app.send_task(task.name, args=args, queue=task.queue, producer=self._producer)
+
+    def waiting(self) -> int:
+        """How many messages wait for the workers to take them."""
+        with self._trouble_named():
+            client = self._connect().default_channel.client
+            return sum(int(client.llen(name)) for name in QUEUES)
+
+    def close(self) -> None:
+        """Leave the broker."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.release()
+
+    def _connect(self) -> Any:
+        if self._connection is None:
+            self._connection = self._app.connection_for_write()
+            self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
+        return self._connection
+
+    @contextmanager
+    def _trouble_named(self) -> Iterator[None]:
+        try:
+            yield
+        except (KombuError, RedisError, OSError) as error:
+            self.close()
+            raise BrokerAway(str(error)) from error
+
+
+class Nudger:
+    """Rings for promised jobs behind the caller's back: a call costs microseconds and can't fail.
+
+    One thread, made at the first call in each process, gathers what has come meanwhile and publishes it. What it can't
+    publish it drops: the relay rings for the same jobs a second later.
+    """
+
+    def __init__(self, broker_url: str) -> None:
+        self._broker_url = broker_url
+        self._begin_anew()
+        os.register_at_fork(after_in_child=self._begin_anew)
+
+    def nudge(self, jobs: Iterable[tuple[JobKind, str]]) -> None:
+        """Ring for these jobs soon; never waits, never raises."""
+        for job in jobs:
+            try:
+                self._jobs.put_nowait(job)
+            except queue.Full:
+                break
+        self._start()
+
+    def _begin_anew(self) -> None:
+        self._jobs: queue.Queue[tuple[JobKind, str]] = queue.Queue(MAX_NUDGES)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def _start(self) -> None:
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="nudger", daemon=True)
+                    self._thread.start()
+
+    def _run(self) -> None:
+        publisher = Publisher(self._broker_url)
+        while True:
+            jobs = self._gather()
+            try:
+                publisher.ring(jobs)
+            except BrokerAway as trouble:
+                logger.warning("nudges dropped", jobs=len(jobs), why=str(trouble))
+
+    def _gather(self) -> list[tuple[JobKind, str]]:
+        """Wait for a first job, then take along what is there already."""
+        jobs = [self._jobs.get()]
+        with suppress(queue.Empty):
+            while len(jobs) < MAX_NUDGES:
+                jobs.append(self._jobs.get_nowait())
+        return jobs
+
+
+def celery_app(broker_url: str, *, patience: float) -> Celery:
+    """A Celery app that speaks JSON through our queues; `patience` is how many seconds it waits for a connection."""
+    app = Celery("usher", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        task_queues={name: {"routing_key": name} for name in QUEUES},
+        task_create_missing_queues=False,
+        task_default_queue=QUEUES[0],
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_send_sent_event=True,
+        # The relay rings again; a publisher that tries again by itself only holds up those behind it.
+        task_publish_retry=False,
+        broker_connection_timeout=patience,
+        broker_pool_limit=2,
+        visibility_timeout=VISIBILITY_SECONDS,
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_SECONDS,
+            "socket_connect_timeout": patience,
+            "socket_timeout": max(patience, 1.0) * 2,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+            "retry_on_timeout": False,
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_step": 0,
+            "unacked_restore_interval": 10,
+            "unacked_restore_throttle": 1,
+        },
+    )
+    return app

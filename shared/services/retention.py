@@ -1,0 +1,37 @@
+"""Deletes what has served its time. Invitations, events, members and jobs are not among it: they are the record."""
+
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, delete, func, inspect, select
+from sqlalchemy.orm import Session
+
+from shared.db import Base
+from shared.models import IdempotencyKey, SupersededLink, Throttle, UserSession
+
+BATCH = 1000
+
+
+def sweep(session: Session, *, limit: int = BATCH) -> int:
+    """Delete up to `limit` rows of each table that are long past their use; returns the most found in one table."""
+    return max(_delete(session, model, spent, limit) for model, spent in _spent())
+
+
+def _spent() -> list[tuple[type[Base], ColumnElement[bool]]]:
+    """Which rows of which table; each has a margin, so that nothing goes while somebody may still ask for it."""
+    return [
+        (Throttle, Throttle.window_ends_at < func.now() - timedelta(hours=1)),
+        (IdempotencyKey, IdempotencyKey.created_at < func.now() - timedelta(days=2)),
+        (UserSession, UserSession.expires_at < func.now() - timedelta(days=1)),
+        # An invitation lives 30 days at the most, so a link replaced longer ago than this leads nowhere.
+        (SupersededLink, SupersededLink.superseded_at < func.now() - timedelta(days=90)),
+    ]
+
+
+def _delete(session: Session, model: type[Base], spent: ColumnElement[bool], limit: int) -> int:
+    keys = inspect(model).primary_key
+    some = select(*keys).where(spent).limit(limit).with_for_update(skip_locked=True).cte()
+    matches = [key == some.c[key.name] for key in keys]
+    gone = session.execute(
+        delete(model).where(*matches).returning(keys[0]), execution_options={"synchronize_session": False}
+    )
+    return len(gone.all())

@@ -1,0 +1,191 @@
+"""What follows from a mail server's answer: delivered, try again, or give up. Pure: values in, a decision out.
+
+An enhanced code (RFC 3463) wins over the basic one. Trouble with the server itself costs a mail no attempt and stops
+the whole round; trouble with one recipient concerns that mail only. Times are spans, never moments: the database's
+clock says how old a job is and how long its invitation has left.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, StrEnum, auto
+
+from shared.models import Delivery
+
+GIVE_UP_AFTER = timedelta(hours=48)
+"""A mail that couldn't be handed over for this long is given up; its invitation's end comes first if it is sooner."""
+
+DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
+"""How long a mail waits after its first, second, … try; the last repeats. Greylisting wants minutes, not seconds."""
+
+MAX_UNANSWERED = 4
+"""After this many tries a handed-over mail without an answer is left alone: each further try may be one more copy."""
+
+
+class Stage(StrEnum):
+    """How far the conversation had come; from VERDICT on, the mail may have been taken."""
+
+    CONNECT = "connecting"
+    TLS = "securing the connection"
+    HELLO = "greeting"
+    LOGIN = "signing in"
+    SENDER = "naming the sender"
+    RECIPIENT = "naming the recipient"
+    CONTENT = "handing over the mail"
+    VERDICT = "waiting for the answer"
+
+
+BEFORE_MAIL = frozenset({Stage.CONNECT, Stage.TLS, Stage.HELLO, Stage.LOGIN})
+"""The stages at which no particular mail can be to blame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back at a stage; `code` is None when the connection broke or timed out instead of a reply."""
+
+    stage: Stage
+    code: int | None
+    text: str
+
+    @property
+    def enhanced(self) -> str:
+        """The enhanced status code that the text begins with, or nothing."""
+        found = re.match(r"[245]\.\d{1,3}\.\d{1,3}\b", self.text)
+        return found[0] if found else ""
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}".strip() if self.code else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The server has taken the mail; `said` is its answer."""
+
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Try again after a while; `counts` is False, and the round stops, where the whole server is in trouble."""
+
+    after: timedelta
+    why: str
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Nothing more is tried by itself; `delivery` is what the invitation shows, `why` says what to do."""
+
+    delivery: Delivery
+    why: str
+
+
+Outcome = Delivered | TryAgain | GiveUp
+
+
+class Trouble(Enum):
+    """The classes of trouble, each with its own remedy."""
+
+    SERVER = auto()  # away, overloaded or unfit: all mails wait, none is blamed
+    SETUP = auto()  # it refuses us, not the mail: the operator must mend something
+    LATER = auto()  # this mail is not taken now
+    UNANSWERED = auto()  # the mail was handed over and the answer was lost
+    FULL = auto()  # the mailbox is full, or the mail too large for it
+    ADDRESS = auto()  # nobody is there
+    POLICY = auto()  # the mail, not the address, is unwanted
+    REFUSED = auto()  # permanent, and not said why
+
+
+_SENTENCES = {
+    Trouble.SERVER: "The mail server is in trouble while {stage}: {said}. The mail waits for it.",
+    Trouble.SETUP: "The mail server refuses this service while {stage}: {said}. The mail waits; an operator must "
+    "mend SMTP_URL or MAIL_FROM.",
+    Trouble.LATER: "The mail server doesn't take this mail now: {said}. It is tried again.",
+    Trouble.UNANSWERED: "The connection broke after the mail was handed over: {said}. It may have arrived; it is "
+    "tried again with the same Message-ID.",
+    Trouble.FULL: "The mailbox is full or the mail too large for it: {said}. Ask the person to make room, then resend.",
+    Trouble.ADDRESS: "The mail server says that nobody has this address: {said}. Check its spelling and invite the "
+    "right one.",
+    Trouble.POLICY: "The receiving side refuses our mail as a matter of policy: {said}. An operator should check the "
+    "SPF, DKIM and DMARC records of the sender's domain, then resend.",
+    Trouble.REFUSED: "The mail server refuses this mail for good: {said}. Resend once the cause is mended.",
+}
+
+_NO_ADDRESS = re.compile(r"5\.(1\.(1|2|3|6|10)|2\.1|4\.4)")
+_FULL = re.compile(r"5\.2\.[23]|5\.3\.4")
+_SIGN_IN = re.compile(r"[45]\.7\.(8|9|11)")
+_SOUNDS_LIKE_POLICY = re.compile(r"relay|spam|block|polic", re.IGNORECASE)
+
+
+def decide(answer: Answer, *, attempts: int, age: timedelta, left: timedelta | None, chance: float) -> Outcome:
+    """What to do after this answer.
+
+    `attempts` counts this try, `age` is the time since the first one, `left` the time until the invitation ends (None
+    for mails without an end), `chance` a random fraction that spreads the tries of many mails.
+    """
+    if answer.stage is Stage.VERDICT and answer.code is not None and answer.code // 100 == 2:
+        return Delivered(str(answer))
+    trouble = classify(answer)
+    why = _SENTENCES[trouble].format(stage=answer.stage, said=str(answer).rstrip("."))
+    if _is_final(trouble, attempts):
+        return GiveUp(Delivery.BOUNCED if trouble is Trouble.ADDRESS else Delivery.FAILED, why)
+    delay = _delay(trouble, attempts, age) * (0.8 + 0.4 * chance)
+    if age + delay > GIVE_UP_AFTER or (left is not None and delay >= left):
+        return GiveUp(Delivery.FAILED, f"{why} No time is left for another try.")
+    return TryAgain(delay, why, counts=trouble not in {Trouble.SERVER, Trouble.SETUP})
+
+
+def classify(answer: Answer) -> Trouble:
+    """Which class of trouble an answer other than success stands for."""
+    if answer.stage in BEFORE_MAIL:
+        refused = answer.stage is Stage.LOGIN and answer.code is not None and answer.code >= 500
+        return Trouble.SETUP if refused else Trouble.SERVER
+    if answer.code is None:
+        return Trouble.UNANSWERED if answer.stage is Stage.VERDICT else Trouble.LATER
+    if answer.code in {530, 534, 535, 538} or _SIGN_IN.match(answer.enhanced):
+        return Trouble.SETUP
+    permanent = answer.enhanced[:1] == "5" if answer.enhanced else answer.code >= 500
+    return _permanent(answer) if permanent else _temporary(answer)
+
+
+def _temporary(answer: Answer) -> Trouble:
+    if answer.enhanced == "4.3.2" or (answer.code == 421 and answer.stage is Stage.SENDER):
+        return Trouble.SERVER
+    return Trouble.LATER
+
+
+def _permanent(answer: Answer) -> Trouble:
+    enhanced = answer.enhanced
+    if _NO_ADDRESS.fullmatch(enhanced) and answer.stage is not Stage.SENDER:
+        return Trouble.ADDRESS
+    if _FULL.fullmatch(enhanced) or (answer.code == 552 and not enhanced):
+        return Trouble.FULL
+    if answer.stage is Stage.SENDER and not enhanced.startswith("5.6."):
+        return Trouble.SETUP
+    if enhanced.startswith("5.7."):
+        return Trouble.POLICY
+    return Trouble.REFUSED if enhanced else _without_enhanced_code(answer)
+
+
+def _without_enhanced_code(answer: Answer) -> Trouble:
+    """Old servers say only 550; at RCPT that means the address, unless the words sound like a policy."""
+    if _SOUNDS_LIKE_POLICY.search(answer.text):
+        return Trouble.POLICY
+    about_address = answer.stage is Stage.RECIPIENT and answer.code in {550, 551, 553, 556}
+    return Trouble.ADDRESS if about_address else Trouble.REFUSED
+
+
+def _is_final(trouble: Trouble, attempts: int) -> bool:
+    if trouble is Trouble.FULL:
+        return attempts >= 2
+    if trouble is Trouble.UNANSWERED:
+        return attempts >= MAX_UNANSWERED
+    return trouble in {Trouble.ADDRESS, Trouble.POLICY, Trouble.REFUSED}
+
+
+def _delay(trouble: Trouble, attempts: int, age: timedelta) -> timedelta:
+    """By the number of tries for a mail; by the length of the trouble, 5 s to 5 min, for a server."""
+    if trouble in {Trouble.SERVER, Trouble.SETUP}:
+        return min(max(age / 4, timedelta(seconds=5)), timedelta(minutes=5))
+    return DELAYS[min(max(attempts, 1), len(DELAYS)) - 1]

@@ -1,0 +1,82 @@
+"""Writes the letters: from what a mail says to the words that people read, and on to the bytes that travel."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, Template
+
+from shared.config import Settings
+from shared.models import JobKind
+from shared.services.letters import Letter, Link
+from shared.templating import environment
+from shared.tokens import Purpose, rederive
+from worker.mail.message import Content, Sender, build
+
+_TEMPLATES = {
+    JobKind.INVITATION_MAIL: "invitation",
+    JobKind.VERIFICATION_MAIL: "verification",
+    JobKind.PASSWORD_RESET_MAIL: "password_reset",
+    JobKind.SIGNUP_NOTICE_MAIL: "signup_notice",
+}
+
+_PATHS = {Purpose.INVITATION: "i", Purpose.VERIFICATION: "verify", Purpose.PASSWORD_RESET: "reset"}
+
+
+class KeyGone(Exception):
+    """The link was made with a key that SECRET_KEYS no longer holds."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The link of this mail was made with a key that is no longer in USHER_SECRET_KEYS. An operator can put the "
+            "key back at the end of the list and retry the job; or send the mail anew, with a new link."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    subject: Template
+    text: Template
+    html: Template
+
+
+class Writer:
+    """Turns letters into mails; holds the templates, the sender and the keys of the links."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.sender = Sender.of(settings.mail_from)
+        self._keys: Sequence[str] = settings.secret_keys
+        self._public_url = settings.public_url
+        templates = environment()
+        self._parts = {kind: _parts(templates, name) for kind, name in _TEMPLATES.items()}
+
+    def write(self, letter: Letter) -> bytes:
+        """The mail as it goes over the wire; raises `KeyGone` where its link can't be made any more."""
+        return build(
+            self.sender,
+            recipient=letter.recipient,
+            content=self.render(JobKind(letter.job.kind), letter.words, self._url(letter.link)),
+            message_id=letter.message_id,
+            date=letter.job.created_at,
+        )
+
+    def render(self, kind: JobKind, words: Mapping[str, Any], link: str | None) -> Content:
+        """The subject and both bodies."""
+        parts = self._parts[kind]
+        said = {**words, "link": link, "public_url": self._public_url}
+        return Content(parts.subject.render(said), parts.text.render(said), parts.html.render(said))
+
+    def _url(self, link: Link | None) -> str | None:
+        if link is None:
+            return None
+        token = rederive(self._keys, link.purpose, link.subject_id, link.generation, digest=link.digest)
+        if token is None:
+            raise KeyGone
+        return f"{self._public_url}/{_PATHS[link.purpose]}/{token}"
+
+
+def _parts(templates: Environment, name: str) -> _Parts:
+    subject, text, html = (
+        templates.get_template(f"emails/{name}/{part}") for part in ("subject.txt", "body.txt", "body.html")
+    )
+    return _Parts(subject, text, html)
