@@ -54,25 +54,32 @@ class Home:
 @contextmanager
 def occupied(folder: Path) -> Iterator[Home]:
     """The data folder, made at the first time, and nobody else's for the length of the block; raises `CannotStart`."""
-    try:
-        home, lock = _open(folder.resolve())
-    except OSError as error:
-        raise CannotStart(f"The data folder can't be used: {error}.") from None
+    folder = folder.resolve()
+    with _complaining():
+        _make(folder)
+        lock = (folder / _LOCK).open("a")
     with lock:
+        with _complaining():
+            _take(lock, folder)
+            home = Home(folder, _secrets(folder / _SECRETS))
+            home.logs.mkdir(exist_ok=True)
+            home.mailbox.mkdir(exist_ok=True)
         yield home
 
 
-def _open(folder: Path) -> tuple[Home, IO[str]]:
+@contextmanager
+def _complaining() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotStart(f"The data folder can't be used: {error}.") from None
+
+
+def _make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / _SECRETS).exists() and any(entry.name not in {_LOCK, _FRESH} for entry in folder.iterdir()):
         raise CannotStart(f"{folder} is not empty and has no {_SECRETS}: it is no data folder, or a damaged one.")
     folder.chmod(0o700)
-    lock = (folder / _LOCK).open("a")
-    _take(lock, folder)
-    home = Home(folder, _secrets(folder / _SECRETS))
-    home.logs.mkdir(exist_ok=True)
-    home.mailbox.mkdir(exist_ok=True)
-    return home, lock
 
 
 def _take(lock: IO[str], folder: Path) -> None:
