@@ -17,9 +17,7 @@ def named(name: str) -> str:
 
 def put(response: Response, name: str, value: str, *, max_age: int | None = None) -> None:
     """Set the cookie, for `max_age` seconds or until the browser closes."""
-    response.set_cookie(
-        name, value, max_age=max_age, secure=secure(), httponly=True, samesite="Lax", path="/"
-    )
+    response.set_cookie(name, value, max_age=max_age, secure=secure(), httponly=True, samesite="Lax", path="/")
 
 
 def drop(response: Response, name: str) -> None:
