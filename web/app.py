@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> Flask:
     db.init_app(app)
     with app.app_context():
         database.replace_dead_connections(db.engine)
-    app.extensions["usher"] = Kit(settings, rules.load(settings), Nudger(settings))
+    app.extensions["usher"] = Kit(settings, rules.load(settings), Nudger(settings.broker_url))
     app.before_request(_begin)
     app.after_request(_finish)
     app.jinja_env.globals["csrf_token"] = csrf.token

@@ -37,11 +37,12 @@ _NEEDS = {
 
 def document(app: Flask) -> dict[str, Any]:
     """The whole document."""
+    views: dict[str, Any] = dict(app.view_functions)
     calls = [
-        (rule, method, app.view_functions[rule.endpoint])
+        (rule, method, views[rule.endpoint])
         for rule in app.url_map.iter_rules()
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
-        if hasattr(app.view_functions[rule.endpoint], "spec")
+        if hasattr(views[rule.endpoint], "spec")
     ]
     schemas = _schemas([view.spec for _, _, view in calls])
     paths: dict[str, dict[str, Any]] = {}

@@ -42,7 +42,7 @@ def list_my_accounts(query: PageQuery) -> dict[str, Any]:
     with transaction() as session:
         rows = memberships.accounts_of(session, user_id=me.id, after=decoded(query.cursor) or "", limit=query.limit + 1)
         landing = accounts.landing(session, me)
-    mine = [
+    mine: list[dict[str, Any]] = [
         {"account": account, "role": place.role, "is_default": landing is not None and account.id == landing.id}
         for account, place in rows
     ]

@@ -1,13 +1,14 @@
 """What machines ask of the service itself: alive, ready, and the document of all calls."""
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from flask import Blueprint, Response, current_app, json, render_template
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import migrations
+from shared.broker import BrokerAway, Publisher
 from web import openapi
 from web.database import db
 from web.guard import public
@@ -56,15 +57,15 @@ def _json(body: Any, status: int = 200) -> Response:
 def _tried(part: Callable[[], str]) -> str:
     try:
         return part()
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, BrokerAway) as error:
         return f"away ({type(error).__name__})"
 
 
 def _database() -> str:
-    db.session.execute(text("SELECT 1"))
-    return "the schema is old: run `usher migrate`" if migrations.missing(db.engine) else "ok"
+    return "the schema is old: run `usher migrate`" if migrations.missing(db.session.connection()) else "ok"
 
 
 def _broker() -> str:
-    kit().nudger.ping()
+    with closing(Publisher(kit().settings.broker_url)) as publisher:
+        publisher.waiting()
     return "ok"
