@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from shared import migrations
 from shared.config import Settings
 from shared.db import open_engine, session_factory, transaction
 from shared.errors import Unavailable
+from shared.migrations.upgrade import upgrade
 
 
 def bring_up_to_date(settings: Settings) -> None:
     """Run every migration that the database lacks; raises `Unavailable`."""
     with _answering():
-        migrations.upgrade(settings.database_url)
+        upgrade(settings.database_url)
 
 
 @contextmanager
