@@ -51,22 +51,28 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
         settings = settings_from(foundation.environment)
         with Supervisor(home.logs) as supervisor:
             _start_all(supervisor, foundation)
+            _wait_for(supervisor, foundation, "postgres")
             bring_up_to_date(settings)
             lines = _demo_lines(home, settings) if with_demo else []
             _introduce(home, settings, lines)
+            _wait_for(supervisor, foundation, "valkey", "mail-catcher")
             supervisor.wait_for("web", lambda: _ready(reach, port), within=60)
             click.echo("Usher is ready. Ctrl-C stops it.")
             supervisor.watch()
 
 
 def _start_all(supervisor: Supervisor, foundation: Foundation) -> None:
-    """Start servers and parts at once and wait for the servers; the parts are there a while later and know to wait."""
+    """Start servers and parts at once: the parts take longer to be there, and know to wait."""
     for name, server in foundation.servers.items():
         supervisor.start(name, server.command, layer=0)
     for part in _PARTS:
         supervisor.start(part, usher(part, foundation.environment), layer=1)
-    for name, server in foundation.servers.items():
-        supervisor.wait_for(name, server.answers)
+
+
+def _wait_for(supervisor: Supervisor, foundation: Foundation, *names: str) -> None:
+    for name in names:
+        if name in foundation.servers:
+            supervisor.wait_for(name, foundation.servers[name].answers)
 
 
 def _demo_lines(home: Home, settings: Settings) -> list[tuple[str, str]]:
