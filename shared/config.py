@@ -153,6 +153,10 @@ class Settings(BaseModel):
     session_ttl: Annotated[Duration, Field(ge=timedelta(minutes=5), le=timedelta(days=90))] = Field(
         default=timedelta(days=14), description="How long a sign-in lasts: 5m to 90d."
     )
+    web_host: str = Field(default="127.0.0.1", description="The address that the web server listens at.")
+    web_port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        default=8000, description="The port that the web server listens at."
+    )
     web_processes: Annotated[int, Field(ge=1, le=64)] = Field(
         default=1, description="Processes of one web server; each opens as many database connections as it has threads."
     )

@@ -107,6 +107,13 @@ class TooSoon(UsherError):
         self.retry_after = retry_after
 
 
+class Unreadable(UsherError):
+    """The request can't be read at all."""
+
+    code = "validation_failed"
+    title = "The request can't be read"
+
+
 class Invalid(UsherError):
     """The request can't be understood; `errors` names each field and what is wrong with it."""
 

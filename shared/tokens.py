@@ -16,11 +16,12 @@ LENGTH = 43
 
 
 class Purpose(StrEnum):
-    """What a link is for; a token for one purpose never fits another."""
+    """What a token is for; one for one purpose never fits another."""
 
     INVITATION = "invitation"
     VERIFICATION = "verification"
     PASSWORD_RESET = "password-reset"  # noqa: S105 - the name of a purpose, not a password
+    FORM = "form"
 
 
 def derive(key: str, purpose: Purpose, subject_id: str, generation: int) -> str:

@@ -6,16 +6,16 @@ told by mail. Until an address is proven, the newest sign-up for it counts, so t
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.email_address import EmailAddress
-from shared.errors import LinkDead, LinkInvalid
+from shared.errors import LinkDead, LinkInvalid, NotFound
 from shared.ids import new_id
 from shared.models import JobKind, User, UserSession
-from shared.services import audit, jobs
+from shared.services import audit, jobs, memberships
 from shared.services.rules import Rules
 from shared.tokens import Purpose, derive, sha256
 
@@ -120,10 +120,17 @@ def end_sessions(session: Session, *, user_id: str) -> None:
     session.execute(delete(UserSession).where(UserSession.user_id == user_id))
 
 
-def change_profile(session: Session, *, user_id: str, **changes: str | None) -> User:
-    """Change what a person says of themselves: `name`, `locale`, `default_account_id`."""
-    changed = update(User).where(User.id == user_id).values(**changes).returning(User)
-    return session.scalars(changed.execution_options(populate_existing=True)).one()
+def change_profile(session: Session, *, actor: Actor, user: User, changes: dict[str, str | None]) -> User:
+    """Change what a person says of themselves: `name`, `locale`, `default_account_id` (one of their own, or None)."""
+    landing = changes.get("default_account_id")
+    if landing is not None and memberships.place(session, account_id=landing, user_id=user.id) is None:
+        raise NotFound("You don't belong to that account. Nothing was changed.", remedy="Choose one of your own.")
+    # The default may be None; what else was left empty stays as it is.
+    for field, value in changes.items():
+        if value is not None or field == "default_account_id":
+            setattr(user, field, value)
+    audit.record(session, actor, "user.changed", subject_id=user.id, fields=sorted(changes))
+    return user
 
 
 def _locked(session: Session, which: object) -> User | None:

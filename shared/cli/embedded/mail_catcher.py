@@ -1,0 +1,55 @@
+"""Catches every mail that `usher up` sends, as one file each in a folder that the mailbox page shows."""
+
+import asyncio
+from pathlib import Path
+from signal import SIGTERM
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from shared.config import Settings
+from shared.ids import new_id
+
+_HOST = "127.0.0.1"
+
+
+def main(settings: Settings) -> None:
+    """Listen where the settings send mail to, until SIGTERM."""
+    if settings.mailbox_dir is None:
+        raise SystemExit("The mail catcher belongs to `usher up`, which sets USHER_MAILBOX_DIR.")
+    asyncio.run(_serve(urlsplit(settings.smtp_url).port or 0, settings.mailbox_dir))
+
+
+class _Catcher:
+    """What aiosmtpd asks about each mail."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        """Keep the mail as it came, below the addresses that it was handed over with."""
+        del server, session
+        handed_over = [f"Return-Path: <{envelope.mail_from}>", *(f"Delivered-To: {to}" for to in envelope.rcpt_tos)]
+        head = "".join(f"{line}\r\n" for line in handed_over).encode()
+        name = new_id("mail")
+        part = self._folder / f".{name}"
+        part.write_bytes(head + (envelope.original_content or b""))
+        # A reader sees the whole file or none.
+        part.rename(self._folder / f"{name}.eml")
+        return f"250 2.0.0 Caught as {name}"
+
+
+async def _serve(port: int, folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    loop = asyncio.get_running_loop()
+    asked_to_stop = asyncio.Event()
+    loop.add_signal_handler(SIGTERM, asked_to_stop.set)
+
+    def session() -> Any:
+        # Named, or aiosmtpd asks the DNS for this machine's name at each connection.
+        return SMTP(_Catcher(folder), hostname="localhost", enable_SMTPUTF8=True, loop=loop)
+
+    server = await loop.create_server(session, _HOST, port)
+    await asked_to_stop.wait()
+    server.close()

@@ -1,0 +1,121 @@
+"""Keeps processes running: starts again what dies, and stops all of them, those that lean on others first."""
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+from threading import Event
+from types import FrameType, TracebackType
+from typing import Self
+
+import click
+
+from shared.cli.embedded.process import CannotStart, Command, ask_to_stop, end, last_line, start
+
+_TICK = 0.05
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_LONG_LIVED = 10.0
+"""A part that lived for so many seconds is well: its next death is taken for the first."""
+
+_DEATHS_AT_START = 5
+"""A part that ends so often before it ever answers is taken for one that can't start."""
+
+_PATIENCE = 4.5
+"""Seconds that each layer gets to stop; two layers make less than the ten in which all must be gone."""
+
+
+class Stopped(Exception):
+    """Somebody asked us to stop."""
+
+
+@dataclass(slots=True)
+class _Part:
+    name: str
+    command: Command
+    layer: int
+    log: Path
+    process: Popen[bytes]
+    began: float
+    deaths: int = 0
+    again_at: float | None = None
+
+
+class Supervisor:
+    """The processes of one `up`, for the length of a `with` block; Ctrl-C and SIGTERM end it by `Stopped`."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._parts: list[_Part] = []
+        self._asked_to_stop = Event()
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._ask)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        for layer in sorted({part.layer for part in self._parts}, reverse=True):
+            self._stop_layer([part for part in self._parts if part.layer == layer])
+        return isinstance(error, Stopped)
+
+    def start(self, name: str, command: Command, *, layer: int) -> None:
+        """Start a part and keep it running; the highest layer is stopped first."""
+        log = self._logs / f"{name}.log"
+        self._parts.append(_Part(name, command, layer, log, start(command, log), time.monotonic()))
+
+    def wait_for(self, name: str, answers: Callable[[], bool], *, within: float = 30) -> None:
+        """Wait until the part answers; raises `CannotStart` if it doesn't within so many seconds or keeps dying."""
+        part = next(part for part in self._parts if part.name == name)
+        deadline = time.monotonic() + within
+        while not answers():
+            self._tend()
+            if part.deaths >= _DEATHS_AT_START or time.monotonic() > deadline:
+                raise CannotStart(f"The {name} does not start: {last_line(part.log)} (more in {part.log})")
+
+    def watch(self) -> None:
+        """Keep everything running until somebody asks us to stop."""
+        while True:
+            for part in self._tend():
+                click.echo(f"The {part.name} ended ({_how(part.process.returncode)}) and is started again.", err=True)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._asked_to_stop.set()
+
+    def _tend(self) -> list[_Part]:
+        """One look at every part; returns those that have just died, and starts again those that died a while ago."""
+        if self._asked_to_stop.wait(_TICK):
+            raise Stopped
+        died = []
+        for part in self._parts:
+            if part.process.poll() is None:
+                continue
+            if part.again_at is None:
+                _bury(part)
+                died.append(part)
+            elif time.monotonic() >= part.again_at:
+                part.process, part.began, part.again_at = start(part.command, part.log), time.monotonic(), None
+        return died
+
+    def _stop_layer(self, parts: list[_Part]) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        for part in parts:
+            ask_to_stop(part.process, part.command)
+        for part in parts:
+            end(part.process, within=max(0.0, deadline - time.monotonic()))
+
+
+def _bury(part: _Part) -> None:
+    """End what the dead part has left behind, and set the time of its next start."""
+    end(part.process, within=0)
+    well = time.monotonic() - part.began > _LONG_LIVED
+    part.deaths = 1 if well else part.deaths + 1
+    part.again_at = time.monotonic() + min(_SHORTEST_PAUSE * 2**part.deaths, _LONGEST_PAUSE)
+
+
+def _how(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"

@@ -1,0 +1,118 @@
+"""The real parts under the tests: a PostgreSQL and a Valkey for the run, a database and an empty broker for each test.
+
+USHER_TEST_DATABASE_URL (of a role that may create databases) and USHER_TEST_BROKER_URL name running ones to use
+instead.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from secrets import token_hex
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import redis
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from shared.cli.embedded import postgres, valkey
+from shared.cli.embedded.process import running
+from shared.config import Settings
+from shared.db import open_engine, session_factory
+from shared.migrations import upgrade
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """A folder with a short path: the address of a Unix socket has room for a hundred signs."""
+    with tempfile.TemporaryDirectory(prefix="usher-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def database_server(servers_folder: Path) -> Iterator[str]:
+    """The address of a database on a server where databases can be made."""
+    if url := os.environ.get("USHER_TEST_DATABASE_URL"):
+        yield url
+        return
+    server = postgres.prepare(servers_folder / "postgres", durable=False)
+    with running(server, servers_folder / "postgres.log"):
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def broker_server(servers_folder: Path) -> Iterator[str]:
+    if url := os.environ.get("USHER_TEST_BROKER_URL"):
+        yield url
+        return
+    server = valkey.prepare(servers_folder / "valkey")
+    with running(server, servers_folder / "valkey.log"):
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def database_admin(database_server: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database_server, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def template(database_server: str, database_admin: psycopg.Connection) -> Iterator[str]:
+    """The name of a database with the newest schema and no rows, to be cloned."""
+    name = f"usher_template_{token_hex(4)}"
+    database_admin.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    upgrade(renamed(database_server, name))
+    yield name
+    database_admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+@pytest.fixture
+def database_url(database_server: str, database_admin: psycopg.Connection, template: str) -> Iterator[str]:
+    """The address of a database of this test's own, with the schema and no rows."""
+    name = f"usher_test_{token_hex(4)}"
+    database_admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
+    yield renamed(database_server, name)
+    database_admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = open_engine(database_url, pool_size=5)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sessions(engine: Engine) -> sessionmaker[Session]:
+    return session_factory(engine)
+
+
+@pytest.fixture
+def broker_url(broker_server: str) -> str:
+    """The address of the broker, with nothing in it."""
+    plain = broker_server.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
+    with redis.Redis.from_url(plain) as client:
+        client.flushdb()
+    return broker_server
+
+
+@pytest.fixture
+def settings(database_url: str, broker_url: str) -> Settings:
+    """Settings for this test's database and broker, and a mail server that nobody runs."""
+    return Settings(
+        database_url=database_url,
+        broker_url=broker_url,
+        smtp_url="smtp://127.0.0.1:9?starttls=off",
+        mail_from="Usher <usher@corp.example>",
+        public_url="http://localhost:8000",
+        secret_keys=("a-secret-key-of-the-tests-and-of-nothing-else",),
+        operator_key="an-operator-key-of-the-tests",
+    )
+
+
+def renamed(url: str, database: str) -> str:
+    """The address of another database on the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))

@@ -1,0 +1,14 @@
+"""The REST calls, one file a resource."""
+
+from flask import Flask
+
+from web.api import accounts, invitations, links, me, members, roles, sessions, system, users
+from web.call import v1
+
+_RESOURCES = (accounts, invitations, links, me, members, roles, sessions, users)
+
+
+def register(app: Flask) -> None:
+    """Put every call where it is reached; importing a resource has declared its calls."""
+    app.register_blueprint(v1)
+    app.register_blueprint(system.system)

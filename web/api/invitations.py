@@ -1,0 +1,131 @@
+"""Invitations, as the account sees them."""
+
+from datetime import timedelta
+from typing import Any
+
+from shared.models import Invitation
+from shared.permissions import Permission
+from shared.services import audit, invitations
+from web.call import call, v1
+from web.database import transaction
+from web.guard import actor, requires
+from web.idempotent import idempotent
+from web.kit import kit
+from web.paging import decoded, page
+from web.patience import once_checked
+from web.schemas.base import PageQuery
+from web.schemas.invitations import (
+    EventsOut,
+    InvitationOut,
+    InvitationQuery,
+    InvitationsOut,
+    InviteBody,
+    invitation_out,
+)
+
+
+@v1.post("/accounts/<account_id>/invitations")
+@requires(Permission.TEAM_EDIT)
+@once_checked
+@idempotent
+@call(
+    "Invitations",
+    body=InviteBody,
+    answers=InvitationOut,
+    status=202,
+    problems=(409,),
+    example={"email": "bob@corp.example", "role": "developer", "message": "Welcome aboard!"},
+)
+def invite(account_id: str, body: InviteBody) -> Any:
+    """Invite somebody. It is promised once this answers, and checked and mailed by the workers.
+
+    422 with `reasons` where an instant check refuses; nothing is sent then. `Prefer: wait=N` (N up to 10 seconds)
+    answers only once the checks are done.
+    """
+    hours = body.expires_in_hours
+    with transaction() as session:
+        invitation = invitations.invite(
+            session,
+            actor=actor(),
+            rules=kit().rules,
+            account_id=account_id,
+            email=body.email,
+            role=body.role,
+            message=body.message or None,
+            lifetime=timedelta(hours=hours) if hours else None,
+            locale=body.locale,
+        )
+    return _located(invitation)
+
+
+@v1.get("/accounts/<account_id>/invitations")
+@requires(Permission.TEAM_VIEW)
+@call("Invitations", query=InvitationQuery, answers=InvitationsOut)
+def list_invitations(account_id: str, query: InvitationQuery) -> dict[str, Any]:
+    """List the invitations of an account, the newest first."""
+    with transaction() as session:
+        rows = invitations.listed(
+            session,
+            account_id=account_id,
+            status=query.status,
+            delivery=query.delivery,
+            q=query.q,
+            before=decoded(query.cursor),
+            limit=query.limit + 1,
+        )
+    return page([invitation_out(row) for row in rows], limit=query.limit, key=lambda shown: str(shown["id"]))
+
+
+@v1.get("/accounts/<account_id>/invitations/<invitation_id>")
+@requires(Permission.TEAM_VIEW)
+@call("Invitations", answers=InvitationOut)
+def show_invitation(account_id: str, invitation_id: str) -> dict[str, Any]:
+    """Show an invitation, with its checks and its delivery."""
+    with transaction() as session:
+        return invitation_out(invitations.get(session, account_id=account_id, invitation_id=invitation_id))
+
+
+@v1.get("/accounts/<account_id>/invitations/<invitation_id>/events")
+@requires(Permission.TEAM_VIEW)
+@call("Invitations", query=PageQuery, answers=EventsOut)
+def list_invitation_events(account_id: str, invitation_id: str, query: PageQuery) -> dict[str, Any]:
+    """Tell what happened to an invitation, the oldest first."""
+    with transaction() as session:
+        invitations.get(session, account_id=account_id, invitation_id=invitation_id)
+        rows = audit.timeline(
+            session,
+            account_id=account_id,
+            subject_id=invitation_id,
+            after=int(decoded(query.cursor) or 0),
+            limit=query.limit + 1,
+        )
+    return page(rows, limit=query.limit, key=lambda event: str(event.seq))
+
+
+@v1.post("/accounts/<account_id>/invitations/<invitation_id>/resend")
+@requires(Permission.TEAM_EDIT)
+@once_checked
+@call("Invitations", answers=InvitationOut, status=202, problems=(409, 422, 429))
+def resend_invitation(account_id: str, invitation_id: str) -> Any:
+    """Send an invitation again under a fresh link; the link before it ends. An expired one comes back to life."""
+    with transaction() as session:
+        invitation = invitations.resend(
+            session, actor=actor(), rules=kit().rules, account_id=account_id, invitation_id=invitation_id
+        )
+    return _located(invitation)
+
+
+@v1.post("/accounts/<account_id>/invitations/<invitation_id>/revoke")
+@requires(Permission.TEAM_EDIT)
+@call("Invitations", answers=InvitationOut, problems=(409,))
+def revoke_invitation(account_id: str, invitation_id: str) -> dict[str, Any]:
+    """Withdraw an invitation; its link is dead from now on."""
+    with transaction() as session:
+        return invitation_out(
+            invitations.revoke(session, actor=actor(), account_id=account_id, invitation_id=invitation_id)
+        )
+
+
+def _located(invitation: Invitation) -> tuple[dict[str, Any], dict[str, str]]:
+    path = f"/v1/accounts/{invitation.account_id}/invitations/{invitation.id}"
+    return invitation_out(invitation), {"Location": path}

@@ -1,0 +1,111 @@
+"""What the person behind an invitation's link can do: look, accept, decline."""
+
+from typing import Any
+
+from shared.email_address import masked
+from shared.models import Account, Membership, Status, User
+from shared.permissions import Role, in_words
+from shared.services import acceptance, accounts, links, passwords, sessions
+from shared.services.acceptance import Offer, SignUp
+from web import auth, limits
+from web.api.members import membership_out
+from web.call import call, v1
+from web.database import transaction
+from web.guard import actor, public
+from web.kit import kit
+from web.schemas.invitations import AcceptBody, AcceptedOut, DeclineBody, OfferOut
+from web.schemas.people import TokenBody
+
+_TOKEN = "x" * 43
+
+
+@v1.post("/invitations/inspect")
+@public
+@call("Links", body=TokenBody, answers=OfferOut, problems=(404, 410), example={"token": _TOKEN})
+def inspect_link(body: TokenBody) -> dict[str, Any]:
+    """Show what a link offers. Nothing changes, however often this is asked."""
+    with transaction() as session:
+        return offer_out(acceptance.inspect(session, token=body.token))
+
+
+@v1.post("/invitations/accept")
+@public
+@call(
+    "Links",
+    body=AcceptBody,
+    answers=AcceptedOut,
+    problems=(401, 404, 409, 410, 429),
+    example={"token": _TOKEN, "name": "Bob Li", "password": "correct horse battery"},
+)
+def accept_invitation(body: AcceptBody) -> dict[str, Any]:
+    """Accept: by whoever is signed in with the invited address, or by signing up with a name and a password.
+
+    The same person again gets the same answer. A link alone signs nobody in.
+    """
+    membership, person, account, token = accept(body.token, body.name, body.password)
+    return {"membership": membership_out(membership, person, account), "token": token}
+
+
+@v1.post("/invitations/decline")
+@public
+@call(
+    "Links",
+    body=DeclineBody,
+    status=204,
+    problems=(404, 410),
+    example={"token": _TOKEN, "reason": "I have left the company.", "report_abuse": False},
+)
+def decline_invitation(body: DeclineBody) -> None:
+    """Decline; the link is spent then."""
+    with transaction() as session:
+        acceptance.decline(session, actor=actor(), token=body.token, reason=body.reason, report_abuse=body.report_abuse)
+
+
+def accept(token: str, name: str | None, password: str | None) -> tuple[Membership, User, Account, str | None]:
+    """Accept for whoever is signed in, or sign them up; the session's token where somebody new was signed up."""
+    user = auth.caller().user
+    if user is None and password is not None:
+        return _accept_signing_up(token, name, password)
+    with transaction() as session:
+        membership, person = acceptance.accept(
+            session, actor=actor(), rules=kit().rules, token=token, user=user, sign_up=None
+        )
+        return membership, person, accounts.get(session, membership.account_id), None
+
+
+def offer_out(offer: Offer) -> dict[str, Any]:
+    """An offer as the holder of its link may see it."""
+    invitation = offer.invitation
+    return {
+        "account": offer.account,
+        "inviter": offer.inviter,
+        "role": invitation.role,
+        "permissions": in_words(Role(invitation.role)),
+        "email": masked(invitation.email),
+        "message": invitation.message,
+        "expires_at": invitation.expires_at,
+        "user_exists": offer.user_exists,
+    }
+
+
+def _accept_signing_up(token: str, name: str | None, password: str) -> tuple[Membership, User, Account, str | None]:
+    before = _accepted_by(token, password)
+    # The hash takes longer than everything else together, so no row is locked and no connection held meanwhile.
+    sign_up = SignUp(name, passwords.digest(password)) if before is None and name else None
+    with transaction() as session:
+        membership, person = before or acceptance.accept(
+            session, actor=actor(), rules=kit().rules, token=token, user=None, sign_up=sign_up
+        )
+        account = accounts.get(session, membership.account_id)
+        opened, _ = sessions.start(session, actor=actor(), user=person, ttl=kit().settings.session_ttl)
+    return membership, person, account, opened
+
+
+def _accepted_by(token: str, password: str) -> tuple[Membership, User] | None:
+    """Whoever accepted this link with this password before: a request that is sent twice gets the same answer."""
+    with transaction() as session:
+        if links.find(session, token).status != Status.ACCEPTED:
+            return None
+    limits.count("sign_in", token)
+    with transaction() as session:
+        return acceptance.accepted_by_password(session, token=token, password=password)

@@ -1,0 +1,20 @@
+"""The roles and what each may do."""
+
+from typing import Any
+
+from shared.permissions import RESOURCES, Role, in_words, matrix
+from web.call import call, v1
+from web.guard import authenticated
+from web.schemas.roles import RolesOut
+
+
+@v1.get("/roles")
+@authenticated
+@call("Team", answers=RolesOut)
+def list_roles() -> dict[str, Any]:
+    """Show the whole matrix: each role, and what it may view and edit."""
+    table = matrix()
+    return {
+        "data": [{"role": role, "permissions": table[role], "in_words": in_words(role)} for role in Role],
+        "resources": [{"resource": resource, "means": words} for resource, words in RESOURCES.items()],
+    }

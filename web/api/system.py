@@ -1,0 +1,73 @@
+"""What machines ask of the service itself: alive, ready, and the document of all calls."""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from flask import Blueprint, Response, current_app, json, render_template
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared import migrations
+from shared.broker import BrokerAway, Publisher
+from web import openapi
+from web.database import db
+from web.guard import public
+from web.kit import kit
+
+system = Blueprint("system", __name__)
+
+
+@system.get("/healthz")
+@public
+def alive() -> Response:
+    """Say that this process answers."""
+    return _json({"status": "ok"})
+
+
+@system.get("/readyz")
+@public
+def ready() -> Response:
+    """Say whether this process can serve, part by part; 503 where one that it can't do without is missing.
+
+    Without the broker invitations are still recorded, and the scheduler does the work: that alone is no 503.
+    """
+    parts = {"database": _tried(_database), "broker": _tried(_broker)}
+    good = parts["database"] == "ok"
+    return _json({"status": "ready" if good else "not ready", "parts": parts}, 200 if good else 503)
+
+
+@system.get("/openapi.json")
+@public
+def show_document() -> Response:
+    """The OpenAPI document of all calls."""
+    return _json(openapi.document(current_app))
+
+
+@system.get("/docs")
+@public
+def read_document() -> str:
+    """All calls, for a reader."""
+    return render_template("pages/docs.html", document=openapi.document(current_app))
+
+
+def _json(body: Any, status: int = 200) -> Response:
+    return Response(json.dumps(body), status, content_type="application/json")
+
+
+def _tried(part: Callable[[], str]) -> str:
+    try:
+        return part()
+    except (SQLAlchemyError, BrokerAway) as error:
+        return f"away ({type(error).__name__})"
+
+
+def _database() -> str:
+    db.session.execute(text("SELECT 1"))
+    return "the schema is old: run `usher migrate`" if migrations.missing(db.engine) else "ok"
+
+
+def _broker() -> str:
+    with closing(Publisher(kit().settings.broker_url)) as publisher:
+        publisher.waiting()
+    return "ok"

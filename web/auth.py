@@ -1,0 +1,102 @@
+"""Who is calling: a session by cookie or bearer, an API key, the operator key, or nobody."""
+
+import hmac
+from dataclasses import dataclass
+
+from flask import g, request
+
+from shared.actor import Actor, ActorKind
+from shared.errors import Unauthenticated
+from shared.models import ApiKey, User
+from shared.permissions import Role
+from shared.services import api_keys, sessions
+from web import cookies
+from web.database import db
+from web.kit import kit
+from web.origin import caller_address
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What the request's credential stands for; `by_cookie` says that a browser sent it by itself."""
+
+    kind: ActorKind = ActorKind.ANYONE
+    token: str = ""
+    user: User | None = None
+    key: ApiKey | None = None
+    creators_role: Role | None = None
+    by_cookie: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the caller's idempotency keys are kept under."""
+        return (self.key.id if self.key else None) or (self.user.id if self.user else None) or self.kind
+
+
+def cookie() -> str:
+    """The name of the cookie that keeps a browser signed in."""
+    return cookies.named("usher")
+
+
+def caller() -> Caller:
+    """Whoever is calling, found out once a request; a credential that opens nothing is `Unauthenticated`."""
+    if "caller" not in g:
+        g.caller = _identify()
+    found: Caller = g.caller
+    return found
+
+
+def user() -> User:
+    """The signed-in person; raises `Unauthenticated` for anybody else."""
+    person = caller().user
+    if person is None:
+        raise Unauthenticated("Nobody is signed in.", remedy="Sign in, and send the token as a bearer token.")
+    return person
+
+
+def actor(account_id: str | None = None, roles: tuple[Role, ...] = ()) -> Actor:
+    """The caller as services know it, in an account where that matters."""
+    who = caller()
+    user_id = who.user.id if who.user else None
+    if who.key is not None:
+        return _actor(who.kind, who.key.id, who.key.created_by, account_id, roles)
+    return _actor(who.kind, user_id, user_id, account_id, roles)
+
+
+def origin() -> str | None:
+    """The caller's address behind our own proxies."""
+    trusted = kit().settings.trusted_proxies
+    forwarded = ",".join(request.headers.getlist("X-Forwarded-For")) or None
+    return caller_address(request.remote_addr, forwarded, trusted)
+
+
+def _actor(
+    kind: ActorKind, actor_id: str | None, user_id: str | None, account_id: str | None, roles: tuple[Role, ...]
+) -> Actor:
+    return Actor(kind, actor_id, user_id, account_id, roles, request_id=g.request_id, origin=origin())
+
+
+def _identify() -> Caller:
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    if scheme:
+        found = _by_bearer(bearer.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
+            raise Unauthenticated(
+                "The bearer token is unknown, has ended or was revoked.",
+                remedy="Sign in again, or use a key that is still valid.",
+            )
+        return found
+    token = request.cookies.get(cookie(), "")
+    person = sessions.signed_in(db.session(), token) if token else None
+    return Caller(ActorKind.USER, token, person, by_cookie=True) if person else Caller()
+
+
+def _by_bearer(token: str) -> Caller | None:
+    operator_key = kit().settings.operator_key
+    if operator_key and hmac.compare_digest(token.encode(), operator_key.encode()):
+        return Caller(ActorKind.OPERATOR)
+    if token.startswith(api_keys.PREFIX):
+        found = api_keys.find(db.session(), token)
+        return Caller(ActorKind.API_KEY, key=found[0], creators_role=found[1]) if found else None
+    person = sessions.signed_in(db.session(), token)
+    return Caller(ActorKind.USER, token, person) if person else None

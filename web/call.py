@@ -1,0 +1,89 @@
+"""One REST call: what it takes and what it answers, said once. Parsing, presenting and the document come from it.
+
+Plain pydantic instead of an API framework: it reads the JSON itself (all errors at once, nothing recursive, no number
+too large), writes the answer from rows in one pass, and its schemas are those of OpenAPI 3.1.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, ValidationError
+
+from shared.errors import Invalid, Unreadable
+
+v1 = Blueprint("v1", __name__, url_prefix="/v1")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A call, as the OpenAPI document tells of it."""
+
+    tag: str
+    summary: str
+    body: type[BaseModel] | None
+    query: type[BaseModel] | None
+    answers: type[BaseModel] | None
+    status: int
+    problems: tuple[int, ...]
+    example: Mapping[str, Any] | None
+
+
+def call(
+    tag: str,
+    *,
+    body: type[BaseModel] | None = None,
+    query: type[BaseModel] | None = None,
+    answers: type[BaseModel] | None = None,
+    status: int = 200,
+    problems: tuple[int, ...] = (),
+    example: Mapping[str, Any] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Parse `body` and `query` for the view, and present what it returns as `answers` with `status`.
+
+    The view returns a row, a mapping or None, and headers beside it in a tuple where it has any.
+    """
+
+    def described(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def answered(**path: Any) -> Response:
+            parsed: dict[str, Any] = {}
+            if body is not None:
+                parsed["body"] = _read(lambda: body.model_validate_json(request.get_data() or b"{}"))
+            if query is not None:
+                parsed["query"] = _read(lambda: query.model_validate(request.args.to_dict()))
+            returned = view(**path, **parsed)
+            payload, headers = returned if isinstance(returned, tuple) else (returned, {})
+            return _present(payload, answers, status, headers)
+
+        summary = (view.__doc__ or view.__name__).strip().split("\n")[0]
+        answered.spec = Spec(  # type: ignore[attr-defined]
+            tag, summary, body, query, answers, status, problems, example
+        )
+        return answered
+
+    return described
+
+
+def _present(payload: Any, answers: type[BaseModel] | None, status: int, headers: Mapping[str, str]) -> Response:
+    if answers is None:
+        return Response(b"", status, headers=dict(headers))
+    text = answers.model_validate(payload).model_dump_json()
+    return Response(text, status, headers=dict(headers), content_type="application/json")
+
+
+def _read(parse: Callable[[], BaseModel]) -> BaseModel:
+    try:
+        return parse()
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(problem["type"] == "json_invalid" for problem in found):
+        raise Unreadable("The body is not JSON. Nothing was changed.", remedy="Send one JSON object.")
+    raise Invalid([(".".join(map(str, problem["loc"])), _sentence(problem["msg"])) for problem in found])
+
+
+def _sentence(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message if message.endswith(".") else message + "."

@@ -1,0 +1,110 @@
+"""The one table from a domain error to a status, and the two ways to tell of it: problem+json and a page."""
+
+from typing import Any
+
+from flask import Flask, Response, g, json, render_template, request
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from shared import errors, log
+
+STATUS: dict[type[errors.UsherError], int] = {
+    errors.Unreadable: 400,
+    errors.Unauthenticated: 401,
+    errors.PermissionDenied: 403,
+    errors.NotFound: 404,
+    errors.LinkInvalid: 404,
+    errors.Conflict: 409,
+    errors.LinkDead: 410,
+    errors.Invalid: 422,
+    errors.Refused: 422,
+    errors.TooSoon: 429,
+    errors.Unavailable: 503,
+}
+
+_HTTP_CODES = {
+    400: ("validation_failed", "The request can't be read", "Send one JSON object as it is documented at /docs."),
+    404: ("not_found", "Not found", "Check the address; every call is documented at /docs."),
+    405: ("method_not_allowed", "This address doesn't take that method", "The Allow header names those it takes."),
+    413: ("too_large", "The request is too large", "Send less at once."),
+    415: ("validation_failed", "The request can't be read", "Send JSON."),
+}
+
+
+def register(app: Flask) -> None:
+    """Have every error answered from here."""
+    app.register_error_handler(errors.UsherError, _domain)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(RecursionError, _unreadable)
+    app.register_error_handler(DataError, _unreadable)
+    for away in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(away, _database_away)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def problem(status: int, code: str, title: str, detail: str, remedy: str = "", **more: Any) -> Response:
+    """An error as RFC 9457 has it, or a page where a person is reading."""
+    body = {"type": f"urn:usher:error:{code}", "title": title, "status": status, "detail": detail, "code": code}
+    body |= {"remedy": remedy} if remedy else {}
+    body |= {"request_id": g.get("request_id")} | more
+    if request.path.startswith("/v1/") or not request.accept_mimetypes.accept_html:
+        return Response(json.dumps(body), status, content_type="application/problem+json")
+    return Response(render_template("pages/error.html", problem=body), status, content_type="text/html; charset=utf-8")
+
+
+def _domain(error: errors.UsherError) -> Response:
+    more: dict[str, Any] = {}
+    if isinstance(error, errors.Refused):
+        more["reasons"] = [reason.as_json() for reason in error.reasons]
+    if isinstance(error, errors.Invalid):
+        more["errors"] = [{"field": field, "message": message} for field, message in error.errors]
+    if isinstance(error, errors.PermissionDenied) and error.permission:
+        more["permission"] = error.permission
+    status = STATUS[type(error)]
+    answer = problem(status, error.code, error.title, error.detail, error.remedy, **more)
+    if isinstance(error, errors.TooSoon):
+        answer.headers["Retry-After"] = str(error.retry_after)
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if status == 503:
+        answer.headers["Retry-After"] = "5"
+    return answer
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:
+        return Response(status=status, headers=dict(error.get_headers()))
+    code, title, remedy = _HTTP_CODES.get(status, ("http_error", "The request was refused", ""))
+    answer = problem(status, code, title, f"{title}. Nothing was changed.", remedy)
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        answer.headers["Allow"] = ", ".join(sorted(allowed))
+    return answer
+
+
+def _unreadable(_: Exception) -> Response:
+    code, title, remedy = _HTTP_CODES[400]
+    return problem(400, code, title, "The request holds something that can't be read. Nothing was changed.", remedy)
+
+
+def _database_away(error: Exception) -> Response:
+    log.get(__name__).error("database away", error=type(error).__name__)
+    return _domain(
+        errors.Unavailable(
+            "The database is away for the moment. Nothing was half done.",
+            remedy="Send the request again in a few seconds; with an Idempotency-Key, nothing is done twice.",
+        )
+    )
+
+
+def _unforeseen(error: Exception) -> Response:
+    log.get(__name__).error("unforeseen error", exc_info=error)
+    return problem(
+        500,
+        "internal_error",
+        "Something went wrong here",
+        "That was our fault. Nothing was half done.",
+        "Try again; if it stays, tell the operator the request id.",
+    )

@@ -1,0 +1,126 @@
+"""The one guard on every view: `@public`, `@signed_in`, `@member`, `@requires(Permission.X)` or `@operator`.
+
+A stranger to an account gets 404, as if it were not there; a member without the right gets 403 naming the permission.
+Each guard leaves its mark on the view, so that a test can find a view without one.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import g
+
+from shared.actor import Actor, ActorKind
+from shared.errors import NotFound, PermissionDenied, Unauthenticated
+from shared.permissions import Permission, Role
+from shared.services import memberships
+from web import auth
+from web.csrf import refuse_forged
+from web.database import db, transaction
+
+View = Callable[..., Any]
+
+
+def public(view: View) -> View:
+    """Anyone may call this; a forged browser request may not."""
+
+    def admit(_: dict[str, Any]) -> None:
+        g.actor = auth.actor()
+
+    return _guarded(view, "public", admit)
+
+
+def signed_in(view: View) -> View:
+    """Only a signed-in person may call this."""
+
+    def admit(_: dict[str, Any]) -> None:
+        auth.user()
+        g.actor = auth.actor()
+
+    return _guarded(view, "signed_in", admit)
+
+
+def authenticated(view: View) -> View:
+    """Anyone with a valid credential of whatever kind may call this."""
+
+    def admit(_: dict[str, Any]) -> None:
+        if auth.caller().kind is ActorKind.ANYONE:
+            auth.user()
+        g.actor = auth.actor()
+
+    return _guarded(view, "authenticated", admit)
+
+
+def operator(view: View) -> View:
+    """Only the operator may call this; everybody else is told that nothing is here."""
+
+    def admit(_: dict[str, Any]) -> None:
+        kind = auth.caller().kind
+        if kind is ActorKind.ANYONE:
+            raise Unauthenticated("This needs the operator key.", remedy="Send it as a bearer token.")
+        if kind is not ActorKind.OPERATOR:
+            raise PermissionDenied("Only the operator of this installation may do this.", permission="operator")
+        g.actor = auth.actor()
+
+    return _guarded(view, "operator", admit)
+
+
+def member(view: View) -> View:
+    """Only members of the account in the path may call this, whatever their role, and its API keys."""
+
+    def admit(path: dict[str, Any]) -> None:
+        g.actor = _in_account(path["account_id"])
+
+    return _guarded(view, "member", admit)
+
+
+def requires(permission: Permission) -> Callable[[View], View]:
+    """Only members of the account in the path with this permission may call this, and its API keys that have it."""
+
+    def admit(path: dict[str, Any]) -> None:
+        actor = _in_account(path["account_id"])
+        if not actor.may(permission):
+            raise PermissionDenied(
+                f"This needs the permission {permission}, which the role {actor.role} doesn't have. "
+                "Nothing was changed.",
+                permission=permission,
+                remedy="Ask the owner or an admin of the account.",
+            )
+        g.actor = actor
+
+    return lambda view: _guarded(view, permission, admit)
+
+
+def actor() -> Actor:
+    """The caller, as the guard has admitted it."""
+    admitted: Actor = g.actor
+    return admitted
+
+
+def _guarded(view: View, mark: str, admit: Callable[[dict[str, Any]], None]) -> View:
+    @wraps(view)
+    def guarded(**path: Any) -> Any:
+        refuse_forged()
+        admit(path)
+        answer = view(**path)
+        if g.pop("seen_is_due", False):
+            with transaction() as session:
+                memberships.seen(session, account_id=path["account_id"], user_id=g.actor.user_id)
+        return answer
+
+    guarded.guard = mark  # type: ignore[attr-defined]
+    return guarded
+
+
+def _in_account(account_id: str) -> Actor:
+    who = auth.caller()
+    if who.kind is ActorKind.ANYONE:
+        auth.user()
+    if who.key is not None and who.key.account_id == account_id and who.creators_role is not None:
+        return auth.actor(account_id, (Role(who.key.role), who.creators_role))
+    if who.user is not None:
+        place = memberships.place(db.session(), account_id=account_id, user_id=who.user.id)
+        if place is not None:
+            g.seen_is_due = place[1]
+            return auth.actor(account_id, (place[0],))
+    raise NotFound("There is no such account, or you don't belong to it.", remedy="Check the account's id.")

@@ -1,0 +1,127 @@
+"""The OpenAPI 3.1 document, drawn from what each call says of itself; served at `/openapi.json`."""
+
+import re
+from typing import Any
+
+from flask import Flask
+from pydantic.json_schema import models_json_schema
+
+from web.call import Spec
+from web.schemas.base import Problem
+
+_MEANINGS = {
+    400: "The body is not JSON.",
+    401: "Nobody is signed in, or the credential opens nothing.",
+    403: "The permission is missing; `permission` names it.",
+    404: "There is no such thing, or you are a stranger to it.",
+    409: "It is no longer in a state in which this can be done.",
+    410: "The link is over: expired, spent, withdrawn or superseded.",
+    422: "Fields are invalid (`errors`), or a check refused (`reasons`).",
+    429: "Too soon or too often; `Retry-After` says how many seconds to wait.",
+}
+_GUARDS_ANSWERS: dict[str, set[int]] = {
+    "public": set(),
+    "signed_in": {401},
+    "authenticated": {401},
+    "member": {401, 404},
+    "operator": {401, 403},
+}
+_NEEDS = {
+    "public": "Anyone may call this.",
+    "signed_in": "For whoever is signed in.",
+    "authenticated": "For anybody with a valid credential.",
+    "member": "For members of the account.",
+    "operator": "For the operator.",
+}
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """The whole document."""
+    views: dict[str, Any] = dict(app.view_functions)
+    calls = [
+        (rule, method, views[rule.endpoint])
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+        if hasattr(views[rule.endpoint], "spec")
+    ]
+    schemas = _schemas([view.spec for _, _, view in calls])
+    paths: dict[str, dict[str, Any]] = {}
+    for rule, method, view in sorted(calls, key=lambda found: found[0].rule):
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        paths.setdefault(path, {})[method.lower()] = _operation(view, rule.arguments, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Usher",
+            "version": "1",
+            "description": "Invites colleagues into shared accounts, and decides who may do what there.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A session's token, an API key, or the operator key.",
+                }
+            },
+        },
+    }
+
+
+def _schemas(specs: list[Spec]) -> dict[str, Any]:
+    incoming = {spec.body for spec in specs} | {spec.query for spec in specs}
+    outgoing = {spec.answers for spec in specs} | {Problem}
+    models = [(model, "validation") for model in incoming if model] + [
+        (model, "serialization") for model in outgoing if model
+    ]
+    models.sort(key=lambda pair: pair[0].__name__)
+    refs, schema = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    return {"refs": {model: ref["$ref"] for (model, _), ref in refs.items()}, "$defs": schema["$defs"]}
+
+
+def _operation(view: Any, arguments: set[str], schemas: dict[str, Any]) -> dict[str, Any]:
+    spec: Spec = view.spec
+    told = (view.__doc__ or "").strip().partition("\n")[2].strip()
+    needs = _NEEDS.get(view.guard, f"Needs the permission `{view.guard}`.")
+    operation: dict[str, Any] = {
+        "operationId": view.__name__,
+        "tags": [spec.tag],
+        "summary": spec.summary,
+        "description": " ".join([needs, *told.split()]),
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in sorted(arguments)
+        ]
+        + _query_parameters(spec, schemas),
+        "responses": _responses(view.guard, spec, schemas),
+    }
+    if view.guard == "public":
+        operation["security"] = [{}, {"bearer": []}]
+    if spec.body is not None:
+        content: dict[str, Any] = {"schema": {"$ref": schemas["refs"][spec.body]}}
+        if spec.example is not None:
+            content["example"] = spec.example
+        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return operation
+
+
+def _query_parameters(spec: Spec, schemas: dict[str, Any]) -> list[dict[str, Any]]:
+    if spec.query is None:
+        return []
+    fields = schemas["$defs"][schemas["refs"][spec.query].rpartition("/")[2]]["properties"]
+    return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in fields.items()]
+
+
+def _responses(guard: str, spec: Spec, schemas: dict[str, Any]) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": "Done."}
+    if spec.answers is not None:
+        good["content"] = {"application/json": {"schema": {"$ref": schemas["refs"][spec.answers]}}}
+    expected = set(spec.problems) | _GUARDS_ANSWERS.get(guard, {401, 403, 404})
+    expected |= {400, 422} if spec.body else ({422} if spec.query else set())
+    problem = {"application/problem+json": {"schema": {"$ref": schemas["refs"][Problem]}}}
+    return {str(spec.status): good} | {
+        str(status): {"description": _MEANINGS[status], "content": problem} for status in sorted(expected)
+    }

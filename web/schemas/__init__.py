@@ -1,0 +1,1 @@
+"""Bodies in, JSON out: what the OpenAPI document is made of."""

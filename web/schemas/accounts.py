@@ -1,0 +1,114 @@
+"""Accounts, their contracts and their members."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, PlainSerializer, model_validator
+
+from shared.permissions import Role
+from web.schemas.base import Body, Name, Out, PageQuery, ReasonOut, Text
+from web.schemas.people import AccountRef
+
+Amount = Annotated[
+    Decimal,
+    Field(ge=0, max_digits=14, decimal_places=2, description='A decimal, best as a string: "1000.00".'),
+]
+
+
+class AccountBody(Body):
+    """An account to make, or its new name."""
+
+    name: Name
+
+
+class AccountOut(Out):
+    """An account as its members see it."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+class MoneyBody(Body):
+    """An amount in a currency."""
+
+    amount: Amount
+    currency: Annotated[str, Field(pattern=r"^[A-Za-z]{3}$"), AfterValidator(str.upper)]
+
+
+class ContractBody(Body):
+    """A committed monthly spend; `ends_on` is the last day in force."""
+
+    monthly_commitment: MoneyBody
+    starts_on: date
+    ends_on: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "ContractBody":
+        if self.ends_on < self.starts_on:
+            raise ValueError("`ends_on` comes before `starts_on`.")
+        if self.starts_on.year < 1970 or self.ends_on.year > 9000:
+            raise ValueError("Years from 1970 to 9000.")
+        return self
+
+
+class MoneyOut(Out):
+    """An amount in a currency, as a decimal string."""
+
+    amount: Annotated[Decimal, PlainSerializer(lambda amount: f"{amount:.2f}", return_type=str)]
+    currency: str
+
+
+class ContractOut(Out):
+    """A committed monthly spend; `ends_on` is the last day in force."""
+
+    monthly_commitment: MoneyOut
+    starts_on: date
+    ends_on: date
+
+
+class EligibilityOut(Out):
+    """Whether the account may invite today, why not, and the contract on record."""
+
+    eligible: bool
+    reasons: list[ReasonOut]
+    contract: ContractOut | None
+
+
+class MemberQuery(PageQuery):
+    """Which members."""
+
+    role: Role | None = None
+    q: Text | None = Field(default=None, max_length=200, description="A part of the name or the address.")
+
+
+class PersonOut(Out):
+    """A person as their colleagues see them."""
+
+    id: str
+    email: str
+    name: str
+
+
+class MemberOut(Out):
+    """A person's place in an account."""
+
+    id: str
+    user: PersonOut
+    role: Role
+    joined_at: datetime
+    last_seen_at: datetime | None
+
+
+class MembersOut(Out):
+    """Members, a page at a time, in the order in which they joined."""
+
+    data: list[MemberOut]
+    next_cursor: str | None
+
+
+class MembershipOut(MemberOut):
+    """A membership, with the account it is in."""
+
+    account: AccountRef

@@ -1,0 +1,88 @@
+"""What all bodies share: unknown fields are refused, text is bounded and storable, times are RFC 3339."""
+
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.services.passwords import LONGEST, SHORTEST
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_LINKLIKE = ("://", "www.", "@")
+
+
+def _storable(text: str) -> str:
+    if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise ValueError("Holds a sign that is not text.")
+    return text
+
+
+def _name(text: str) -> str:
+    text = unicodedata.normalize("NFC", " ".join(text.split()))
+    if not text:
+        raise ValueError("Must not be empty.")
+    if any(unicodedata.category(sign) in _HIDDEN for sign in text):
+        raise ValueError("Holds a sign that can't be seen.")
+    if any(part in text.lower() for part in _LINKLIKE):
+        raise ValueError("Must not hold an address of a site or a mailbox: names stand in mails to others.")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Name = Annotated[str, StringConstraints(max_length=100), AfterValidator(_storable), AfterValidator(_name)]
+Email = Annotated[Text, Field(max_length=1000, description="An e-mail address.", examples=["bob@corp.example"])]
+Token = Annotated[Text, Field(min_length=1, max_length=200, description="The token, as it stands in the link.")]
+NewPassword = Annotated[
+    Text, Field(min_length=SHORTEST, max_length=LONGEST, description=f"{SHORTEST} to {LONGEST} signs, any at all.")
+]
+Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="A language tag: `en`, `de`, `pt-BR`.")]
+
+
+class Body(BaseModel):
+    """A body or query that comes in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Out(BaseModel):
+    """A body that goes out, read from a row or made by hand."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class PageQuery(Body):
+    """Which page of a list."""
+
+    limit: int = Field(default=50, ge=1, le=200, description="How many at the most, 1 to 200.")
+    cursor: str | None = Field(default=None, max_length=200, description="`next_cursor` of the page before.")
+
+
+class ReasonOut(Out):
+    """Why a check did not simply say yes: `code` is stable, `who` can mend it."""
+
+    code: str
+    message: str
+    remedy: str
+    who: str
+
+
+class FieldError(Out):
+    """A field that was refused, and why."""
+
+    field: str
+    message: str
+
+
+class Problem(Out):
+    """An error (RFC 9457). `code` is stable; `reasons` where checks refused, `errors` where fields did."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    remedy: str | None = None
+    request_id: str | None = None
+    permission: str | None = None
+    reasons: list[ReasonOut] | None = None
+    errors: list[FieldError] | None = None

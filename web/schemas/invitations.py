@@ -1,0 +1,138 @@
+"""Invitations, from both ends."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from shared.models import Delivery, Invitation, Status
+from shared.permissions import Role
+from web.schemas.accounts import MembershipOut
+from web.schemas.base import Body, Email, Locale, Name, NewPassword, Out, PageQuery, ReasonOut, Text, Token
+
+
+class InviteBody(Body):
+    """Whom to invite, to which role. The owner's role can't be given."""
+
+    email: Email
+    role: Role
+    message: Text | None = Field(default=None, max_length=1000, description="A personal word, shown in the mail.")
+    expires_in_hours: int | None = Field(default=None, ge=1, le=720, description="How long it can be accepted.")
+    locale: Locale = "en"
+
+
+class InvitationQuery(PageQuery):
+    """Which invitations."""
+
+    status: Status | None = None
+    delivery: Delivery | None = None
+    q: Text | None = Field(default=None, max_length=200, description="A part of the address.")
+
+
+class CheckOut(Out):
+    """What one check said, by which data."""
+
+    check: str
+    verdict: str
+    reasons: list[ReasonOut]
+    data: dict[str, Any]
+    checked_at: datetime
+
+
+class InvitationOut(Out):
+    """An invitation as its account sees it. `delivery` is what the mail system said, apart from `status`."""
+
+    id: str
+    account_id: str
+    email: str
+    role: Role
+    status: Status
+    delivery: Delivery
+    invited_by: str
+    message: str | None
+    created_at: datetime
+    expires_at: datetime
+    sent_count: int
+    last_sent_at: datetime | None
+    checks: list[CheckOut]
+    accepted_at: datetime | None
+
+
+class InvitationsOut(Out):
+    """Invitations, a page at a time, the newest first."""
+
+    data: list[InvitationOut]
+    next_cursor: str | None
+
+
+class EventOut(Out):
+    """One thing that happened."""
+
+    id: str
+    action: str
+    actor: dict[str, Any]
+    at: datetime
+    request_id: str | None
+    data: dict[str, Any]
+
+
+class EventsOut(Out):
+    """A timeline, a page at a time, the oldest first."""
+
+    data: list[EventOut]
+    next_cursor: str | None
+
+
+class NamedOut(Out):
+    """Something by its name."""
+
+    name: str
+
+
+class InviterOut(Out):
+    """Who invites."""
+
+    name: str
+    email: str
+
+
+class OfferOut(Out):
+    """What a link offers, as far as its holder may know; `email` is masked."""
+
+    account: NamedOut
+    inviter: InviterOut
+    role: Role
+    permissions: list[str] = Field(description="What the role may do, in words.")
+    email: str
+    message: str | None
+    expires_at: datetime
+    user_exists: bool = Field(description="Whether there is a user to sign in as.")
+
+
+class AcceptBody(Body):
+    """Acceptance: by whoever is signed in, or with a name and a password to sign up with."""
+
+    token: Token
+    name: Name | None = None
+    password: NewPassword | None = None
+
+
+class AcceptedOut(Out):
+    """The membership; `token` signs in whoever has just signed up."""
+
+    membership: MembershipOut
+    token: str | None = None
+
+
+class DeclineBody(Body):
+    """A refusal, with a reason if one likes."""
+
+    token: Token
+    reason: Text | None = Field(default=None, max_length=500)
+    report_abuse: bool = Field(default=False, description="I don't know who sent this.")
+
+
+def invitation_out(invitation: Invitation) -> dict[str, Any]:
+    """An invitation's row as its account sees it."""
+    shown = {field: getattr(invitation, field, None) for field in InvitationOut.model_fields}
+    return shown | {"accepted_at": invitation.ended_at if invitation.status == Status.ACCEPTED else None}
