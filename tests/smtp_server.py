@@ -4,7 +4,7 @@
         server.say("RCPT", "450 4.7.1 greylisted")      # the next RCPT is answered so, later ones as usual
         server.say("DOT", DROP, times=2)                # takes two mails and breaks the connection instead of answering
 
-Stages: GREETING, EHLO, MAIL, RCPT, DATA, DOT. What else a reply can be: DROP closes the connection, SILENCE never
+Stages: GREETING, EHLO, STARTTLS, MAIL, RCPT, DATA, DOT, RSET. What else a reply can be: DROP closes the connection, SILENCE never
 answers. A mail counts as taken (`mails`) where the server took it in, whether or not it then said so; `said_no` keeps
 those it refused at the dot.
 """
@@ -187,6 +187,9 @@ class _Conversation(SMTP):
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         await self._step("DATA", super().smtp_DATA, arg)
+
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802
+        await self._step("STARTTLS", super().smtp_STARTTLS, arg)
 
     async def smtp_RSET(self, arg: str) -> None:  # noqa: N802
         await self._step("RSET", super().smtp_RSET, arg)
