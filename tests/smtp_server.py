@@ -4,9 +4,9 @@
         server.say("RCPT", "450 4.7.1 greylisted")      # the next RCPT is answered so, later ones as usual
         server.say("DOT", DROP, times=2)                # takes two mails and breaks the connection instead of answering
 
-Stages: GREETING, EHLO, STARTTLS, MAIL, RCPT, DATA, DOT, RSET. What else a reply can be: DROP closes the connection, SILENCE never
-answers. A mail counts as taken (`mails`) where the server took it in, whether or not it then said so; `said_no` keeps
-those it refused at the dot.
+Stages: GREETING, EHLO, STARTTLS, MAIL, RCPT, DATA, DOT, RSET. What else a reply can be: DROP closes the connection,
+SILENCE never answers. A mail counts as taken (`mails`) where the server took it in, whether or not it then said so;
+`said_no` keeps those it refused at the dot.
 """
 
 import asyncio

@@ -6,7 +6,7 @@ between its answer and our commit: only those go out twice when this process is 
 
 import random
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from worker.leases import Lease
 from worker.mail.outcome import Delivered, GiveUp, Outcome, TryAgain, decide
 from worker.mail.rendering import KeyGone
 from worker.runtime import Runtime
-from worker.tasks.rounds import claimed, put_off
+from worker.tasks.rounds import claimed, explained, put_off, settle
 
 logger = log.get(__name__)
 
@@ -47,9 +47,9 @@ def _carry_all(runtime: Runtime, lease: Lease, mails: list[Letter | Moot]) -> No
         letter = left.pop(0)
         results.append((letter.job, _carry(runtime, letter)))
         if len(results) >= RECORD_EVERY or time.monotonic() - recorded_at > RECORD_SECONDS:
-            _record(runtime, lease, results)
+            settle(runtime, lease, results, effect=_record, rescue=_rescue)
             results, recorded_at = [], time.monotonic()
-    _record(runtime, lease, results)
+    settle(runtime, lease, results, effect=_record, rescue=_rescue)
     if left:
         runtime.record(lease, lambda session: jobs.release(session, [each.job.id for each in left], owner=lease.owner))
 
@@ -69,22 +69,20 @@ def _carry(runtime: Runtime, letter: Letter | Moot) -> Result:
     return decide(answer, attempts=letter.job.attempts, age=letter.age, left=letter.left, chance=chance)
 
 
-def _record(runtime: Runtime, lease: Lease, results: list[tuple[Job, Result]]) -> None:
-    def effects(session: Session) -> None:
-        held = jobs.held(session, [job.id for job, _ in results], owner=lease.owner)
-        if len(held) < len(results):
-            logger.warning("a lease was lost; somebody else has these jobs", jobs=len(results) - len(held))
-        ours = [(job, result) for job, result in results if job.id in held]
-        said = {job.id: result.said for job, result in ours if isinstance(result, Delivered)}
+def _record(session: Session, lease: Lease, results: Sequence[tuple[Job, Result]]) -> None:
+    held = jobs.held(session, [job.id for job, _ in results], owner=lease.owner)
+    ours = [(job, result) for job, result in results if job.id in held]
+    said = {job.id: result.said for job, result in ours if isinstance(result, Delivered)}
+    if said:
         letters.sent(session, said, of=[job for job, _ in ours])
-        for job, result in ours:
-            _record_undelivered(session, job, result)
+    for job, result in ours:
+        if job.id not in said:
+            _record_unsent(session, job, result)
+    if len(ours) < len(results):
+        logger.warning("a lease was lost; somebody else has these jobs", jobs=len(results) - len(ours))
 
-    if results:
-        runtime.record(lease, effects)
 
-
-def _record_undelivered(session: Session, job: Job, result: Result) -> None:
+def _record_unsent(session: Session, job: Job, result: Result) -> None:
     match result:
         case TryAgain(after, why, counts):
             jobs.postpone(session, [job.id], after=after, why=why, counts=counts)
@@ -93,6 +91,14 @@ def _record_undelivered(session: Session, job: Job, result: Result) -> None:
         case Moot(_, why):
             jobs.finish(session, [job.id], state=JobState.CANCELLED, why=why)
         case Exception():
-            put_off(session, job, result)
-    if not isinstance(result, Delivered):
-        logger.info("not mailed", job=job.id, kind=job.kind, outcome=type(result).__name__)
+            put_off(session, job, explained(result))
+    logger.info("not mailed", job=job.id, kind=job.kind, outcome=type(result).__name__)
+
+
+def _rescue(session: Session, item: tuple[Job, Result], why: str) -> None:
+    job, result = item
+    if isinstance(result, Delivered):
+        # Mailing it again because its row is bad would mail it again and again.
+        jobs.finish(session, [job.id], state=JobState.DEAD, why=f"The mail was sent, but not recorded. {why}")
+    else:
+        put_off(session, job, why)
