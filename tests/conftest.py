@@ -22,7 +22,7 @@ from shared.cli.embedded import postgres, valkey
 from shared.cli.embedded.process import running
 from shared.config import Settings
 from shared.db import open_engine, session_factory
-from shared.migrations import upgrade
+from shared.migrations.upgrade import upgrade
 
 
 @pytest.fixture(scope="session")

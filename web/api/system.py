@@ -5,7 +5,6 @@ from contextlib import closing
 from typing import Any
 
 from flask import Blueprint, Response, current_app, json, render_template
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import migrations
@@ -63,8 +62,7 @@ def _tried(part: Callable[[], str]) -> str:
 
 
 def _database() -> str:
-    db.session.execute(text("SELECT 1"))
-    return "the schema is old: run `usher migrate`" if migrations.missing(db.engine) else "ok"
+    return "the schema is old: run `usher migrate`" if migrations.missing(db.session.connection()) else "ok"
 
 
 def _broker() -> str:
