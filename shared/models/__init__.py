@@ -4,11 +4,15 @@ from shared.db import Base
 from shared.models.account import Account
 from shared.models.api_key import ApiKey
 from shared.models.audit_event import AuditEvent
+from shared.models.billing_answer import BillingAnswer
 from shared.models.contract import Contract
 from shared.models.idempotency_key import IdempotencyKey
 from shared.models.invitation import OPEN, Delivery, Invitation, Status
 from shared.models.job import Job, JobKind, JobState
+from shared.models.mail_domain import MailDomain
 from shared.models.membership import Membership
+from shared.models.network_list import NetworkList
+from shared.models.policy_exception import PolicyException
 from shared.models.superseded_link import SupersededLink
 from shared.models.throttle import Throttle
 from shared.models.user import User
@@ -20,6 +24,7 @@ __all__ = [
     "ApiKey",
     "AuditEvent",
     "Base",
+    "BillingAnswer",
     "Contract",
     "Delivery",
     "IdempotencyKey",
@@ -27,7 +32,10 @@ __all__ = [
     "Job",
     "JobKind",
     "JobState",
+    "MailDomain",
     "Membership",
+    "NetworkList",
+    "PolicyException",
     "Status",
     "SupersededLink",
     "Throttle",

@@ -11,11 +11,14 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
 from shared.checks.eligibility import check_eligibility
+from shared.checks.evaluate import Facts
+from shared.checks.proxy import check_proxy
+from shared.checks.verdict import Verdict
 from shared.email_address import masked
 from shared.errors import Conflict, Invalid, LinkDead, Unauthenticated
 from shared.models import Account, Invitation, Membership, Status, User
 from shared.permissions import Role
-from shared.services import audit, facts, invitations, links, memberships, passwords, sessions, users
+from shared.services import audit, facts, invitations, links, memberships, origins, passwords, sessions, users
 from shared.services.rules import Rules
 
 
@@ -66,7 +69,7 @@ def accept(
     if again is not None and user is not None:
         return again, user
     links.refuse_dead(session, invitation)
-    _refuse_withdrawn_ground(session, rules, invitation)
+    about = _refuse_withdrawn_ground(session, rules, invitation)
     person = _person(session, invitation, user, sign_up)
     actor = replace(actor, kind=ActorKind.USER, id=person.id, user_id=person.id)
     membership = memberships.join(
@@ -76,7 +79,8 @@ def accept(
         audit.record(session, actor, "user.signed_up", subject_id=person.id)
     invitation.status, invitation.ended_at = Status.ACCEPTED, func.now()
     invitation.accepted_by, invitation.membership_id = person.id, membership.id
-    invitations.note(session, actor, "invitation.accepted", invitation, membership_id=membership.id)
+    proxy = _seen_from(actor, rules, about)
+    invitations.note(session, actor, "invitation.accepted", invitation, membership_id=membership.id, **proxy)
     return membership, person
 
 
@@ -107,22 +111,29 @@ def _accepted_before(session: Session, invitation: Invitation, user: User | None
     return session.get(Membership, invitation.membership_id)
 
 
-def _refuse_withdrawn_ground(session: Session, rules: Rules, invitation: Invitation) -> None:
+def _refuse_withdrawn_ground(session: Session, rules: Rules, invitation: Invitation) -> Facts:
     """Look again at what may have changed since: whether the inviter may still give this role, and the contract."""
-    ((_, about),) = facts.about_each(session, [invitation.id])
+    ((_, about),) = facts.about_each(session, rules, [invitation.id])
     if about.role not in about.assignable:
         raise Conflict(
             "inviter_gone",
             "Whoever invited you may no longer give this role, so nothing was changed.",
             remedy="Ask the owner or an admin of the account to invite you.",
         )
-    check = check_eligibility(about.terms, minimum=rules.settings.minimum_commitment, today=about.at.date())
-    if check.reasons:
+    check = check_eligibility(about.commitment, minimum=rules.settings.minimum_commitment, now=about.at)
+    if check.verdict is Verdict.DENY:
         raise Conflict(
             check.reasons[0].code,
             "The account can't take new members at the moment. Nothing was changed, and your link still holds.",
             remedy="Tell whoever invited you; once their contract is in order, open the link again.",
         )
+    return about
+
+
+def _seen_from(actor: Actor, rules: Rules, about: Facts) -> dict[str, object]:
+    """What speaks for a proxy at the invitee's end: noted for the account, and never held against the invitee."""
+    check = check_proxy(origins.of(actor, rules), about.exemptions, rules.settings.proxy_policy, about.at)
+    return {"proxy": check.as_json(about.at)} if check.reasons else {}
 
 
 def _person(session: Session, invitation: Invitation, user: User | None, sign_up: SignUp | None) -> User:
