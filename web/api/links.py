@@ -3,6 +3,7 @@
 from typing import Any
 
 from shared.email_address import masked
+from shared.errors import Unauthenticated
 from shared.models import Account, Membership, Status, User
 from shared.permissions import Role, in_words
 from shared.services import acceptance, accounts, links, passwords, sessions
@@ -106,6 +107,12 @@ def _accepted_by(token: str, password: str) -> tuple[Membership, User] | None:
     with transaction() as session:
         if links.find(session, token).status != Status.ACCEPTED:
             return None
-    limits.count("sign_in", token)
+    try:
+        return limits.password_tried(lambda: _by_password(token, password), token)
+    except Unauthenticated:
+        return None
+
+
+def _by_password(token: str, password: str) -> tuple[Membership, User] | None:
     with transaction() as session:
         return acceptance.accepted_by_password(session, token=token, password=password)
