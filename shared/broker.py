@@ -8,6 +8,7 @@ the broker. The scheduler's publisher says when the broker is away; the nudger, 
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
@@ -23,6 +24,9 @@ logger = log.get(__name__)
 
 IDS_PER_MESSAGE = 20
 """Bounds what one worker process holds, and so what is mailed but not yet recorded when it is killed."""
+
+REST_SECONDS = 3.0
+"""How long a broker that failed is left alone; the database holds what it would have been told."""
 
 MAX_NUDGES = 10_000
 """Nudges that may wait for a slow broker; what comes beyond them is left to the relay."""
@@ -58,22 +62,32 @@ class BrokerAway(Exception):
     """The broker can't be reached, or didn't answer in time."""
 
 
+def messages(jobs: Iterable[tuple[JobKind, str]]) -> Iterator[tuple[Task, list[str]]]:
+    """The jobs by task, so many ids together as one message carries."""
+    by_task: dict[Task, list[str]] = {}
+    for kind, job_id in jobs:
+        by_task.setdefault(TASK_OF[kind], []).append(job_id)
+    for task, ids in by_task.items():
+        for start in range(0, len(ids), IDS_PER_MESSAGE):
+            yield task, ids[start : start + IDS_PER_MESSAGE]
+
+
 class Publisher:
-    """Publishes over one kept connection, with short timeouts; every trouble is `BrokerAway`."""
+    """Publishes over one kept connection, with short timeouts; every trouble is `BrokerAway`.
+
+    After a trouble the broker is left alone for `REST_SECONDS`: until then every call fails at once.
+    """
 
     def __init__(self, broker_url: str) -> None:
         self._app = celery_app(broker_url, patience=1.0)
         self._connection: Any = None
         self._producer: Any = None
+        self._rest_until = 0.0
 
     def ring(self, jobs: Iterable[tuple[JobKind, str]]) -> None:
-        """Publish the ids of these jobs, those of one task together; ids that came before an error are out."""
-        by_task: dict[Task, list[str]] = {}
-        for kind, job_id in jobs:
-            by_task.setdefault(TASK_OF[kind], []).append(job_id)
-        for task, ids in by_task.items():
-            for start in range(0, len(ids), IDS_PER_MESSAGE):
-                self.call(task, ids[start : start + IDS_PER_MESSAGE])
+        """Publish the ids of these jobs; those in front of an error are out."""
+        for task, ids in messages(jobs):
+            self.call(task, ids)
 
     def call(self, task: Task, *args: list[str]) -> None:
         """Publish one message for a task."""
@@ -101,10 +115,14 @@ class Publisher:
 
     @contextmanager
     def _trouble_named(self) -> Iterator[None]:
+        if time.monotonic() < self._rest_until:
+            raise BrokerAway("It failed a moment ago.")
         try:
             yield
         except (KombuError, RedisError, OSError) as error:
             self.close()
+            self._rest_until = time.monotonic() + REST_SECONDS
+            logger.warning("broker away", why=str(error))
             raise BrokerAway(str(error)) from error
 
 
@@ -144,11 +162,8 @@ class Nudger:
     def _run(self) -> None:
         publisher = Publisher(self._broker_url)
         while True:
-            jobs = self._gather()
-            try:
-                publisher.ring(jobs)
-            except BrokerAway as trouble:
-                logger.warning("nudges dropped", jobs=len(jobs), why=str(trouble))
+            with suppress(BrokerAway):
+                publisher.ring(self._gather())
 
     def _gather(self) -> list[tuple[JobKind, str]]:
         """Wait for a first job, then take along what is there already."""
@@ -178,7 +193,8 @@ def celery_app(broker_url: str, *, patience: float) -> Celery:
         broker_transport_options={
             "visibility_timeout": VISIBILITY_SECONDS,
             "socket_connect_timeout": patience,
-            "socket_timeout": max(patience, 1.0) * 2,
+            # Longer than the second for which a worker's BRPOP waits.
+            "socket_timeout": patience * 2,
             "socket_keepalive": True,
             "health_check_interval": 25,
             "retry_on_timeout": False,

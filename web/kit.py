@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from flask import current_app
-from shared.broker import Nudger
 
+from shared.broker import Nudger
 from shared.config import Settings
 from shared.services.rules import Rules
 

@@ -52,14 +52,14 @@ def members(
         query = query.where(Membership.role == role)
     if q:
         query = query.where(or_(User.name.icontains(q, autoescape=True), User.email.icontains(q, autoescape=True)))
-    return [row._tuple() for row in session.execute(query.order_by(Membership.id).limit(limit))]
+    return [(place, user) for place, user in session.execute(query.order_by(Membership.id).limit(limit))]
 
 
 def accounts_of(session: Session, *, user_id: str, after: str, limit: int) -> list[tuple[Account, Membership]]:
     """The accounts that this user belongs to, in the order in which they were made."""
     query = select(Account, Membership).join(Membership, Membership.account_id == Account.id)
     query = query.where(Membership.user_id == user_id, Account.id > after)
-    return [row._tuple() for row in session.execute(query.order_by(Account.id).limit(limit))]
+    return [(account, place) for account, place in session.execute(query.order_by(Account.id).limit(limit))]
 
 
 def _place(account_id: str, user_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

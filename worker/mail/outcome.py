@@ -112,6 +112,9 @@ _SENTENCES = {
     Trouble.REFUSED: "The mail server refuses this mail for good: {said}. Resend once the cause is mended.",
 }
 
+# Before a recipient was named the connection can't have broken because of this mail.
+_BROKEN_AT = {Stage.SENDER: Trouble.SERVER, Stage.VERDICT: Trouble.UNANSWERED}
+
 _NO_ADDRESS = re.compile(r"5\.(1\.(1|2|3|6|10)|2\.1|4\.4)")
 _FULL = re.compile(r"5\.2\.[23]|5\.3\.4")
 _SIGN_IN = re.compile(r"[45]\.7\.(8|9|11)")
@@ -142,7 +145,7 @@ def classify(answer: Answer) -> Trouble:
         refused = answer.stage is Stage.LOGIN and answer.code is not None and answer.code >= 500
         return Trouble.SETUP if refused else Trouble.SERVER
     if answer.code is None:
-        return Trouble.UNANSWERED if answer.stage is Stage.VERDICT else Trouble.LATER
+        return _BROKEN_AT.get(answer.stage, Trouble.LATER)
     if answer.code in {530, 534, 535, 538} or _SIGN_IN.match(answer.enhanced):
         return Trouble.SETUP
     permanent = answer.enhanced[:1] == "5" if answer.enhanced else answer.code >= 500

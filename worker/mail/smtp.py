@@ -32,9 +32,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 class Mailer:
     """One connection to the mail server, made when it is first needed."""
 
-    def __init__(self, route: Route, *, dot_timeout: float = DOT_TIMEOUT) -> None:
+    def __init__(self, route: Route, *, dot_timeout: float = DOT_TIMEOUT, rest_seconds: float = REST_SECONDS) -> None:
         self._route = route
         self._dot_timeout = dot_timeout
+        self._rest_seconds = rest_seconds
         self._client: smtplib.SMTP | None = None
         self._stage = Stage.CONNECT
         self._carried = 0
@@ -54,7 +55,7 @@ class Mailer:
             # The server closed the kept connection just before it was used; nothing was handed over.
             answer = self._try(sender, recipient, content)
         self._reason_to_rest = answer if answer.stage in BEFORE_MAIL else None
-        self._rest_until = time.monotonic() + REST_SECONDS
+        self._rest_until = time.monotonic() + self._rest_seconds
         return answer
 
     def close(self) -> None:

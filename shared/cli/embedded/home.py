@@ -13,6 +13,7 @@ from shared.cli.embedded.process import CannotStart
 from shared.tokens import draw
 
 _SECRETS = "secrets.json"
+_FRESH = f".{_SECRETS}"
 _LOCK = "lock"
 
 
@@ -24,7 +25,7 @@ class Secrets(BaseModel):
     secret_key: str = Field(default_factory=draw)
     operator_key: str = Field(default_factory=draw)
     owner_password: str = Field(default_factory=draw)
-    api_key: str = Field(default_factory=draw)
+    api_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +45,41 @@ class Home:
         """Where the mail catcher keeps the mails."""
         return self.folder / "mailbox"
 
+    def keep(self, *, api_key: str) -> None:
+        """Keep the demo's key with the other secrets."""
+        self.secrets.api_key = api_key
+        _write(self.folder / _SECRETS, self.secrets)
+
 
 @contextmanager
 def occupied(folder: Path) -> Iterator[Home]:
     """The data folder, made at the first time, and nobody else's for the length of the block; raises `CannotStart`."""
-    try:
-        home, lock = _open(folder.resolve())
-    except OSError as error:
-        raise CannotStart(f"The data folder can't be used: {error}.") from None
+    folder = folder.resolve()
+    with _complaining():
+        _make(folder)
+        lock = (folder / _LOCK).open("a")
     with lock:
+        with _complaining():
+            _take(lock, folder)
+            home = Home(folder, _secrets(folder / _SECRETS))
+            home.logs.mkdir(exist_ok=True)
+            home.mailbox.mkdir(exist_ok=True)
         yield home
 
 
-def _open(folder: Path) -> tuple[Home, IO[str]]:
+@contextmanager
+def _complaining() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotStart(f"The data folder can't be used: {error}.") from None
+
+
+def _make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / _SECRETS).exists() and any(entry.name != _LOCK for entry in folder.iterdir()):
+    if not (folder / _SECRETS).exists() and any(entry.name not in {_LOCK, _FRESH} for entry in folder.iterdir()):
         raise CannotStart(f"{folder} is not empty and has no {_SECRETS}: it is no data folder, or a damaged one.")
     folder.chmod(0o700)
-    lock = (folder / _LOCK).open("a")
-    _take(lock, folder)
-    home = Home(folder, _secrets(folder / _SECRETS))
-    home.logs.mkdir(exist_ok=True)
-    home.mailbox.mkdir(exist_ok=True)
-    return home, lock
 
 
 def _take(lock: IO[str], folder: Path) -> None:
@@ -81,8 +94,12 @@ def _secrets(path: Path) -> Secrets:
         secrets = Secrets.model_validate_json(path.read_bytes()) if path.exists() else Secrets()
     except ValidationError:
         raise CannotStart(f"{path} is damaged. Restore it, or move {path.parent} away to start afresh.") from None
-    fresh = path.with_name(f".{path.name}")
+    _write(path, secrets)
+    return secrets
+
+
+def _write(path: Path, secrets: Secrets) -> None:
+    fresh = path.with_name(_FRESH)
     fresh.touch(mode=0o600)
     fresh.write_text(secrets.model_dump_json(indent=2))
     fresh.rename(path)
-    return secrets

@@ -1,6 +1,7 @@
 """Catches every mail that `usher up` sends, as one file each in a folder that the mailbox page shows."""
 
 import asyncio
+import logging
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any
@@ -18,6 +19,8 @@ def main(settings: Settings) -> None:
     """Listen where the settings send mail to, until SIGTERM."""
     if settings.mailbox_dir is None:
         raise SystemExit("The mail catcher belongs to `usher up`, which sets USHER_MAILBOX_DIR.")
+    # It would log every address in full.
+    logging.getLogger("mail.log").setLevel(logging.WARNING)
     asyncio.run(_serve(urlsplit(settings.smtp_url).port or 0, settings.mailbox_dir))
 
 

@@ -14,6 +14,7 @@ import click
 
 from shared.cli.embedded.process import CannotStart, Command, ask_to_stop, end, last_line, start
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TICK = 0.05
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _LONG_LIVED = 10.0
@@ -51,8 +52,7 @@ class Supervisor:
         self._asked_to_stop = Event()
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._ask)
+        self._earlier = {number: signal.signal(number, self._ask) for number in _STOPPING}
         return self
 
     def __exit__(
@@ -60,6 +60,8 @@ class Supervisor:
     ) -> bool:
         for layer in sorted({part.layer for part in self._parts}, reverse=True):
             self._stop_layer([part for part in self._parts if part.layer == layer])
+        for number, handler in self._earlier.items():
+            signal.signal(number, handler)
         return isinstance(error, Stopped)
 
     def start(self, name: str, command: Command, *, layer: int) -> None:

@@ -1,0 +1,70 @@
+"""What `usher up` puts into a new database: a company that may invite, its owner, and a key to call the API with."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared import clock, email_address
+from shared.cli.setup import OPERATOR, vouched_user
+from shared.models import Account, Contract, Membership, User
+from shared.permissions import Role
+from shared.services import accounts, api_keys, contracts, passwords
+
+OWNER = "owner@demo.example"
+_COMPANY = "Demo Company"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What a person needs to begin with."""
+
+    account_id: str
+    api_key: str
+
+
+def put_in_place(session: Session, *, password: str, api_key: str | None) -> Demo:
+    """Make what is missing, so that this password signs in and the key works; what people changed is left alone."""
+    owner = _owner(session, password)
+    account = _account(session, owner)
+    _renew_contract(session, account.id, clock.now().date())
+    if api_key is None or api_keys.find(session, api_key) is None:
+        _, api_key = api_keys.create(
+            session, actor=OPERATOR, account_id=account.id, name="Demo", role=Role.ADMIN, created_by=owner.id
+        )
+    return Demo(account.id, api_key)
+
+
+def _owner(session: Session, password: str) -> User:
+    address = email_address.parse(OWNER)
+    owner = session.scalars(select(User).where(User.email_key == address.key)).one_or_none()
+    if owner is None or owner.email_verified_at is None:
+        owner = vouched_user(session, address=address, name="Demo Owner", password=password)
+    if owner is None:
+        return _owner(session, password)
+    if not passwords.matches(password, owner.password_hash):
+        owner.password_hash = passwords.digest(password)
+    return owner
+
+
+def _account(session: Session, owner: User) -> Account:
+    owned = select(Account).join(Membership, Membership.account_id == Account.id)
+    owned = owned.where(Membership.user_id == owner.id, Membership.role == Role.OWNER).order_by(Account.id).limit(1)
+    found = session.scalars(owned).one_or_none()
+    return found or accounts.create(session, actor=OPERATOR, owner=owner, name=_COMPANY)
+
+
+def _renew_contract(session: Session, account_id: str, today: date) -> None:
+    contract = session.get(Contract, account_id)
+    if contract is None or contract.ends_on < today:
+        contracts.set_terms(
+            session,
+            actor=OPERATOR,
+            account_id=account_id,
+            amount=Decimal(1000),
+            currency="USD",
+            starts_on=today,
+            ends_on=today + timedelta(days=366),
+        )

@@ -1,0 +1,51 @@
+"""The parts of an installation, each a process in the foreground.
+
+A part is found by its name among the entry points, so that commands start web and workers and import neither.
+"""
+
+import os
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+
+import click
+
+from shared import config, log
+from shared.config import Settings
+
+
+def settings_from(environ: Mapping[str, str]) -> Settings:
+    """The settings; variables that look meant for Usher and are none are named on standard error."""
+    for line in config.unknown(environ):
+        click.echo(line, err=True)
+    return config.load(environ)
+
+
+@click.command()
+def web() -> None:
+    """Serve the API and the pages, until SIGTERM."""
+    _run("web")
+
+
+@click.command()
+def worker() -> None:
+    """Check invitations and send mails, until SIGTERM. Run as many as you like."""
+    _run("worker")
+
+
+@click.command()
+def scheduler() -> None:
+    """Ring for due jobs and end what is over, until SIGTERM. Two are as good as one."""
+    _run("scheduler")
+
+
+@click.command("mail-catcher", hidden=True)
+def mail_catcher() -> None:
+    """Catch mails instead of sending them, until SIGTERM; `usher up` runs this."""
+    _run("mail-catcher")
+
+
+def _run(name: str) -> None:
+    settings = settings_from(os.environ)
+    log.configure(settings.log_level)
+    (part,) = entry_points(group="usher.parts", name=name)
+    part.load()(settings)

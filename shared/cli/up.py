@@ -1,0 +1,107 @@
+"""`usher up`: everything in one go, as the very processes that production runs."""
+
+import os
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import click
+
+from shared.cli import demo
+from shared.cli.database import bring_up_to_date, command_transaction
+from shared.cli.embedded.foundation import Foundation, free_port, lay, usher
+from shared.cli.embedded.home import Home, occupied
+from shared.cli.embedded.supervisor import Supervisor
+from shared.cli.parts import settings_from
+from shared.config import Settings
+
+_PARTS = ("web", "worker", "scheduler")
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened at
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, envvar="USHER_WEB_HOST", help="Where to listen.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    envvar="USHER_WEB_PORT",
+    type=click.IntRange(0, 65535),
+    help="At which port; 0 takes a free one.",
+)
+@click.option(
+    "--data-dir",
+    default=Path(".usher"),
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where everything is kept; the next start finds it again.",
+)
+@click.option("--demo/--no-demo", "with_demo", default=True, help="With a demo company, or with an empty database.")
+def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
+    """Start everything on embedded defaults: database, broker, web, workers, scheduler and a mail catcher.
+
+    USHER_DATABASE_URL, USHER_BROKER_URL and USHER_SMTP_URL each take the place of the embedded one, and any other
+    setting counts as well. Ctrl-C stops it all.
+    """
+    with occupied(data_dir) as home:
+        port = free_port(host, port)
+        reach = _ANYWHERE.get(host, host)
+        public_url = f"http://[{reach}]:{port}" if ":" in reach else f"http://{reach}:{port}"
+        given = {**os.environ, "USHER_WEB_HOST": host, "USHER_WEB_PORT": str(port)}
+        foundation = lay(home, given, public_url=public_url)
+        settings = settings_from(foundation.environment)
+        with Supervisor(home.logs) as supervisor:
+            _start_all(supervisor, foundation)
+            _wait_for(supervisor, foundation, "postgres")
+            bring_up_to_date(settings)
+            lines = _demo_lines(home, settings) if with_demo else []
+            _introduce(home, settings, lines)
+            _wait_for(supervisor, foundation, "valkey", "mail-catcher")
+            supervisor.wait_for("web", lambda: _ready(reach, port), within=60)
+            click.echo("Usher is ready. Ctrl-C stops it.")
+            supervisor.watch()
+
+
+def _start_all(supervisor: Supervisor, foundation: Foundation) -> None:
+    """Start servers and parts at once: the parts take longer to be there, and know to wait."""
+    for name, server in foundation.servers.items():
+        supervisor.start(name, server.command, layer=0)
+    for part in _PARTS:
+        supervisor.start(part, usher(part, foundation.environment), layer=1)
+
+
+def _wait_for(supervisor: Supervisor, foundation: Foundation, *names: str) -> None:
+    for name in names:
+        if name in foundation.servers:
+            supervisor.wait_for(name, foundation.servers[name].answers)
+
+
+def _demo_lines(home: Home, settings: Settings) -> list[tuple[str, str]]:
+    with command_transaction(settings) as session:
+        made = demo.put_in_place(session, password=home.secrets.owner_password, api_key=home.secrets.api_key)
+    home.keep(api_key=made.api_key)
+    return [
+        ("Demo owner", demo.OWNER),
+        ("Password", home.secrets.owner_password),
+        ("Account", made.account_id),
+        ("API key", made.api_key),
+    ]
+
+
+def _introduce(home: Home, settings: Settings, lines: list[tuple[str, str]]) -> None:
+    lines = [("URL", settings.public_url), *lines, ("Operator key", settings.operator_key or "none")]
+    if settings.mailbox_dir is not None:
+        lines.append(("Mailbox", f"{settings.public_url}/mailbox"))
+    lines += [("Data", str(home.folder)), ("Logs", str(home.logs))]
+    for name, value in lines:
+        click.echo(f"{name + ':':14}{value}")
+
+
+def _ready(host: str, port: int) -> bool:
+    connection = HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

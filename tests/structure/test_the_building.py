@@ -1,0 +1,80 @@
+"""Tests of the building itself: what must hold for every view, error, job and mail, however many come."""
+
+import inspect
+
+import pytest
+
+from shared import errors
+from shared.broker import TASK_OF
+from shared.config import Settings
+from shared.models import JobKind
+from shared.permissions import PERMISSIONS_OF, Permission, Role
+from web.app import create_app
+from web.errors import STATUS
+
+
+@pytest.fixture(scope="module")
+def app():
+    return create_app(
+        Settings(
+            database_url="postgresql://nobody@127.0.0.1:9/none",
+            broker_url="redis://127.0.0.1:9/0",
+            smtp_url="smtp://127.0.0.1:9",
+            mail_from="usher@corp.example",
+            public_url="https://usher.example",
+            secret_keys=("x" * 40,),
+        )
+    )
+
+
+def test_every_view_has_a_guard(app):
+    unguarded = [name for name, view in app.view_functions.items() if not hasattr(view, "guard")]
+    assert unguarded == []
+
+
+def test_every_error_has_a_status():
+    kinds = {
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.UsherError) and kind is not errors.UsherError
+    }
+    assert kinds == STATUS.keys()
+
+
+def test_every_job_kind_has_a_task():
+    assert TASK_OF.keys() == set(JobKind)
+
+
+def test_the_matrix_grants_what_the_vendor_says():
+    granted = {role: {str(permission) for permission in PERMISSIONS_OF[role]} for role in Role}
+    assert granted[Role.OWNER] == {str(permission) for permission in Permission}
+    assert granted[Role.ADMIN] == granted[Role.OWNER] - {"account:edit"}
+    assert granted[Role.FINANCE_ANALYST] == {"billing:view", "billing:edit", "pricing:view"}
+    assert granted[Role.SUPPORT] == {
+        "phone_numbers:view",
+        "billing:view",
+        "settings:view",
+        "settings:edit",
+        "applications:view",
+        "logs:view",
+        "team:view",
+    }
+    assert granted[Role.DEVELOPER] == {
+        "phone_numbers:view",
+        "phone_numbers:edit",
+        "settings:view",
+        "settings:edit",
+        "credentials:view",
+        "credentials:edit",
+        "applications:view",
+        "applications:edit",
+        "logs:view",
+        "team:view",
+    }
+
+
+def test_over_tls_cookies_and_headers_are_bound_to_the_host(app):
+    answer = app.test_client().get("/healthz")
+    assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Referrer-Policy"] == "no-referrer"

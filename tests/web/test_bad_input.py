@@ -1,0 +1,112 @@
+"""What can't be understood: each its own status, a stable code, a sentence; never a 500, never half a row."""
+
+import pytest
+
+from shared.models import Invitation
+from tests.web.conftest import Caller, World
+
+BODIES = {
+    "/v1/users": {"email": "dora@corp.example", "name": "Dora", "password": "correct horse"},
+    "/v1/users/verify": {"token": "x" * 43},
+    "/v1/users/verify/resend": {"email": "dora@corp.example"},
+    "/v1/sessions": {"email": "dora@corp.example", "password": "correct horse"},
+    "/v1/password-resets": {"email": "dora@corp.example"},
+    "/v1/password-resets/confirm": {"token": "x" * 43, "password": "correct horse"},
+    "/v1/accounts": {"name": "Acme"},
+    "/v1/accounts/{account}/invitations": {"email": "dora@corp.example", "role": "developer"},
+    "/v1/invitations/inspect": {"token": "x" * 43},
+    "/v1/invitations/accept": {"token": "x" * 43},
+    "/v1/invitations/decline": {"token": "x" * 43},
+}
+NOT_JSON = [b"{", b"nonsense", b'{"email": "\xff"}', b"[" * 100_000, b"{" * 5 + b'"a":' * 100_000]
+NOT_AN_OBJECT = [b"[]", b"null", b'"text"', b"17"]
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_bodies_that_are_no_json_object(alice: Caller, acme, path):
+    path = path.format(account=acme)
+    for raw, status in [(raw, 400) for raw in NOT_JSON] + [(raw, 422) for raw in NOT_AN_OBJECT]:
+        answer = alice.http.post(path, data=raw, headers={"Authorization": f"Bearer {alice.token}"})
+        assert (answer.status_code, answer.json["code"]) == (status, "validation_failed"), raw[:20]
+        assert answer.content_type == "application/problem+json"
+        assert answer.json["detail"].endswith(".")
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_each_field_wrong_in_each_way(world: World, alice: Caller, acme, path):
+    good = BODIES[path]
+    path = path.format(account=acme)
+    unknown = alice.post(path, {**good, "is_admin": True})
+    assert unknown.status_code == 422
+    assert unknown.json["errors"][0]["field"] == "is_admin"
+    for field in good:
+        for wrong in (None, 17, [], {}, True, "\0", "x" * 5000):
+            answer = alice.post(path, {**good, field: wrong})
+            assert answer.status_code == 422, (field, wrong)
+            assert answer.json["code"] in {"validation_failed", "email_invalid"}
+        less = {name: value for name, value in good.items() if name != field}
+        answer = alice.post(path, less)
+        assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, field)
+    with world.sessions() as session:
+        assert session.query(Invitation).count() == 0
+
+
+def test_every_error_is_named_at_once(alice, acme):
+    answer = alice.post(f"/v1/accounts/{acme}/invitations", {"role": "king", "expires_in_hours": 0, "foo": 1})
+    assert {error["field"] for error in answer.json["errors"]} == {"email", "role", "expires_in_hours", "foo"}
+
+
+def test_a_body_that_is_too_large_is_refused_unread(alice):
+    answer = alice.http.post("/v1/users", data=b"x" * (3 * 1024 * 1024))
+    assert (answer.status_code, answer.json["code"]) == (413, "too_large")
+
+
+def test_addresses_that_are_not_there(alice, acme):
+    for path in (
+        "/v1/nothing",
+        "/v1/accounts/%00",
+        f"/v1/accounts/{acme}/invitations/inv_unknown",
+        "/v1/accounts/' OR 1",
+    ):
+        assert (alice.get(path).status_code, alice.get(path).json["code"]) == (404, "not_found")
+    answer = alice.delete("/v1/users")
+    assert (answer.status_code, answer.json["code"]) == (405, "method_not_allowed")
+    assert answer.headers["Allow"]
+
+
+def test_credentials_that_open_nothing(world, nobody, acme):
+    for token in ("", "x", "ushk_" + "x" * 43, "Ω", "a b"):
+        answer = nobody.http.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
+        assert (answer.status_code, answer.json["code"]) == (401, "unauthenticated")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert nobody.http.get("/v1/me", headers={"Authorization": "Basic YTpi"}).status_code == 401
+    assert nobody.get("/v1/me").status_code == 401
+    assert nobody.get(f"/v1/accounts/{acme}").status_code == 401
+
+
+def test_every_answer_carries_its_request_id_and_the_callers_own_is_kept(nobody):
+    assert nobody.get("/healthz").headers["X-Request-Id"].startswith("req_")
+    assert nobody.get("/v1/me", X_Request_Id="my-own-id-1").headers["X-Request-Id"] == "my-own-id-1"
+    forged = nobody.get("/v1/me", X_Request_Id="x" * 200)
+    assert forged.headers["X-Request-Id"].startswith("req_")
+    assert forged.json["request_id"] == forged.headers["X-Request-Id"]
+
+
+def test_a_cookie_alone_changes_nothing_without_the_forms_token(world, alice):
+    alice.http.set_cookie("usher", alice.token)
+    assert alice.http.get("/v1/me").status_code == 200
+    answer = alice.http.post("/v1/accounts", json={"name": "Forged"})
+    assert (answer.status_code, answer.json["code"]) == (403, "permission_denied")
+    bearer = {"Authorization": f"Bearer {alice.token}"}
+    assert alice.http.post("/v1/accounts", json={"name": "Meant"}, headers=bearer).status_code == 201
+
+
+def test_another_site_can_not_sign_a_visitor_in(nobody):
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = nobody.http.post("/v1/sessions", json={"email": "a@b.example", "password": "x"}, headers=headers)
+        assert answer.status_code == 403
+
+
+def test_an_idempotency_key_is_bounded(alice):
+    for key in ("", "x" * 256):
+        assert alice.post("/v1/accounts", {"name": "Acme"}, Idempotency_Key=key).status_code == 422

@@ -1,0 +1,49 @@
+"""The document of all calls is valid, whole and true."""
+
+import pytest
+from openapi_spec_validator import validate
+
+from tests.web.conftest import World
+
+
+def examples(app) -> list[tuple[str, str, dict]]:
+    document = app.test_client().get("/openapi.json").json
+    return [
+        (method, path, operation["requestBody"]["content"]["application/json"]["example"])
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if "requestBody" in operation
+    ]
+
+
+def test_the_document_is_valid(nobody):
+    document = nobody.get("/openapi.json").json
+    validate(document)
+    assert document["openapi"] == "3.1.0"
+
+
+def test_every_call_is_in_it(app, nobody):
+    paths = nobody.get("/openapi.json").json["paths"]
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/v1/"):
+            path = rule.rule.replace("<", "{").replace(">", "}")
+            assert {method.lower() for method in rule.methods - {"HEAD", "OPTIONS"}} <= paths[path].keys()
+
+
+def test_every_body_has_an_example_and_the_example_is_understood(world: World, alice, operator, acme):
+    """Each example is sent; it does what it says, or is refused for what it names, never for its form."""
+    invitation = world.invited(acme, alice, "emil@corp.example")
+    sent = examples(world.app)
+    assert len(sent) >= 12
+    for method, path, example in sent:
+        path = path.format(account_id=acme, invitation_id=invitation)
+        who = operator if path.endswith("/contract") else alice
+        answer = who.ask(method.upper(), path, example)
+        assert answer.status_code in {200, 201, 202, 204, 401, 404, 409, 410}, (path, answer.text)
+        if answer.status_code == 404:
+            assert answer.json["code"] == "link_invalid"
+
+
+@pytest.mark.parametrize("path", ["/docs", "/healthz", "/readyz"])
+def test_what_the_service_says_of_itself(nobody, path):
+    assert nobody.get(path).status_code == 200

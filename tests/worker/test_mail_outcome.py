@@ -1,0 +1,185 @@
+"""What follows from a mail server's answer: the table, reply by reply."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.models import Delivery
+from worker.mail.outcome import (
+    DELAYS,
+    GIVE_UP_AFTER,
+    MAX_UNANSWERED,
+    Answer,
+    Delivered,
+    GiveUp,
+    Outcome,
+    Stage,
+    Trouble,
+    TryAgain,
+    classify,
+    decide,
+)
+
+WEEK = timedelta(days=7)
+
+TABLE = [
+    # The server is away, or unfit: everybody waits, nobody is blamed.
+    (Stage.CONNECT, None, "Connection refused", Trouble.SERVER),
+    (Stage.CONNECT, None, "no answer in time", Trouble.SERVER),
+    (Stage.CONNECT, None, "Name or service not known", Trouble.SERVER),
+    (Stage.CONNECT, 421, "4.3.2 too busy", Trouble.SERVER),
+    (Stage.CONNECT, 450, "come back later", Trouble.SERVER),
+    (Stage.CONNECT, 554, "5.7.1 your address is listed", Trouble.SERVER),
+    (Stage.TLS, None, "certificate verify failed", Trouble.SERVER),
+    (Stage.TLS, None, "STARTTLS extension not supported by server.", Trouble.SERVER),
+    (Stage.HELLO, 501, "5.5.4 invalid domain", Trouble.SERVER),
+    (Stage.LOGIN, None, "Connection unexpectedly closed", Trouble.SERVER),
+    (Stage.LOGIN, 454, "4.7.0 temporary authentication failure", Trouble.SERVER),
+    (Stage.SENDER, None, "Connection unexpectedly closed", Trouble.SERVER),
+    (Stage.SENDER, 421, "4.4.2 idle for too long", Trouble.SERVER),
+    (Stage.SENDER, 451, "4.3.2 not accepting messages", Trouble.SERVER),
+    (Stage.RECIPIENT, 450, "4.3.2 system going down", Trouble.SERVER),
+    # It refuses us: an operator must mend the settings.
+    (Stage.LOGIN, 535, "5.7.8 authentication credentials invalid", Trouble.SETUP),
+    (Stage.LOGIN, 534, "5.7.9 mechanism too weak", Trouble.SETUP),
+    (Stage.SENDER, 530, "5.7.0 must issue STARTTLS first", Trouble.SETUP),
+    (Stage.SENDER, 550, "5.7.1 sender address not owned by user", Trouble.SETUP),
+    (Stage.SENDER, 553, "5.1.8 sender domain unknown", Trouble.SETUP),
+    (Stage.RECIPIENT, 530, "authentication required", Trouble.SETUP),
+    (Stage.RECIPIENT, 554, "5.7.8 sign in first", Trouble.SETUP),
+    # Not now.
+    (Stage.RECIPIENT, 450, "4.7.1 greylisted, try again in 5 minutes", Trouble.LATER),
+    (Stage.RECIPIENT, 451, "4.7.1 rate limit exceeded", Trouble.LATER),
+    (Stage.RECIPIENT, 451, "", Trouble.LATER),
+    (Stage.RECIPIENT, 452, "4.2.2 mailbox full", Trouble.LATER),
+    (Stage.RECIPIENT, 421, "4.7.0 too many errors for this recipient", Trouble.LATER),
+    (Stage.RECIPIENT, 550, "4.2.1 mailbox temporarily disabled", Trouble.LATER),
+    (Stage.RECIPIENT, None, "Connection unexpectedly closed", Trouble.LATER),
+    (Stage.CONTENT, None, "no answer in time", Trouble.LATER),
+    (Stage.CONTENT, 452, "4.3.1 insufficient storage", Trouble.LATER),
+    (Stage.VERDICT, 451, "4.3.0 queue file write error", Trouble.LATER),
+    (Stage.VERDICT, 421, "4.7.28 unusual rate of mail", Trouble.LATER),
+    # Handed over, and no answer.
+    (Stage.VERDICT, None, "Connection unexpectedly closed", Trouble.UNANSWERED),
+    (Stage.VERDICT, None, "no answer in time", Trouble.UNANSWERED),
+    # Full.
+    (Stage.RECIPIENT, 552, "5.2.2 over quota", Trouble.FULL),
+    (Stage.VERDICT, 552, "5.2.3 message too large", Trouble.FULL),
+    (Stage.RECIPIENT, 552, "quota exceeded", Trouble.FULL),
+    (Stage.SENDER, 552, "5.3.4 message size exceeds limit", Trouble.FULL),
+    # Nobody there.
+    (Stage.RECIPIENT, 550, "5.1.1 user unknown", Trouble.ADDRESS),
+    (Stage.RECIPIENT, 450, "5.1.1 user unknown", Trouble.ADDRESS),
+    (Stage.RECIPIENT, 550, "5.1.2 host unknown", Trouble.ADDRESS),
+    (Stage.RECIPIENT, 553, "5.1.3 bad address syntax", Trouble.ADDRESS),
+    (Stage.RECIPIENT, 551, "5.1.6 mailbox has moved", Trouble.ADDRESS),
+    (Stage.RECIPIENT, 556, "5.1.10 recipient has null MX", Trouble.ADDRESS),
+    (Stage.RECIPIENT, 550, "5.2.1 mailbox disabled", Trouble.ADDRESS),
+    (Stage.VERDICT, 550, "5.1.1 no such user", Trouble.ADDRESS),
+    (Stage.RECIPIENT, 550, "no such user here", Trouble.ADDRESS),
+    (Stage.RECIPIENT, 553, "mailbox name not allowed", Trouble.ADDRESS),
+    # The mail is unwanted, not the address wrong.
+    (Stage.RECIPIENT, 550, "5.7.1 relaying denied", Trouble.POLICY),
+    (Stage.VERDICT, 550, "5.7.26 unauthenticated mail is not accepted", Trouble.POLICY),
+    (Stage.VERDICT, 550, "5.7.515 access denied, sender requirements", Trouble.POLICY),
+    (Stage.RECIPIENT, 554, "blocked by our spam list", Trouble.POLICY),
+    (Stage.RECIPIENT, 550, "relay not permitted", Trouble.POLICY),
+    # Permanent, and that is all we know.
+    (Stage.VERDICT, 554, "transaction failed", Trouble.REFUSED),
+    (Stage.RECIPIENT, 554, "5.0.0 no", Trouble.REFUSED),
+    (Stage.RECIPIENT, 553, "5.6.7 the mail server offers no SMTPUTF8", Trouble.REFUSED),
+    (Stage.SENDER, 555, "5.6.7 SMTPUTF8 is not for this host", Trouble.REFUSED),
+    (Stage.CONTENT, 503, "5.5.1 bad sequence of commands", Trouble.REFUSED),
+]
+
+
+def outcome_of(
+    answer: Answer, *, attempts: int = 1, age: timedelta = timedelta(0), left: timedelta | None = WEEK
+) -> Outcome:
+    return decide(answer, attempts=attempts, age=age, left=left, chance=0.5)
+
+
+@pytest.mark.parametrize(("stage", "code", "text", "trouble"), TABLE)
+def test_each_reply_has_its_class(stage: Stage, code: int | None, text: str, trouble: Trouble) -> None:
+    assert classify(Answer(stage, code, text)) is trouble
+
+
+@pytest.mark.parametrize("code", [250, 251, 252])
+def test_a_yes_after_the_dot_is_delivered_and_its_words_are_kept(code: int) -> None:
+    answer = Answer(Stage.VERDICT, code, "2.0.0 queued as 4F1")
+    assert outcome_of(answer) == Delivered(f"{code} 2.0.0 queued as 4F1")
+
+
+def test_a_bad_address_bounces_at_once() -> None:
+    outcome = outcome_of(Answer(Stage.RECIPIENT, 550, "5.1.1 user unknown"))
+    assert isinstance(outcome, GiveUp)
+    assert outcome.delivery is Delivery.BOUNCED
+    assert "550 5.1.1 user unknown" in outcome.why
+
+
+@pytest.mark.parametrize("text", ["5.7.26 not authenticated", "5.0.0 no"])
+def test_a_policy_fails_the_mail_without_blaming_the_address(text: str) -> None:
+    outcome = outcome_of(Answer(Stage.VERDICT, 550, text))
+    assert isinstance(outcome, GiveUp)
+    assert outcome.delivery is Delivery.FAILED
+
+
+def test_a_mail_that_is_put_off_waits_longer_each_time() -> None:
+    answer = Answer(Stage.RECIPIENT, 450, "4.7.1 greylisted")
+    waits = [outcome_of(answer, attempts=attempts) for attempts in range(1, 8)]
+    assert [wait.after for wait in waits if isinstance(wait, TryAgain)] == [*DELAYS, DELAYS[-1], DELAYS[-1]]
+    assert all(isinstance(wait, TryAgain) and wait.counts for wait in waits)
+
+
+def test_chance_spreads_the_next_tries_by_a_fifth_either_way() -> None:
+    answer = Answer(Stage.RECIPIENT, 450, "4.7.1 greylisted")
+    waits = [decide(answer, attempts=2, age=timedelta(0), left=WEEK, chance=chance) for chance in (0.0, 1.0)]
+    assert [wait.after for wait in waits if isinstance(wait, TryAgain)] == [timedelta(minutes=4), timedelta(minutes=6)]
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"),
+    [
+        (timedelta(0), timedelta(seconds=5)),
+        (timedelta(minutes=4), timedelta(minutes=1)),
+        (timedelta(hours=5), timedelta(minutes=5)),
+    ],
+)
+def test_a_server_in_trouble_costs_no_attempt_and_is_asked_again_ever_more_seldom(
+    age: timedelta, wait: timedelta
+) -> None:
+    outcome = outcome_of(Answer(Stage.CONNECT, None, "Connection refused"), attempts=1, age=age)
+    assert isinstance(outcome, TryAgain)
+    assert (outcome.after, outcome.counts) == (wait, False)
+
+
+def test_a_refused_sign_in_names_the_settings_to_mend_and_fails_no_mail() -> None:
+    outcome = outcome_of(Answer(Stage.LOGIN, 535, "5.7.8 credentials invalid"))
+    assert isinstance(outcome, TryAgain)
+    assert not outcome.counts
+    assert "SMTP_URL" in outcome.why
+
+
+def test_a_full_mailbox_gets_one_more_try() -> None:
+    answer = Answer(Stage.RECIPIENT, 552, "5.2.2 over quota")
+    assert isinstance(outcome_of(answer, attempts=1), TryAgain)
+    assert isinstance(outcome_of(answer, attempts=2), GiveUp)
+
+
+def test_a_lost_answer_is_tried_again_but_not_for_ever() -> None:
+    answer = Answer(Stage.VERDICT, None, "Connection unexpectedly closed")
+    assert isinstance(outcome_of(answer, attempts=MAX_UNANSWERED - 1), TryAgain)
+    assert isinstance(outcome_of(answer, attempts=MAX_UNANSWERED), GiveUp)
+
+
+@pytest.mark.parametrize("code", [450, None])
+def test_nothing_is_tried_beyond_the_end_of_the_invitation(code: int | None) -> None:
+    answer = Answer(Stage.RECIPIENT, code, "not now")
+    outcome = outcome_of(answer, attempts=5, left=timedelta(minutes=59))
+    assert isinstance(outcome, GiveUp)
+    assert "No time is left" in outcome.why
+
+
+def test_nothing_is_tried_for_longer_than_two_days() -> None:
+    for answer in (Answer(Stage.CONNECT, None, "refused"), Answer(Stage.RECIPIENT, 450, "4.7.1 not now")):
+        assert isinstance(outcome_of(answer, attempts=9, age=GIVE_UP_AFTER, left=None), GiveUp)

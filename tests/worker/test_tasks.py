@@ -1,0 +1,394 @@
+"""Checking and mailing, against a real database and a real mail server."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from smtp_server import DROP, SmtpServer
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.orm import Session, sessionmaker
+from world import World
+
+from shared.config import Settings
+from shared.db import transaction
+from shared.ids import new_id
+from shared.models import Contract, Delivery, Invitation, Job, JobKind, JobState, Status, User
+from shared.services import jobs, letters
+from shared.services.rules import Rules
+from shared.tokens import Purpose, derive, sha256
+from worker.runtime import Runtime
+from worker.tasks.checks import check
+from worker.tasks.housekeeping import expire, sweep
+from worker.tasks.mail import mail
+from worker.tasks.rounds import MAX_ATTEMPTS
+
+CHECK, MAIL = JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL
+
+
+def check_all(runtime: Runtime, world: World) -> None:
+    check(runtime, world.job_ids(CHECK))
+
+
+def mail_all(runtime: Runtime, world: World) -> None:
+    mail(runtime, world.job_ids(MAIL))
+
+
+def due_now(sessions: sessionmaker[Session]) -> None:
+    with transaction(sessions) as session:
+        session.execute(update(Job).where(Job.state == JobState.QUEUED).values(due_at=func.now(), ring_at=func.now()))
+
+
+@contextmanager
+def another(told: Settings, rules: Rules, **options: object) -> Iterator[Runtime]:
+    """A second worker's runtime."""
+    runtime = Runtime(told, rules, name="another", **({"stopping": lambda: False} | options))  # type: ignore[arg-type]
+    try:
+        yield runtime
+    finally:
+        runtime.close()
+
+
+def spoil(sessions: sessionmaker[Session], invitation: Invitation) -> None:
+    """Have the database refuse every change of this row."""
+    with transaction(sessions) as session:
+        session.execute(
+            text(
+                "CREATE FUNCTION spoilt() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE EXCEPTION 'this row is spoilt'; END $$"
+            )
+        )
+        session.execute(
+            text(
+                "CREATE TRIGGER spoilt BEFORE UPDATE ON invitations FOR EACH ROW "
+                f"WHEN (OLD.id = '{invitation.id}') EXECUTE FUNCTION spoilt()"
+            )
+        )
+
+
+def test_an_invitation_is_checked_mailed_and_recorded(runtime: Runtime, world: World, smtp: SmtpServer) -> None:
+    invitation = world.invite(message="Join us!")
+    check_all(runtime, world)
+    mail_all(runtime, world)
+    (sent,) = smtp.mails
+    token = derive(runtime.settings.secret_keys[0], Purpose.INVITATION, invitation.id, 1)
+    assert sent.recipient == "bob@corp.example"
+    assert f"http://localhost:8000/i/{token}" in sent.body("plain")
+    now = world.again(invitation)
+    assert (now.status, now.delivery, now.sent_count) == (Status.PENDING, Delivery.SENT, 1)
+    assert now.last_sent_at is not None
+    assert [job.state for job in world.jobs()] == [JobState.DONE, JobState.DONE]
+    assert world.actions(invitation) == ["invitation.created", "invitation.checked", "invitation.sent"]
+    assert world.events(invitation)[-1].data["said"] == "250 2.0.0 taken"
+    assert token not in str([event.data for event in world.events(invitation)])
+
+
+def test_an_invitation_that_fails_its_check_is_blocked_and_never_mailed(runtime: Runtime, world: World) -> None:
+    invitation = world.invite()
+    with transaction(world.sessions) as session:
+        session.execute(delete(Contract))
+    check_all(runtime, world)
+    assert world.again(invitation).status == Status.BLOCKED
+    assert world.jobs(MAIL) == []
+
+
+def test_a_second_ring_does_nothing(runtime: Runtime, world: World, smtp: SmtpServer) -> None:
+    world.invite()
+    for _ in range(3):
+        check_all(runtime, world)
+        mail_all(runtime, world)
+    assert len(smtp.mails) == 1
+
+
+@pytest.mark.parametrize("status", [Status.REVOKED, Status.ACCEPTED, Status.DECLINED, Status.EXPIRED])
+def test_an_invitation_that_ended_before_its_mail_went_is_not_mailed(
+    runtime: Runtime, world: World, smtp: SmtpServer, status: Status
+) -> None:
+    invitation = world.invite()
+    check_all(runtime, world)
+    with transaction(world.sessions) as session:
+        session.execute(update(Invitation).values(status=status))
+    mail_all(runtime, world)
+    (job,) = world.jobs(MAIL)
+    assert smtp.mails == []
+    assert job.state == JobState.CANCELLED
+    assert status in str(job.last_error)
+    assert world.again(invitation).sent_count == 0
+
+
+def test_only_the_newest_link_is_mailed(runtime: Runtime, world: World, smtp: SmtpServer) -> None:
+    world.invite()
+    check_all(runtime, world)
+    with transaction(world.sessions) as session:
+        session.execute(update(Invitation).values(generation=2))
+    mail_all(runtime, world)
+    assert smtp.mails == []
+    assert "newer link" in str(world.jobs(MAIL)[0].last_error)
+
+
+def test_a_bad_address_is_shown_on_its_invitation_and_the_others_are_mailed(
+    runtime: Runtime, world: World, smtp: SmtpServer
+) -> None:
+    bad, good = world.invite_many("nobody@corp.example", "bob@corp.example")
+    check_all(runtime, world)
+    smtp.say("RCPT", "550 5.1.1 user unknown")
+    mail_all(runtime, world)
+    assert [each.recipient for each in smtp.mails] == ["bob@corp.example"]
+    assert world.again(bad).delivery == Delivery.BOUNCED
+    assert world.again(good).delivery == Delivery.SENT
+    event = world.events(bad)[-1]
+    assert event.action == "invitation.delivery_failed"
+    assert "550 5.1.1 user unknown" in event.data["why"]
+    assert [job.state for job in world.jobs(MAIL)] == [JobState.DEAD, JobState.DONE]
+
+
+def test_a_mail_that_is_put_off_waits_in_its_row_and_is_the_same_when_it_goes(
+    runtime: Runtime, world: World, smtp: SmtpServer
+) -> None:
+    invitation = world.invite()
+    check_all(runtime, world)
+    smtp.say("DOT", "451 4.7.1 greylisted")
+    mail_all(runtime, world)
+    (job,) = world.jobs(MAIL)
+    assert (job.state, job.attempts) == (JobState.QUEUED, 1)
+    assert job.due_at > job.created_at + timedelta(seconds=40)
+    mail_all(runtime, world)
+    assert smtp.mails == []  # Not due yet.
+    due_now(world.sessions)
+    mail_all(runtime, world)
+    assert smtp.mails[0].content == smtp.said_no[0].content
+    assert world.again(invitation).delivery == Delivery.SENT
+
+
+def test_a_mail_server_that_is_away_costs_no_attempt(world: World, settings: Settings) -> None:
+    world.invite_many("bob@corp.example", "charlie@corp.example")
+    with another(settings, world.rules) as runtime:
+        check_all(runtime, world)
+        mail_all(runtime, world)
+    assert [(job.state, job.attempts) for job in world.jobs(MAIL)] == [(JobState.QUEUED, 0)] * 2
+    assert "refused" in str(world.jobs(MAIL)[0].last_error)
+
+
+def test_a_lost_answer_is_asked_for_again_under_the_same_message_id(
+    runtime: Runtime, world: World, smtp: SmtpServer
+) -> None:
+    world.invite()
+    check_all(runtime, world)
+    smtp.say("DOT", DROP)
+    mail_all(runtime, world)
+    due_now(world.sessions)
+    mail_all(runtime, world)
+    first, second = smtp.mails
+    assert first.content == second.content
+
+
+def test_a_link_whose_key_is_gone_ends_its_job_with_words_that_help(
+    world: World, told: Settings, runtime: Runtime, smtp: SmtpServer
+) -> None:
+    invitation = world.invite()
+    check_all(runtime, world)
+    rotated = told.model_copy(update={"secret_keys": ("a-new-key-without-the-old-one-behind-it",)})
+    with another(rotated, world.rules) as other:
+        mail_all(other, world)
+    assert smtp.mails == []
+    (job,) = world.jobs(MAIL)
+    assert job.state == JobState.DEAD
+    assert "USHER_SECRET_KEYS" in str(job.last_error)
+    assert world.again(invitation).delivery == Delivery.FAILED
+
+
+def test_a_key_that_moved_down_the_list_still_makes_its_link(
+    world: World, told: Settings, runtime: Runtime, smtp: SmtpServer
+) -> None:
+    world.invite()
+    check_all(runtime, world)
+    rotated = told.model_copy(update={"secret_keys": ("a-new-key-with-the-old-one-behind-it!", *told.secret_keys)})
+    with another(rotated, world.rules) as other:
+        mail_all(other, world)
+    assert len(smtp.mails) == 1
+
+
+def test_a_late_finisher_records_nothing(world: World, told: Settings, runtime: Runtime, smtp: SmtpServer) -> None:
+    invitation = world.invite()
+    check_all(runtime, world)
+    ids = world.job_ids(MAIL)
+    with runtime.leases.take() as late, another(told, world.rules) as other:
+        (job,) = runtime.commit(lambda session: jobs.claim(session, ids, kinds=[MAIL], owner=late.owner))
+        run_out(world)
+        mail(other, ids)
+        with transaction(world.sessions) as session:
+            assert jobs.held(session, [job.id], owner=late.owner) == set()
+    assert len(smtp.mails) == 1
+    assert world.again(invitation).sent_count == 1
+    assert world.jobs(MAIL)[0].lost_leases == 1
+
+
+def run_out(world: World) -> None:
+    with transaction(world.sessions) as session:
+        past = func.now() - timedelta(seconds=1)
+        session.execute(update(Job).where(Job.state == JobState.RUNNING).values(lease_until=past, ring_at=past))
+
+
+def test_a_lease_that_is_renewed_stays(world: World, runtime: Runtime) -> None:
+    world.invite()
+    ids = world.job_ids(CHECK)
+    with runtime.leases.take() as lease:
+        runtime.commit(lambda session: jobs.claim(session, ids, kinds=[CHECK], owner=lease.owner))
+        run_out(world)
+        runtime.leases.renew()
+        with transaction(world.sessions) as session:
+            assert jobs.claim(session, ids, kinds=[CHECK], owner="somebody else") == []
+            assert jobs.held(session, ids, owner=lease.owner) == set(ids)
+
+
+def test_one_bad_row_stops_no_check_but_its_own(runtime: Runtime, world: World) -> None:
+    bad, *good = world.invite_many(*(f"{name}@corp.example" for name in "abcd"))
+    spoil(world.sessions, bad)
+    check_all(runtime, world)
+    assert [world.again(each).status for each in good] == [Status.PENDING] * 3
+    job = world.jobs(CHECK)[0]
+    assert (job.state, job.attempts) == (JobState.QUEUED, 1)
+    assert "this row is spoilt" in str(job.last_error)
+
+
+def test_one_bad_row_is_mailed_once_and_stops_no_record_but_its_own(
+    runtime: Runtime, world: World, smtp: SmtpServer
+) -> None:
+    bad, *good = world.invite_many(*(f"{name}@corp.example" for name in "abcd"))
+    check_all(runtime, world)
+    spoil(world.sessions, bad)
+    mail_all(runtime, world)
+    due_now(world.sessions)
+    mail_all(runtime, world)
+    assert len(smtp.mails) == 4
+    assert [world.again(each).delivery for each in good] == [Delivery.SENT] * 3
+    assert world.jobs(MAIL)[0].state == JobState.DEAD
+    assert "was sent" in str(world.jobs(MAIL)[0].last_error)
+
+
+def test_a_check_that_always_fails_is_given_up_and_its_invitation_says_so(runtime: Runtime, world: World) -> None:
+    invitation = world.invite()
+    with transaction(world.sessions) as session:
+        # The check can't even read its account any more.
+        session.execute(text("ALTER TABLE contracts RENAME TO contracts_elsewhere"))
+    for _ in range(MAX_ATTEMPTS):
+        due_now(world.sessions)
+        check_all(runtime, world)
+    (job,) = world.jobs()
+    assert (job.state, job.attempts) == (JobState.DEAD, MAX_ATTEMPTS)
+    assert world.again(invitation).delivery == Delivery.FAILED
+    assert world.actions(invitation)[-1] == "invitation.check_failed"
+
+
+def test_a_job_whose_workers_keep_dying_is_buried_and_not_taken_again(runtime: Runtime, world: World) -> None:
+    invitation = world.invite()
+    ids = world.job_ids(CHECK)
+    for _ in range(jobs.MAX_LOST_LEASES):
+        with transaction(world.sessions) as session:
+            assert jobs.claim(session, ids, kinds=[CHECK], owner="doomed")
+        run_out(world)
+    with transaction(world.sessions) as session:
+        assert jobs.claim(session, ids, kinds=[CHECK], owner="doomed") == []
+    assert runtime.commit(letters.bury_lost) == 1
+    assert world.jobs()[0].state == JobState.DEAD
+    assert world.again(invitation).delivery == Delivery.FAILED
+    assert world.actions(invitation)[-1] == "invitation.check_failed"
+
+
+def test_a_stopping_worker_finishes_the_mail_in_hand_and_puts_the_rest_back(
+    world: World, told: Settings, runtime: Runtime, smtp: SmtpServer
+) -> None:
+    world.invite_many(*(f"{name}@corp.example" for name in "abcd"))
+    check_all(runtime, world)
+    with another(told, world.rules, stopping=lambda: len(smtp.mails) >= 2) as stopped:
+        mail_all(stopped, world)
+    assert [job.state for job in world.jobs(MAIL)] == [JobState.DONE] * 2 + [JobState.QUEUED] * 2
+    assert {job.attempts for job in world.jobs(MAIL)[2:]} == {0}
+    mail_all(runtime, world)
+    assert len(smtp.mails) == 4
+
+
+def test_a_check_nudges_for_its_mail_only_after_the_commit(runtime: Runtime, world: World) -> None:
+    world.invite()
+    check_all(runtime, world)
+    with transaction(world.sessions) as session:
+        assert jobs.ring(session, limit=10) == []  # The relay leaves the first second to the nudge.
+
+
+@pytest.fixture
+def bob(sessions: sessionmaker[Session], settings: Settings) -> User:
+    user = User(id=new_id("usr"), email="Bob@corp.example", email_key="bob@corp.example", name="Bob", password_hash="x")
+    user.proof_generation = user.reset_generation = 1
+    key = settings.secret_keys[0]
+    user.proof_hash = sha256(derive(key, Purpose.VERIFICATION, user.id, 1))
+    user.reset_hash = sha256(derive(key, Purpose.PASSWORD_RESET, user.id, 1))
+    with transaction(sessions) as session:
+        session.add(user)
+    return user
+
+
+@pytest.mark.parametrize(
+    ("kind", "purpose", "path"),
+    [
+        (JobKind.VERIFICATION_MAIL, Purpose.VERIFICATION, "verify"),
+        (JobKind.PASSWORD_RESET_MAIL, Purpose.PASSWORD_RESET, "reset"),
+        (JobKind.SIGNUP_NOTICE_MAIL, None, "login"),
+    ],
+)
+def test_a_person_gets_the_mails_of_their_own_set_up(
+    runtime: Runtime, world: World, bob: User, smtp: SmtpServer, kind: JobKind, purpose: Purpose | None, path: str
+) -> None:
+    with transaction(world.sessions) as session:
+        jobs.promise(session, kind, subject_id=bob.id, generation=1 if purpose else 0)
+    mail(runtime, world.job_ids(kind))
+    (sent,) = smtp.mails
+    assert sent.recipient == "Bob@corp.example"
+    token = "/" + derive(runtime.settings.secret_keys[0], purpose, bob.id, 1) if purpose else ""
+    assert f"http://localhost:8000/{path}{token}" in sent.body("plain")
+    assert world.jobs(kind)[0].state == JobState.DONE
+
+
+def test_a_proof_that_was_given_meanwhile_is_not_asked_for_again(
+    runtime: Runtime, world: World, bob: User, smtp: SmtpServer
+) -> None:
+    with transaction(world.sessions) as session:
+        jobs.promise(session, JobKind.VERIFICATION_MAIL, subject_id=bob.id, generation=1)
+        session.execute(update(User).where(User.id == bob.id).values(proof_hash=None))
+    mail(runtime, world.job_ids(JobKind.VERIFICATION_MAIL))
+    assert smtp.mails == []
+    assert world.jobs()[0].state == JobState.CANCELLED
+
+
+def test_invitations_expire_when_their_time_is_over_and_not_before(runtime: Runtime, world: World) -> None:
+    old, young = world.invite_many("bob@corp.example", "charlie@corp.example")
+    with transaction(world.sessions) as session:
+        session.execute(update(Invitation).where(Invitation.id == old.id).values(expires_at=func.now()))
+    expire(runtime)
+    expire(runtime)
+    assert world.again(old).status == Status.EXPIRED
+    assert world.again(old).ended_at is not None
+    assert world.actions(old) == ["invitation.created", "invitation.expired"]
+    assert world.again(young).status == Status.CHECKING
+
+
+def test_an_invitation_that_somebody_is_answering_is_left_to_them(runtime: Runtime, world: World) -> None:
+    invitation = world.invite()
+    with transaction(world.sessions) as session:
+        session.execute(update(Invitation).values(expires_at=func.now()))
+    with world.sessions() as session, session.begin():
+        session.scalars(select(Invitation).with_for_update()).all()
+        expire(runtime)
+    assert world.again(invitation).status == Status.CHECKING
+
+
+def test_a_sweep_takes_only_what_is_long_past_its_use(runtime: Runtime, world: World) -> None:
+    with transaction(world.sessions) as session:
+        session.execute(
+            text(
+                "INSERT INTO throttles (key, window_ends_at, count) VALUES "
+                "('old', now() - interval '1 day', 1), ('new', now(), 1)"
+            )
+        )
+    sweep(runtime)
+    with world.sessions() as session:
+        assert session.execute(text("SELECT key FROM throttles")).scalars().all() == ["new"]

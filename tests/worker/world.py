@@ -1,0 +1,63 @@
+"""Alice's account, and what tests ask of it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+
+from shared.actor import Actor, ActorKind
+from shared.db import transaction
+from shared.models import Account, AuditEvent, Invitation, Job, JobKind, User
+from shared.permissions import Role
+from shared.services import invitations
+from shared.services.rules import Rules
+
+
+@dataclass(frozen=True)
+class World:
+    """Alice owns Acme, which has a contract; she invites, and tests look at what became of it."""
+
+    sessions: sessionmaker[Session]
+    rules: Rules
+    alice: User
+    account: Account
+
+    def invite(self, email: str = "bob@corp.example", *, message: str | None = None) -> Invitation:
+        return self.invite_many(email, message=message)[0]
+
+    def invite_many(self, *emails: str, message: str | None = None) -> list[Invitation]:
+        actor = Actor(ActorKind.USER, id=self.alice.id, user_id=self.alice.id, role=Role.OWNER)
+        with transaction(self.sessions) as session:
+            return [
+                invitations.invite(
+                    session,
+                    actor=actor,
+                    rules=self.rules,
+                    account_id=self.account.id,
+                    email=email,
+                    role=Role.DEVELOPER,
+                    message=message,
+                )
+                for email in emails
+            ]
+
+    def jobs(self, kind: JobKind | None = None) -> list[Job]:
+        with self.sessions() as session:
+            query = select(Job).order_by(Job.id)
+            return list(session.scalars(query if kind is None else query.where(Job.kind == kind)))
+
+    def job_ids(self, kind: JobKind) -> list[str]:
+        return [job.id for job in self.jobs(kind)]
+
+    def again(self, invitation: Invitation) -> Invitation:
+        """The invitation as it stands now."""
+        with self.sessions() as session:
+            return session.get_one(Invitation, invitation.id)
+
+    def actions(self, invitation: Invitation) -> list[str]:
+        return [event.action for event in self.events(invitation)]
+
+    def events(self, invitation: Invitation) -> list[AuditEvent]:
+        with self.sessions() as session:
+            query = select(AuditEvent).where(AuditEvent.subject_id == invitation.id).order_by(AuditEvent.seq)
+            return list(session.scalars(query))

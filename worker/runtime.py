@@ -1,0 +1,73 @@
+"""What one working process holds, made after the fork: nothing in it may be shared between processes."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from shared import log
+from shared.broker import Nudger
+from shared.config import Settings
+from shared.db import open_engine, session_factory, transaction
+from shared.services import jobs
+from shared.services.rules import Rules
+from worker.leases import Lease, Leases
+from worker.mail.rendering import Writer
+from worker.mail.route import route_of
+from worker.mail.smtp import Mailer
+
+logger = log.get(__name__)
+T = TypeVar("T")
+
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+"""What a transaction ends in when the database restarts, drops the connection or breaks a deadlock."""
+
+_PAUSE_SECONDS = 0.5
+
+
+class Runtime:
+    """Sessions, rules, templates, the mail server's connection, leases; `stopping` says when to begin nothing new."""
+
+    def __init__(self, settings: Settings, rules: Rules, *, name: str, stopping: Callable[[], bool]) -> None:
+        self.settings = settings
+        self.rules = rules
+        self.stopping = stopping
+        # One connection to work with, one for the thread that renews the leases.
+        self._engine = open_engine(settings.database_url, pool_size=2)
+        self.sessions = session_factory(self._engine)
+        self.writer = Writer(settings)
+        self.mailer = Mailer(route_of(settings))
+        self.leases = Leases(self.sessions, f"{name}/{os.getpid()}/")
+        self._nudger = Nudger(settings.broker_url)
+
+    def record(self, lease: Lease, effect: Callable[[Session], T]) -> T:
+        """Commit an effect that has already happened outside, once more while the database is away and the lease holds.
+
+        The effect has to ask `jobs.held` first: where a commit went through and its answer was lost, it finds nothing.
+        """
+        while True:
+            try:
+                return self.commit(effect)
+            except DATABASE_AWAY as trouble:
+                if not lease.holds():
+                    raise
+                logger.warning("database away, trying again", why=str(trouble.__cause__ or trouble))
+                time.sleep(_PAUSE_SECONDS)
+
+    def commit(self, effect: Callable[[Session], T]) -> T:
+        """One transaction, and a ring for what it promised."""
+        with transaction(self.sessions, self._ring_for_promised) as session:
+            return effect(session)
+
+    def close(self) -> None:
+        """Let go of everything; what was claimed and not finished is somebody else's now."""
+        self.leases.close()
+        self.mailer.close()
+        self._engine.dispose()
+
+    def _ring_for_promised(self, session: Session) -> None:
+        self._nudger.nudge(jobs.promised(session))

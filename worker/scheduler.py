@@ -1,0 +1,126 @@
+"""The relay and the clock: rings for jobs that are due, and has the chores done in time.
+
+A small loop instead of Celery's beat, because what is due stands in the database: any number of schedulers may run, or
+none for a while, and nothing happens twice or never. While the broker is away, the loop does the work itself by the
+same functions, so that mail keeps flowing.
+"""
+
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared import log
+from shared.broker import CHECK, EXPIRE, MAIL, SWEEP, BrokerAway, Publisher, Task, messages
+from shared.config import Settings
+from shared.models import JobKind
+from shared.services import jobs, letters
+from shared.services.rules import load
+from worker.runtime import DATABASE_AWAY, Runtime
+from worker.tasks import checks, housekeeping, mail
+
+logger = log.get(__name__)
+
+TICK_SECONDS = 0.25
+RING_LIMIT = 400
+"""How many jobs one tick rings for; while there are more, the next tick follows at once."""
+
+MAX_WAITING = 100
+"""With this many messages unread the relay rings for nothing more: the workers are busy, or away."""
+
+DATABASE_REST_SECONDS = 1.0
+
+_DO = {CHECK: checks.check, MAIL: mail.mail}
+
+
+@dataclass
+class Chore:
+    """Something to be done again and again; `due` is by this machine's monotonic clock."""
+
+    task: Task
+    every: float
+    do: Callable[[Runtime], None]
+    due: float = 0.0
+
+
+class Scheduler:
+    """One relay; `tick` does what is due now."""
+
+    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._publisher = Publisher(settings.broker_url)
+        self._chores = [
+            Chore(EXPIRE, 2.0, housekeeping.expire),
+            Chore(SWEEP, 3600.0, housekeeping.sweep),
+        ]
+
+    def run(self, stop: threading.Event) -> None:
+        """Tick until told to stop; a database that is away is waited for."""
+        while not stop.is_set():
+            try:
+                busy = self.tick()
+            except DATABASE_AWAY as trouble:
+                logger.warning("database away", why=str(trouble.__cause__ or trouble))
+                stop.wait(DATABASE_REST_SECONDS)
+            else:
+                stop.wait(0 if busy else TICK_SECONDS)
+
+    def tick(self) -> bool:
+        """Ring for what is due and see to the chores; true where more is due at once."""
+        if self._runtime.commit(letters.bury_lost):
+            logger.error("buried jobs whose workers died under them again and again")
+        self._see_to_chores()
+        if self._workers_are_busy():
+            return False
+        due = self._runtime.commit(lambda session: jobs.ring(session, limit=RING_LIMIT))
+        self._ring(due)
+        return len(due) == RING_LIMIT
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._publisher.close()
+
+    def _see_to_chores(self) -> None:
+        now = time.monotonic()
+        for chore in self._chores:
+            if now < chore.due:
+                continue
+            chore.due = now + chore.every
+            try:
+                self._publisher.call(chore.task)
+            except BrokerAway:
+                chore.do(self._runtime)
+
+    def _workers_are_busy(self) -> bool:
+        try:
+            return self._publisher.waiting() >= MAX_WAITING
+        except BrokerAway:
+            return False
+
+    def _ring(self, due: list[tuple[JobKind, str]]) -> None:
+        try:
+            self._publisher.ring(due)
+        except BrokerAway:
+            self._do(due)
+
+    def _do(self, due: list[tuple[JobKind, str]]) -> None:
+        """Do the work here; what a worker has taken meanwhile is not free any more, and left out by the claim."""
+        for task, ids in messages(due):
+            _DO[task](self._runtime, ids)
+
+
+def main(settings: Settings) -> None:
+    """Run until SIGTERM or Ctrl-C; database, broker and mail server may come and go meanwhile."""
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda _signum, _frame: stop.set())
+    name = f"{socket.gethostname()}-{secrets.token_hex(3)}"
+    runtime = Runtime(settings, load(settings), name=name, stopping=stop.is_set)
+    scheduler = Scheduler(settings, runtime)
+    logger.info("scheduler ready")
+    scheduler.run(stop)
+    scheduler.close()
+    runtime.close()

@@ -1,0 +1,105 @@
+"""Runs one worker in the foreground: a Celery parent and its processes.
+
+SIGTERM or Ctrl-C stop it within seconds: each process finishes the mail in hand, records what was mailed and puts the
+rest back. A process that can't (its mail server keeps it waiting) is left behind after a while, and what it held is
+put back for it.
+"""
+
+import mmap
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from functools import cache
+
+from billiard import active_children
+from celery import Celery, signals
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared import log
+from shared.config import Settings
+from shared.db import open_engine, session_factory, transaction
+from shared.services import jobs
+from shared.services.rules import load
+from worker.app import make_app
+from worker.mail.route import route_of
+from worker.runtime import Runtime
+
+logger = log.get(__name__)
+
+PATIENCE_SECONDS = 8.0
+"""How long a stopping worker waits for its processes."""
+
+
+class StopFlag:
+    """A flag that the parent and all processes forked from it see."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 1)
+
+    def up(self) -> None:
+        """Ask everybody to begin nothing new."""
+        self._memory[0] = 1
+
+    def is_up(self) -> bool:
+        """Whether that has been asked."""
+        return self._memory[0] == 1
+
+
+def main(settings: Settings) -> None:
+    """Run until SIGTERM; database, broker and mail server may come and go meanwhile."""
+    route_of(settings)  # A bad SMTP_URL is for this process to complain of, not for each of its children.
+    name, stop, rules = f"{socket.gethostname()}-{secrets.token_hex(3)}", StopFlag(), load(settings)
+    runtime = cache(lambda: Runtime(settings, rules, name=name, stopping=stop.is_up))
+
+    def begin_process(**_: object) -> None:
+        # Sent to the whole group, a SIGTERM means the same as one to the parent.
+        signal.signal(signal.SIGTERM, lambda _signum, _frame: stop.up())
+        runtime()
+
+    def end_process(**_: object) -> None:
+        runtime().close()
+
+    def shut_down(**_: object) -> None:
+        stop.up()
+        timer = threading.Timer(PATIENCE_SECONDS, _leave_behind, (settings, name))
+        timer.daemon = True
+        timer.start()
+
+    signals.worker_process_init.connect(begin_process, weak=False)
+    signals.worker_process_shutdown.connect(end_process, weak=False)
+    signals.worker_shutting_down.connect(shut_down, weak=False)
+    code = _run(make_app(settings, runtime), name)
+    _put_back(settings, name)
+    sys.exit(code)
+
+
+def _run(app: Celery, name: str) -> int:
+    worker = app.Worker(
+        hostname=f"usher@{name}", pool="prefork", without_gossip=True, without_mingle=True, quiet=True, loglevel="INFO"
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _leave_behind(settings: Settings, name: str) -> None:
+    """End without the processes that don't come to an end."""
+    for process in active_children():
+        logger.warning("a process doesn't stop, leaving it behind", pid=process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+    _put_back(settings, name)
+    os._exit(0)
+
+
+def _put_back(settings: Settings, name: str) -> None:
+    """Put back what processes of this worker still hold: those that were killed in the middle of something."""
+    engine = open_engine(settings.database_url, pool_size=1)
+    try:
+        with transaction(session_factory(engine)) as session:
+            jobs.release_all(session, owners=f"{name}/")
+    except SQLAlchemyError as trouble:
+        logger.warning("leases not put back, they run out by themselves", why=str(trouble.__cause__ or trouble))
+    finally:
+        engine.dispose()

@@ -1,0 +1,16 @@
+"""The chores: invitations whose time is over, rows that have served theirs."""
+
+from shared.services import expiry, retention
+from worker.runtime import Runtime
+
+
+def expire(runtime: Runtime) -> None:
+    """Expire the invitations that are past their end, batch after batch."""
+    while not runtime.stopping() and runtime.commit(expiry.expire) >= expiry.BATCH:
+        pass
+
+
+def sweep(runtime: Runtime) -> None:
+    """Delete what is long past its use, batch after batch."""
+    while not runtime.stopping() and runtime.commit(retention.sweep) >= retention.BATCH:
+        pass

@@ -1,0 +1,66 @@
+"""What all rounds of work have in common: a claim under a lease, and what becomes of a job that fails unforeseen."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from shared import log
+from shared.models import Job, JobKind
+from shared.services import jobs, letters
+from worker.leases import Lease
+from worker.runtime import DATABASE_AWAY, Runtime
+
+logger = log.get(__name__)
+T = TypeVar("T")
+Effect = Callable[[Session, Lease, Sequence[T]], None]
+
+MAX_ATTEMPTS = 8
+"""A job that fails in ways nobody foresaw is given up after this many tries, some eight hours after the first."""
+
+
+@contextmanager
+def claimed(runtime: Runtime, ids: Collection[str], *, kinds: Collection[JobKind]) -> Iterator[tuple[Lease, list[Job]]]:
+    """Those of the jobs that were due and free, ours for as long as the lease holds; none once we are stopping."""
+    with runtime.leases.take() as lease:
+        if runtime.stopping():
+            yield lease, []
+        else:
+            yield lease, runtime.commit(lambda session: jobs.claim(session, ids, kinds=kinds, owner=lease.owner))
+
+
+def settle(
+    runtime: Runtime, lease: Lease, items: Sequence[T], *, effect: Effect[T], rescue: Callable[[Session, T, str], None]
+) -> None:
+    """Record the effect of all items in one transaction; where one of them spoils it, of each alone.
+
+    For the one that fails even alone, `rescue` records why, as long as the lease holds.
+    """
+    try:
+        if items:
+            runtime.record(lease, lambda session: effect(session, lease, items))
+    except DATABASE_AWAY:
+        raise
+    except Exception as error:
+        logger.exception("an effect could not be recorded", items=len(items))
+        if len(items) > 1:
+            for item in items:
+                settle(runtime, lease, [item], effect=effect, rescue=rescue)
+        elif lease.holds():
+            why = explained(error)
+            runtime.record(lease, lambda session: rescue(session, items[0], why))
+
+
+def explained(error: Exception) -> str:
+    """An error that nobody foresaw, as a row keeps it."""
+    return f"Something unexpected happened: {type(error).__name__}: {error}".replace("\x00", "")[:512]
+
+
+def put_off(session: Session, job: Job, why: str) -> None:
+    """Postpone a job that failed in a way nobody foresaw, longer each time; in the end bury it."""
+    if job.attempts >= MAX_ATTEMPTS:
+        letters.fail(session, job, why=f"{why}. It happened {job.attempts} times; nothing more is tried by itself.")
+    else:
+        jobs.postpone(session, [job.id], after=timedelta(seconds=5) * 4 ** (job.attempts - 1), why=why)
