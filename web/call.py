@@ -92,6 +92,8 @@ _PLAINLY = {
     "missing": "This is missing.",
     "string_too_short": "At least {min_length} signs.",
     "string_too_long": "{max_length} signs at the most.",
+    "too_short": "At least {min_length} are needed.",
+    "too_long": "{max_length} at the most.",
 }
 
 

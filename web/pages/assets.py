@@ -1,27 +1,31 @@
-"""Styles and pictures, which browsers may keep for good: their address changes whenever one of them does."""
+"""Styles and pictures, which browsers may keep for good: their address changes whenever one of them does.
+
+They are few and small, and answered from memory: no name in an address can lead anywhere else.
+"""
 
 import hashlib
+from mimetypes import guess_type
 from pathlib import Path
 
-from flask import Response, send_from_directory, url_for
+from flask import Response, url_for
 
+from shared.errors import NotFound
 from web.guard import anonymous
 from web.pages.site import site
 
-FOLDER = Path(__file__).resolve().parent.parent / "static"
-_A_YEAR = 365 * 86400
-_VERSION = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(FOLDER.iterdir()))).hexdigest()[:12]
+_FOLDER = Path(__file__).resolve().parent.parent / "static"
+_FILES = {file.name: file.read_bytes() for file in sorted(_FOLDER.iterdir())}
+_VERSION = hashlib.sha256(b"".join(_FILES.values())).hexdigest()[:12]
 
 
 @site.get("/static/<version>/<name>")
 @anonymous
 def show_asset(version: str, name: str) -> Response:
-    """A file of the folder; what a page of an older version asks for is answered with today's, and not kept."""
-    answer = send_from_directory(FOLDER, name)
-    if version == _VERSION:
-        answer.cache_control.public, answer.cache_control.max_age = True, _A_YEAR
-        answer.cache_control.no_cache, answer.cache_control.immutable = None, True
-    return answer
+    """One of the files; what a page of an older version asks for is answered with today's, and not kept."""
+    if name not in _FILES:
+        raise NotFound("There is no such file.")
+    kept = "public, max-age=31536000, immutable" if version == _VERSION else "no-cache"
+    return Response(_FILES[name], mimetype=guess_type(name)[0], headers={"Cache-Control": kept})
 
 
 def address(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from flask import Response, render_template, request
@@ -14,19 +13,17 @@ from web.errors import STATUS, headers_of
 REFUSALS = (Conflict, Invalid, TooSoon, Unauthenticated)
 """What a form is shown again for; anything else has a page of its own."""
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form as it is shown: what was typed, what is wrong with which field, and what stopped it as a whole."""
 
-    said: Mapping[str, str] = _NOTHING
-    wrong: Mapping[str, str] = _NOTHING
-    stopped: str = ""
+    said: Mapping[str, str]
+    wrong: Mapping[str, str]
+    stopped: str
 
 
-BLANK = Form()
+BLANK = Form({}, {}, "")
 
 
 def filled(body: type[Parsed], **given: str) -> Parsed:
