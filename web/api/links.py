@@ -58,8 +58,7 @@ def accept_invitation(body: AcceptBody) -> dict[str, Any]:
 )
 def decline_invitation(body: DeclineBody) -> None:
     """Decline; the link is spent then."""
-    with transaction() as session:
-        acceptance.decline(session, actor=actor(), token=body.token, reason=body.reason, report_abuse=body.report_abuse)
+    decline(body)
 
 
 def accept(token: str, name: str | None, password: str | None) -> tuple[Membership, User, Account, str | None]:
@@ -72,6 +71,14 @@ def accept(token: str, name: str | None, password: str | None) -> tuple[Membersh
             session, actor=actor(), rules=kit().rules, token=token, user=user, sign_up=None
         )
         return membership, person, accounts.get(session, membership.account_id), None
+
+
+def decline(body: DeclineBody) -> None:
+    """Decline for whoever holds the link."""
+    with transaction() as session:
+        acceptance.decline(
+            session, actor=actor(), token=body.token, reason=body.reason or None, report_abuse=body.report_abuse
+        )
 
 
 def offer_out(offer: Offer) -> dict[str, Any]:

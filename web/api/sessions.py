@@ -35,8 +35,7 @@ def sign_in(body: SignInBody) -> dict[str, Any]:
 @call("People", status=204)
 def sign_out() -> None:
     """Sign out: the token opens nothing from now on."""
-    with transaction() as session:
-        sessions.end(session, token=auth.caller().token)
+    close_session()
 
 
 def open_session(email: str, password: str) -> tuple[User, str, datetime, Account | None]:
@@ -53,3 +52,9 @@ def open_session(email: str, password: str) -> tuple[User, str, datetime, Accoun
         token, expires_at = sessions.start(session, actor=actor(), user=user, ttl=kit().settings.session_ttl)
         account = accounts.landing(session, user)
     return user, token, expires_at, account
+
+
+def close_session() -> None:
+    """End the caller's session, if there is one."""
+    with transaction() as session:
+        sessions.end(session, token=auth.caller().token)
