@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from shared.policy import FOR_API_KEYS, FOR_PEOPLE, ListSource, ProxyPolicy, parse_policy, parse_sources
 
@@ -194,7 +203,9 @@ class Settings(BaseModel):
         description="Where the operator's billing system tells of contracts; without it they are set by the API.",
     )
     billing_key: Annotated[str, Field(min_length=16)] | None = Field(
-        default=None, description="The key that requests to BILLING_URL are signed with, 16 signs or more."
+        default=None,
+        validate_default=True,
+        description="The key that requests to BILLING_URL are signed with, 16 signs or more.",
     )
     minimum_commitment: Annotated[Money, BeforeValidator(_money)] = Field(
         default=Money(amount=Decimal(750), currency="USD"),
@@ -229,6 +240,13 @@ class Settings(BaseModel):
     mailbox_dir: Path | None = Field(
         default=None, description="Set by `usher up`: the folder of caught mails that the mailbox page shows."
     )
+
+    @field_validator("billing_key")
+    @classmethod
+    def _signs(cls, key: str | None, info: ValidationInfo) -> str | None:
+        if key is None and info.data.get("billing_url") is not None:
+            raise ValueError("is missing; requests to BILLING_URL are signed with it")
+        return key
 
 
 def load(environ: Mapping[str, str]) -> Settings:

@@ -64,9 +64,7 @@ def check_domain(
     `mail` is None as long as nobody has asked them: in a request nobody does.
     """
     data: dict[str, Any] = {"source": lists.source, "age": 0, "domain": address.domain}
-    if mail is not None:
-        age = max(0, int((now - mail.looked_up_at).total_seconds()))
-        data["mail"] = {"answer": mail.answer, "source": mail.source, "age": age}
+    data["mail"] = {"answer": "not_looked_up"} if mail is None else _said(mail, now)
     exempt = of_recipient(exemptions, address)
     if exempt is not None:
         data["exception"] = exempt.id
@@ -81,6 +79,11 @@ def check_domain(
     near = suggestion(address.domain, WELL_KNOWN)
     hints = () if near is None or exempt or address.domain in WELL_KNOWN else (_near_miss(address.domain, near),)
     return Check("domain", Verdict.ALLOW, hints, data)
+
+
+def _said(mail: MailFact, now: datetime) -> dict[str, Any]:
+    age = max(0, int((now - mail.looked_up_at).total_seconds()))
+    return {"answer": mail.answer, "source": mail.source, "age": age}
 
 
 def _denials(

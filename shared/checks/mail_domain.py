@@ -1,7 +1,7 @@
 """Whether a domain can take mail at all, by what name servers said of it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.errors import Reason, Who
 from shared.policy import MailAnswer
@@ -16,6 +16,19 @@ class MailFact:
     answer: MailAnswer
     source: str
     looked_up_at: datetime
+
+
+_LASTS = {
+    MailAnswer.MX: timedelta(hours=1),
+    MailAnswer.ADDRESS: timedelta(hours=1),
+    MailAnswer.UNKNOWN: timedelta(seconds=15),
+}
+_NO_LASTS = timedelta(minutes=5)
+
+
+def is_fresh(fact: MailFact, now: datetime) -> bool:
+    """Whether the answer can still be relied on: an hour for a yes, minutes for a no, moments for a don't-know."""
+    return now - fact.looked_up_at < _LASTS.get(fact.answer, _NO_LASTS)
 
 
 def is_reserved(domain: str) -> bool:

@@ -19,6 +19,10 @@ BILLING_LASTS = timedelta(minutes=15)
 """How long an answer of the billing system counts; a worker asks again once it is half as old."""
 
 
+BILLING_RESTS = timedelta(seconds=15)
+"""How long a billing system that did not answer is left alone."""
+
+
 def set_terms(
     session: Session, *, actor: Actor, account_id: str, amount: Decimal, currency: str, starts_on: date, ends_on: date
 ) -> Contract:

@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor, assignable_to
 from shared.checks.evaluate import Facts
-from shared.checks.mail_domain import MailFact
+from shared.checks.mail_domain import is_fresh
 from shared.email_address import EmailAddress
 from shared.models import OPEN, Account, ApiKey, BillingAnswer, Contract, Invitation, MailDomain, Membership, User
 from shared.permissions import Role
-from shared.policy import MailAnswer
 from shared.services import exceptions, origins
 from shared.services.contracts import commitment_of
+from shared.services.outside import fact_of
 from shared.services.rules import Rules
 
 
@@ -124,7 +124,7 @@ def _ground(
 ) -> dict[str, Any]:
     return {
         "commitment": commitment_of(contract, billing, rules.settings, at),
-        "mail": mail and MailFact(MailAnswer(mail.answer), mail.source, mail.looked_up_at),
+        "mail": fact_of(mail) if mail is not None and is_fresh(fact_of(mail), at) else None,
         "exemptions": exceptions.from_json(rows),
         "at": at,
     }
