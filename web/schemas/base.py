@@ -33,7 +33,9 @@ Name = Annotated[str, StringConstraints(max_length=100), AfterValidator(_storabl
 Email = Annotated[Text, Field(max_length=1000, description="An e-mail address.", examples=["bob@corp.example"])]
 Token = Annotated[Text, Field(min_length=1, max_length=200, description="The token, as it stands in the link.")]
 NewPassword = Annotated[
-    Text, Field(min_length=SHORTEST, max_length=LONGEST, description=f"{SHORTEST} to {LONGEST} signs, any at all.")
+    str,
+    Field(min_length=SHORTEST, max_length=LONGEST, description=f"{SHORTEST} to {LONGEST} signs, any at all."),
+    AfterValidator(_storable),
 ]
 Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="A language tag: `en`, `de`, `pt-BR`.")]
 
