@@ -5,10 +5,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from smtp_server import DROP, SmtpServer
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session, sessionmaker
-from world import World
 
 from shared.config import Settings
 from shared.db import transaction
@@ -17,6 +15,8 @@ from shared.models import Contract, Delivery, Invitation, Job, JobKind, JobState
 from shared.services import jobs, letters
 from shared.services.rules import Rules
 from shared.tokens import Purpose, derive, sha256
+from tests.smtp_server import DROP, SmtpServer
+from tests.worker.world import World
 from worker.runtime import Runtime
 from worker.tasks.checks import check
 from worker.tasks.housekeeping import expire, sweep
