@@ -90,8 +90,8 @@ def read(parse: Callable[[], Parsed]) -> Parsed:
 
 _PLAINLY = {
     "missing": "This is missing.",
-    "string_too_short": "At least {min_length} signs.",
-    "string_too_long": "{max_length} signs at the most.",
+    "string_too_short": "At least {min_length} characters.",
+    "string_too_long": "{max_length} characters at the most.",
     "too_short": "At least {min_length} are needed.",
     "too_long": "{max_length} at the most.",
 }
