@@ -1,9 +1,9 @@
 """An e-mail address: one form to compare by, another to show.
 
-Compared: NFC, the domain lowercased and IDNA-encoded, the local part casefolded; tags and dots are kept (`contract.md`
-of the API: two addresses that differ in them are two addresses). Addresses that a person or a mail server could take
-for another one are refused instead of folded (dotless i, full-width characters, letters of two scripts in one word): folding
-them would let one person's invitation be accepted by another (CVE-2019-19844).
+Compared: NFC, the domain lowercased and IDNA-encoded, the local part casefolded; tags and dots are kept, so two
+addresses that differ in them are two. Addresses that a person or a mail server could take
+for another one are refused instead of folded (dotless i, full-width characters, letters of two scripts in one word):
+folding them would let one person's invitation be accepted by another (CVE-2019-19844).
 """
 
 import unicodedata

@@ -29,7 +29,7 @@ def moment(when: datetime) -> str:
 
 @lru_cache(maxsize=64)
 def harmless(text: str) -> str:
-    """What a person wrote, without control and invisible characters and with nothing that a mail client makes a link of."""
+    """What a person wrote, without invisible characters and with nothing that a mail client makes a link of."""
     visible = text if text.isprintable() else "".join(map(_shown, text))
     return _LINK_STARTS.sub(lambda found: f"{found[0]} ", visible)
 
