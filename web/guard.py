@@ -12,7 +12,7 @@ from flask import g
 
 from shared.actor import Actor, ActorKind
 from shared.errors import NotFound, PermissionDenied, Unauthenticated
-from shared.permissions import Permission, Role
+from shared.permissions import Permission
 from shared.services import memberships
 from web import auth
 from web.csrf import refuse_forged
@@ -79,13 +79,7 @@ def requires(permission: Permission) -> Callable[[View], View]:
 
     def admit(path: dict[str, Any]) -> None:
         actor = _in_account(path["account_id"])
-        if not actor.may(permission):
-            raise PermissionDenied(
-                f"This needs the permission {permission}, which the role {actor.role} doesn't have. "
-                "Nothing was changed.",
-                permission=permission,
-                remedy="Ask the owner or an admin of the account.",
-            )
+        actor.require(permission)
         g.actor = actor
 
     return lambda view: _guarded(view, permission, admit)
@@ -116,8 +110,8 @@ def _in_account(account_id: str) -> Actor:
     who = auth.caller()
     if who.kind is ActorKind.ANYONE:
         auth.user()
-    if who.key is not None and who.key.account_id == account_id and who.creators_role is not None:
-        return auth.actor(account_id, (Role(who.key.role), who.creators_role))
+    if who.key is not None and who.key.account_id == account_id:
+        return auth.actor(account_id, (who.key.role, who.key.creators_role))
     if who.user is not None:
         place = memberships.place(db.session(), account_id=account_id, user_id=who.user.id)
         if place is not None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.models import Invitation
 from shared.permissions import Permission
-from shared.services import audit, invitations
+from shared.services import audit, invitations, team
 from web.call import call, v1
 from web.database import transaction
 from web.guard import actor, requires
@@ -13,6 +13,7 @@ from web.idempotent import idempotent
 from web.kit import kit
 from web.paging import decoded, page
 from web.patience import once_checked
+from web.schemas.accounts import RoleBody
 from web.schemas.base import PageQuery
 from web.schemas.invitations import (
     EventsOut,
@@ -123,6 +124,19 @@ def revoke_invitation(account_id: str, invitation_id: str) -> dict[str, Any]:
     with transaction() as session:
         return invitation_out(
             invitations.revoke(session, actor=actor(), account_id=account_id, invitation_id=invitation_id)
+        )
+
+
+@v1.patch("/accounts/<account_id>/invitations/<invitation_id>")
+@requires(Permission.TEAM_EDIT)
+@call("Invitations", body=RoleBody, answers=InvitationOut, problems=(409,), example={"role": "support"})
+def change_invitation(account_id: str, invitation_id: str, body: RoleBody) -> dict[str, Any]:
+    """Have an open invitation offer another role; whoever accepts gets the role of that moment."""
+    with transaction() as session:
+        return invitation_out(
+            team.change_offer(
+                session, actor=actor(), account_id=account_id, invitation_id=invitation_id, role=body.role
+            )
         )
 
 
