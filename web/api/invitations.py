@@ -11,7 +11,7 @@ from web.database import transaction
 from web.guard import actor, requires
 from web.idempotent import idempotent
 from web.kit import kit
-from web.paging import decoded, page
+from web.paging import decoded, decoded_number, page
 from web.patience import once_checked
 from web.schemas.accounts import RoleBody
 from web.schemas.base import PageQuery
@@ -97,7 +97,7 @@ def list_invitation_events(account_id: str, invitation_id: str, query: PageQuery
             session,
             account_id=account_id,
             subject_id=invitation_id,
-            after=int(decoded(query.cursor) or 0),
+            after=decoded_number(query.cursor),
             limit=query.limit + 1,
         )
     return page(rows, limit=query.limit, key=lambda event: str(event.seq))
