@@ -18,7 +18,10 @@ from shared.permissions import Role
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a judgement of one invitation rests on, gathered at one moment (`at`, in UTC)."""
+    """All that a judgement of one invitation rests on, gathered at one moment (`at`, in UTC).
+
+    `commitment` is what our own table says of the contract, `billed` what the operator's billing system does.
+    """
 
     address: EmailAddress
     role: Role
@@ -26,6 +29,7 @@ class Facts:
     is_member: bool
     already_invited: bool
     commitment: Commitment
+    billed: Commitment
     origin: Origin
     mail: MailFact | None
     exemptions: tuple[Exemption, ...]
@@ -44,10 +48,16 @@ def evaluate(facts: Facts, *, lists: DomainLists, settings: Settings) -> Judgeme
     """Run every check on these facts; the order is that in which a person would want to hear of them."""
     policy = settings.proxy_policy_api_keys if facts.origin.by_program else settings.proxy_policy
     checks = [
-        check_eligibility(facts.commitment, minimum=settings.minimum_commitment, now=facts.at),
+        eligibility(facts, settings),
         check_role(facts.role, facts.assignable),
         check_recipient(facts.address.shown, is_member=facts.is_member, already_invited=facts.already_invited),
         check_domain(facts.address, lists, facts.exemptions, facts.mail, facts.at),
         check_proxy(facts.origin, facts.exemptions, policy, facts.at),
     ]
     return Judgement(overall(checks, unknown=Verdict(settings.unknown_policy)), checks)
+
+
+def eligibility(facts: Facts, settings: Settings) -> Check:
+    """Judge the contract alone, by the billing system where there is one, and else by our own table."""
+    commitment = facts.commitment if settings.billing_url is None else facts.billed
+    return check_eligibility(commitment, minimum=settings.minimum_commitment, now=facts.at)

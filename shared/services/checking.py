@@ -27,8 +27,10 @@ def judge(session: Session, *, rules: Rules, invitation_ids: Collection[str]) ->
 
     One that has moved on meanwhile (revoked, released, judged by a worker that then died) is left as it is.
     """
-    for invitation, about in facts.about_each(session, rules, invitation_ids):
-        if invitation.status in {Status.CHECKING, Status.HELD}:
+    for invitation, about in facts.about_each(session, invitation_ids):
+        # One whose inviter has lost the right waits for somebody to answer for it, whatever the checks say.
+        orphaned = invitation.status == Status.HELD and about.role not in about.assignable
+        if invitation.status in {Status.CHECKING, Status.HELD} and not orphaned:
             _record(session, invitation, about, evaluate(about, lists=rules.lists, settings=rules.settings))
 
 

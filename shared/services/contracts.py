@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from shared.actor import Actor
 from shared.checks.eligibility import Commitment, Terms, check_eligibility
 from shared.checks.verdict import Check
-from shared.config import Settings
 from shared.models import BillingAnswer, Contract, Invitation, JobKind, Status
 from shared.services import accounts, audit, jobs
 from shared.services.rules import Rules
@@ -48,18 +47,21 @@ def set_terms(
 
 def judge(session: Session, *, rules: Rules, account_id: str) -> tuple[Check, Terms | None]:
     """Whether the account may invite today, and the terms that say so."""
-    contract, billing = session.get(Contract, account_id), session.get(BillingAnswer, account_id)
     now = session.scalars(select(func.now())).one()
-    commitment = commitment_of(contract, billing, rules.settings, now)
+    if rules.settings.billing_url is None:
+        commitment = commitment_of(session.get(Contract, account_id))
+    else:
+        commitment = billed(session.get(BillingAnswer, account_id), now)
     return check_eligibility(commitment, minimum=rules.settings.minimum_commitment, now=now), commitment.terms
 
 
-def commitment_of(
-    contract: Contract | None, billing: BillingAnswer | None, settings: Settings, now: datetime
-) -> Commitment:
-    """What is known of an account's contract: by our own table, or where there is a billing system, by that."""
-    if settings.billing_url is None:
-        return Commitment(terms_of(contract), dated=contract.updated_at if contract else None)
+def commitment_of(contract: Contract | None) -> Commitment:
+    """What our own table says of an account's contract."""
+    return Commitment(terms_of(contract), dated=contract.updated_at if contract else None)
+
+
+def billed(billing: BillingAnswer | None, now: datetime) -> Commitment:
+    """What the operator's billing system said of it, if that is not too long ago."""
     answered_at = billing.answered_at if billing else None
     if billing is None or answered_at is None or now - answered_at > BILLING_LASTS:
         return Commitment(None, "billing system", answered_at, known=False)

@@ -13,7 +13,7 @@ from shared.email_address import EmailAddress
 from shared.models import OPEN, Account, ApiKey, BillingAnswer, Contract, Invitation, MailDomain, Membership, User
 from shared.permissions import Role
 from shared.services import exceptions, origins
-from shared.services.contracts import commitment_of
+from shared.services.contracts import billed, commitment_of
 from shared.services.outside import fact_of
 from shared.services.rules import Rules
 
@@ -73,11 +73,11 @@ def about_all(
             is_member=is_member,
             already_invited=invited,
             origin=origin,
-            **_ground(rules, *ground),
+            **_ground(*ground),
         )
 
 
-def about_each(session: Session, rules: Rules, invitation_ids: Collection[str]) -> Iterator[tuple[Invitation, Facts]]:
+def about_each(session: Session, invitation_ids: Collection[str]) -> Iterator[tuple[Invitation, Facts]]:
     """These invitations, locked in the order of their ids, each with the facts of this moment about it."""
     inviter = aliased(Membership)
     query = _with_ground(
@@ -106,7 +106,7 @@ def about_each(session: Session, rules: Rules, invitation_ids: Collection[str]) 
                 is_member=is_member,
                 already_invited=False,
                 origin=origins.from_json(invitation.origin),
-                **_ground(rules, *ground),
+                **_ground(*ground),
             ),
         )
 
@@ -120,10 +120,11 @@ def _with_ground(query: Any, account_id: Any, domain: Any) -> Any:
 
 
 def _ground(
-    rules: Rules, contract: Contract | None, billing: BillingAnswer | None, mail: MailDomain | None, rows: Any, at: Any
+    contract: Contract | None, billing: BillingAnswer | None, mail: MailDomain | None, rows: Any, at: Any
 ) -> dict[str, Any]:
     return {
-        "commitment": commitment_of(contract, billing, rules.settings, at),
+        "commitment": commitment_of(contract),
+        "billed": billed(billing, at),
         "mail": fact_of(mail) if mail is not None and is_fresh(fact_of(mail), at) else None,
         "exemptions": exceptions.from_json(rows),
         "at": at,

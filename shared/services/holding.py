@@ -3,39 +3,61 @@
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from shared.actor import Actor
-from shared.checks.evaluate import evaluate
+from shared.actor import Actor, ActorKind
+from shared.checks.evaluate import Facts, evaluate
 from shared.checks.verdict import Verdict, reasons_of
-from shared.errors import Conflict, Refused
+from shared.errors import Conflict, PermissionDenied, Refused
 from shared.models import Invitation, Status
-from shared.services import checking, facts, invitations
+from shared.permissions import Permission, Role
+from shared.services import checking, facts, invitations, inviters, standing
 from shared.services.rules import Rules
 
 
 def release(
     session: Session, *, actor: Actor, rules: Rules, account_id: str, invitation_id: str, reason: str
 ) -> Invitation:
-    """Let a held invitation through; raises `Refused` where by now a check denies it whoever releases it."""
-    _held(session, account_id, invitation_id)
-    ((invitation, about),) = facts.about_each(session, rules, [invitation_id])
+    """Let a held invitation through; whoever releases one that nobody answers for any more answers for it.
+
+    Raises `PermissionDenied` where the checks hold it and it isn't this actor's to decide, and `Refused` where by now
+    they deny it.
+    """
+    actor = _admitted(session, actor, account_id)
+    invitation, about = _held(session, account_id, invitation_id)
+    if _is_orphaned(about):
+        inviters.take_over(session, actor=actor, invitation=invitation)
+        session.flush()
+        ((_, about),) = facts.about_each(session, [invitation.id])
     judgement = evaluate(about, lists=rules.lists, settings=rules.settings)
-    invitation.checks = [check.as_json(about.at) for check in judgement.checks]
     if judgement.verdict is Verdict.DENY:
         raise Refused(reasons_of(judgement.checks, Verdict.DENY))
+    if judgement.verdict is Verdict.HOLD:
+        _refuse_others(actor, rules)
+    invitation.checks = [check.as_json(about.at) for check in judgement.checks]
     checking.let_through(session, invitation)
     invitations.note(session, actor, "invitation.released", invitation, reason=reason)
     return invitation
 
 
-def refuse(session: Session, *, actor: Actor, account_id: str, invitation_id: str, reason: str) -> Invitation:
-    """End a held invitation; its mail is never sent."""
-    invitation = _held(session, account_id, invitation_id)
+def refuse(
+    session: Session, *, actor: Actor, rules: Rules, account_id: str, invitation_id: str, reason: str
+) -> Invitation:
+    """End a held invitation; its mail is never sent. Raises `PermissionDenied` where it isn't this actor's to decide."""
+    actor = _admitted(session, actor, account_id)
+    invitation, about = _held(session, account_id, invitation_id)
+    if not _is_orphaned(about):
+        _refuse_others(actor, rules)
     invitation.status, invitation.ended_at = Status.BLOCKED, func.now()
     invitations.note(session, actor, "invitation.refused", invitation, reason=reason)
     return invitation
 
 
-def _held(session: Session, account_id: str, invitation_id: str) -> Invitation:
+def _admitted(session: Session, actor: Actor, account_id: str) -> Actor:
+    if actor.kind is ActorKind.OPERATOR:
+        return actor
+    return standing.permitted(session, actor, Permission.TEAM_EDIT, account_id=account_id)
+
+
+def _held(session: Session, account_id: str, invitation_id: str) -> tuple[Invitation, Facts]:
     invitation = invitations.get(session, account_id=account_id, invitation_id=invitation_id, lock=True)
     if invitation.status != Status.HELD:
         raise Conflict(
@@ -43,4 +65,21 @@ def _held(session: Session, account_id: str, invitation_id: str) -> Invitation:
             f"The invitation is {invitation.status} and not held, so nothing was changed.",
             remedy="Look at the invitation: somebody may have decided already.",
         )
-    return invitation
+    ((_, about),) = facts.about_each(session, [invitation_id])
+    return invitation, about
+
+
+def _is_orphaned(about: Facts) -> bool:
+    return about.role not in about.assignable
+
+
+def _refuse_others(actor: Actor, rules: Rules) -> None:
+    """Raise `PermissionDenied` for whoever may not decide about what the checks hold."""
+    by_owner = rules.settings.held_release_by == "owner" and actor.kind is ActorKind.USER and actor.role is Role.OWNER
+    if actor.kind is not ActorKind.OPERATOR and not by_owner:
+        also = " or the account's owner" if rules.settings.held_release_by == "owner" else ""
+        raise PermissionDenied(
+            f"The checks hold this invitation, and only the operator{also} decides about it. Nothing was changed.",
+            permission="operator",
+            remedy="Ask the operator, and say why it should go out; or revoke it and invite from another network.",
+        )
