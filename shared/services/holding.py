@@ -41,7 +41,7 @@ def release(
 def refuse(
     session: Session, *, actor: Actor, rules: Rules, account_id: str, invitation_id: str, reason: str
 ) -> Invitation:
-    """End a held invitation; its mail is never sent. Raises `PermissionDenied` where it isn't this actor's to decide."""
+    """End a held invitation, so that its mail is never sent; raises `PermissionDenied` as `release` does."""
     actor = _admitted(session, actor, account_id)
     invitation, about = _held(session, account_id, invitation_id)
     if not _is_orphaned(about):
