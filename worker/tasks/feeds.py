@@ -1,4 +1,4 @@
-"""Fetches the lists of networks that are kept at URLs; what can't be fetched, read or meant leaves the last good one."""
+"""Fetches the lists of networks that are kept at URLs; what comes broken leaves the last good one in its place."""
 
 from functools import partial
 from http.client import HTTPException
