@@ -1,9 +1,10 @@
 """The rows, one class a file. Importing this package makes the whole schema known to `Base.metadata`."""
 
 from shared.db import Base
-from shared.models.account import Account
+from shared.models.account import Account, LapsedContract
 from shared.models.api_key import ApiKey
 from shared.models.audit_event import AuditEvent
+from shared.models.audit_seal import AuditChain, AuditSeal, AuditSealing
 from shared.models.contract import Contract
 from shared.models.idempotency_key import IdempotencyKey
 from shared.models.invitation import OPEN, Delivery, Invitation, Status
@@ -18,7 +19,10 @@ __all__ = [
     "OPEN",
     "Account",
     "ApiKey",
+    "AuditChain",
     "AuditEvent",
+    "AuditSeal",
+    "AuditSealing",
     "Base",
     "Contract",
     "Delivery",
@@ -27,6 +31,7 @@ __all__ = [
     "Job",
     "JobKind",
     "JobState",
+    "LapsedContract",
     "Membership",
     "Status",
     "SupersededLink",

@@ -102,7 +102,7 @@ def test_each_part_is_the_process_that_production_runs(first: Up) -> None:
     assert all(first.part(words) for words in ("usher web", "usher worker", "usher scheduler", "usher mail-catcher"))
 
 
-@pytest.mark.parametrize("words", ["usher web", "valkey-server", "bin/postgres"])
+@pytest.mark.parametrize("words", ["usher web", "usher worker", "valkey-server", "bin/postgres"])
 def test_a_killed_part_is_started_again_and_all_works_as_before(first: Up, words: str) -> None:
     killed = first.part(words)
     assert killed is not None

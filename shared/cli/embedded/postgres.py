@@ -60,7 +60,7 @@ def prepare(folder: Path, *, binaries: str | None = None, durable: bool = True) 
     if user is not None and not _runs_as(user, programs):
         programs = _copied(programs, version)
     if not folder.exists():
-        _initialise(folder, programs, version, user)
+        _initialise(folder, programs, version, user, *(() if durable else ("--no-sync",)))
     _refuse_foreign(folder, version)
     place = sockets.place(folder, f".s.PGSQL.{_PORT}", owner=user)
     options = ("-k", "." if place == folder else str(place), "-p", str(_PORT), "-c", "listen_addresses=")
@@ -126,7 +126,7 @@ def _copied(programs: Path, version: str) -> Path:
     return copy / package.name / "pginstall" / "bin"
 
 
-def _initialise(folder: Path, programs: Path, version: str, user: int | None) -> None:
+def _initialise(folder: Path, programs: Path, version: str, user: int | None, *options: str) -> None:
     """Make the data folder beside its place, so that one half made is never taken for whole."""
     fresh = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -137,8 +137,9 @@ def _initialise(folder: Path, programs: Path, version: str, user: int | None) ->
     locale = ("--locale-provider=builtin", "--locale=C.UTF-8") if builtin else ("--locale=C",)
     # Whoever reaches the socket may sign in: nobody else can open the folder that it stands in.
     trust = ("-U", "usher", "--auth-local=trust", "--auth-host=reject")
+    options += (*trust, "--encoding=UTF8", *locale, "--no-instructions")
     try:
-        run_to_end(_command(programs / "initdb", fresh, user, *trust, "--encoding=UTF8", *locale, "--no-instructions"))
+        run_to_end(_command(programs / "initdb", fresh, user, *options))
     except subprocess.CalledProcessError as error:
         raise CannotStart(f"PostgreSQL can't make its data folder: {error.output.strip().splitlines()[-1]}") from None
     fresh.rename(folder)
