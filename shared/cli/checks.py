@@ -19,7 +19,7 @@ from shared.email_address import BadAddress
 from shared.errors import NotFound
 from shared.models import AuditEvent, Invitation
 from shared.permissions import Role
-from shared.services import accounts, backtest, checking, rules
+from shared.services import accounts, backtest, rules, trials
 
 _REPLACEABLE = (
     *("network_lists", "proxy_policy", "proxy_policy_api_keys"),
@@ -71,7 +71,7 @@ def check(email: str, account_id: str, role: str, from_ip: str | None) -> None:
     actor = Actor(ActorKind.OPERATOR, roles=(Role.OWNER,), origin=from_ip)
     with command_transaction(settings) as session:
         accounts.get(session, account_id)
-        (trial,) = checking.try_out(
+        (trial,) = trials.try_out(
             session, actor=actor, rules=rules.load(settings), account_id=account_id, asked=[(email, Role(role))]
         )
     click.echo(f"{email}: {trial.verdict}")
