@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 from flask import Flask, Response, g, json, render_template, request
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -38,7 +39,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(RecursionError, _unreadable)
     app.register_error_handler(DataError, _unreadable)
-    for away in (OperationalError, InterfaceError, PoolTimeout):
+    for away in (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError):
         app.register_error_handler(away, _database_away)
     app.register_error_handler(Exception, _unforeseen)
 
