@@ -12,6 +12,7 @@ from disposable_email_domains import blocklist
 
 MISSING = {"tuta.com", "tutanota.com", "simplelogin.com"}
 # Companies' own domains that the lists take for free mail.
+RESERVED = {"example.com", "example.net", "example.org"}  # RFC 2606: nobody's, and everybody's in examples
 WRONG = {"google.com", "apple.com", "microsoft.com", "amazon.com", "facebook.com", "ibm.com", "oracle.com"}
 
 HEADER = """# Domains that give mailboxes to anybody. From the npm packages free-email-domains (MIT) and
@@ -20,6 +21,6 @@ HEADER = """# Domains that give mailboxes to anybody. From the npm packages free
 
 listed = {domain.strip().lower() for path in sys.argv[1:] for domain in json.loads(Path(path).read_text())}
 named = {domain.encode("idna").decode() for domain in listed if "@" not in domain}
-kept = sorted((named | MISSING) - set(blocklist) - WRONG)
+kept = sorted((named | MISSING) - set(blocklist) - WRONG - RESERVED)
 Path("shared/checks/personal_domains.txt").write_text(HEADER + "\n".join(kept) + "\n")
 sys.stdout.write(f"{len(kept)} domains\n")

@@ -42,6 +42,8 @@ def engine_options(pool_size: int) -> dict[str, Any]:
         "pool_size": pool_size,
         "max_overflow": 0,
         "pool_timeout": 10,
+        # Parameters are people's addresses and hashes of secrets; errors and logs show the statement alone.
+        "hide_parameters": True,
         "connect_args": {"connect_timeout": 5, "application_name": "usher", "options": "-c timezone=UTC"},
     }
 

@@ -62,6 +62,12 @@ class PermissionDenied(UsherError):
         self.permission = permission
 
 
+class Forged(PermissionDenied):
+    """The request may have been made by another site in the visitor's name."""
+
+    title = "Please send this form again"
+
+
 class NotFound(UsherError):
     """There is no such thing, or the caller is a stranger to it: the two look the same."""
 

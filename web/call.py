@@ -7,14 +7,17 @@ too large), writes the answer from rows in one pass, and its schemas are those o
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from shared.errors import Invalid, Unreadable
 
 v1 = Blueprint("v1", __name__, url_prefix="/v1")
+
+Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,9 @@ def call(
         def answered(**path: Any) -> Response:
             parsed: dict[str, Any] = {}
             if body is not None:
-                parsed["body"] = _read(lambda: body.model_validate_json(request.get_data() or b"{}"))
+                parsed["body"] = read(lambda: body.model_validate_json(request.get_data() or b"{}"))
             if query is not None:
-                parsed["query"] = _read(lambda: query.model_validate(request.args.to_dict()))
+                parsed["query"] = read(lambda: query.model_validate(request.args.to_dict()))
             returned = view(**path, **parsed)
             payload, headers = returned if isinstance(returned, tuple) else (returned, {})
             return _present(payload, answers, status, headers)
@@ -77,16 +80,28 @@ def _present(payload: Any, answers: type[BaseModel] | None, status: int, headers
     return Response(text, status, headers=dict(headers), content_type="application/json")
 
 
-def _read(parse: Callable[[], BaseModel]) -> BaseModel:
+def read(parse: Callable[[], Parsed]) -> Parsed:
+    """What `parse` makes of a body, a query or a form; raises `Invalid` naming every field that it refuses."""
     try:
         return parse()
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
+        found = error.errors(include_url=False, include_input=False)
     if any(problem["type"] == "json_invalid" for problem in found):
         raise Unreadable("The body is not JSON. Nothing was changed.", remedy="Send one JSON object.")
-    raise Invalid([(".".join(map(str, problem["loc"])), _sentence(problem["msg"])) for problem in found])
+    raise Invalid([(".".join(map(str, problem["loc"])), _sentence(problem)) for problem in found])
 
 
-def _sentence(message: str) -> str:
-    message = message.removeprefix("Value error, ")
+_PLAINLY = {
+    "missing": "This is missing.",
+    "string_too_short": "At least {min_length} characters.",
+    "string_too_long": "{max_length} characters at the most.",
+    "too_short": "At least {min_length} are needed.",
+    "too_long": "{max_length} at the most.",
+}
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    if problem["type"] in _PLAINLY:
+        return _PLAINLY[problem["type"]].format(**problem.get("ctx", {}))
+    message = problem["msg"].removeprefix("Value error, ")
     return message if message.endswith(".") else message + "."

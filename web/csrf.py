@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from flask import g, request
 
-from shared.errors import PermissionDenied
+from shared.errors import Forged
 from shared.tokens import Purpose, derive
 from web import auth, cookies
 from web.kit import kit
@@ -32,12 +32,12 @@ def seed_cookie() -> str:
 
 
 def refuse_forged() -> None:
-    """Raise `PermissionDenied` for a request that another site may have made in the visitor's name."""
+    """Raise `Forged` for a request that another site may have made in the visitor's name."""
     if request.method in _READING or "Authorization" in request.headers:
         return
     is_form = not request.path.startswith("/v1/")
     if _from_elsewhere() or ((is_form or auth.caller().by_cookie) and not _has_token()):
-        raise PermissionDenied(
+        raise Forged(
             "The form is too old or didn't come from here. Nothing was changed.",
             permission="csrf",
             remedy="Go back, load the page again and send it once more.",
@@ -49,7 +49,8 @@ def _from_elsewhere() -> bool:
     if site is not None:
         return site not in {"same-origin", "none"}
     origin = request.headers.get("Origin")
-    if origin is None:
+    # Our own forms come from "null" where there is no TLS: the pages send no referrer, and browsers then hide both.
+    if origin is None or origin == "null":
         return False
     ours = {urlsplit(kit().settings.public_url).netloc, request.host}
     return urlsplit(origin).netloc not in ours

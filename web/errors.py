@@ -14,6 +14,7 @@ STATUS: dict[type[errors.UsherError], int] = {
     errors.Unreadable: 400,
     errors.Unauthenticated: 401,
     errors.PermissionDenied: 403,
+    errors.Forged: 403,
     errors.NotFound: 404,
     errors.LinkInvalid: 404,
     errors.Conflict: 409,
@@ -54,6 +55,14 @@ def problem(status: int, code: str, title: str, detail: str, remedy: str = "", *
     return Response(render_template("pages/error.html", problem=body), status, content_type="text/html; charset=utf-8")
 
 
+def headers_of(error: errors.UsherError) -> dict[str, str]:
+    """What an answer to this error has in its head: when to come back, or how to sign in."""
+    if isinstance(error, errors.TooSoon):
+        return {"Retry-After": str(error.retry_after)}
+    told = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
+    return told.get(STATUS[type(error)], {})
+
+
 def _domain(error: errors.UsherError) -> Response:
     more: dict[str, Any] = {}
     if isinstance(error, errors.Refused):
@@ -64,12 +73,7 @@ def _domain(error: errors.UsherError) -> Response:
         more["permission"] = error.permission
     status = STATUS[type(error)]
     answer = problem(status, error.code, error.title, error.detail, error.remedy, **more)
-    if isinstance(error, errors.TooSoon):
-        answer.headers["Retry-After"] = str(error.retry_after)
-    if status == 401:
-        answer.headers["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        answer.headers["Retry-After"] = "5"
+    answer.headers.update(headers_of(error))
     return answer
 
 

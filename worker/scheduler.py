@@ -73,8 +73,9 @@ class Scheduler:
         """Ring for what is due and see to the chores; true where more is due at once."""
         if self._runtime.commit(letters.bury_lost):
             logger.error("buried jobs whose workers died under them again and again")
-        self._see_to_chores()
-        if self._workers_are_busy():
+        busy = self._workers_are_busy()
+        self._see_to_chores(here=busy)
+        if busy:
             return False
         due = self._runtime.commit(lambda session: jobs.ring(session, limit=RING_LIMIT))
         self._ring(due)
@@ -84,16 +85,22 @@ class Scheduler:
         """Let go of the broker."""
         self._publisher.close()
 
-    def _see_to_chores(self) -> None:
+    def _see_to_chores(self, *, here: bool) -> None:
+        """Send those that are due to the workers, or do them here, where a worker would come to them too late."""
         now = time.monotonic()
         for chore in self._chores:
             if now < chore.due:
                 continue
             chore.due = now + chore.every
-            try:
-                self._publisher.call(chore.task)
-            except BrokerAway:
+            if here or not self._sent(chore):
                 chore.do(self._runtime)
+
+    def _sent(self, chore: Chore) -> bool:
+        try:
+            self._publisher.call(chore.task)
+        except BrokerAway:
+            return False
+        return True
 
     def _workers_are_busy(self) -> bool:
         try:

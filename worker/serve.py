@@ -5,6 +5,7 @@ rest back. A process that can't (its mail server keeps it waiting) is left behin
 put back for it.
 """
 
+import logging
 import mmap
 import os
 import secrets
@@ -12,10 +13,12 @@ import signal
 import socket
 import sys
 import threading
+import warnings
 from functools import cache
 
 from billiard import active_children
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import log
@@ -77,6 +80,10 @@ def main(settings: Settings) -> None:
 
 
 def _run(app: Celery, name: str) -> int:
+    # Celery warns of root because pickled messages could do anything; ours are JSON, and containers run as root.
+    warnings.simplefilter("ignore", SecurityWarning)
+    for chatty in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     worker = app.Worker(
         hostname=f"usher@{name}", pool="prefork", without_gossip=True, without_mingle=True, quiet=True, loglevel="INFO"
     )

@@ -28,6 +28,13 @@ def _address(text: str) -> EmailAddress:
         raise click.BadParameter(str(error)) from None
 
 
+def _name(text: str) -> str:
+    name = " ".join(text.split())
+    if not (0 < len(name) <= 100 and name.isprintable()):
+        raise click.BadParameter("a name has 1 to 100 characters, all of them to be seen")
+    return name
+
+
 def _amount(text: str) -> Decimal:
     try:
         amount = Decimal(text)
@@ -69,7 +76,7 @@ def account() -> None:
 
 
 @account.command("create")
-@click.argument("name")
+@click.argument("name", type=_name)
 @click.option(
     "--owner", required=True, type=_address, metavar="ADDRESS", help="The e-mail address of the person who will own it."
 )
@@ -87,6 +94,7 @@ def create_account(name: str, owner: EmailAddress) -> None:
             user = session.scalars(select(User).where(User.email_key == owner.key)).one()
         made = accounts.create(session, actor=OPERATOR, owner=user, name=name)
     click.echo(made.id)
+    click.echo(f"{name} is there, and {owner.shown} owns it.", err=True)
 
 
 @click.group()

@@ -50,23 +50,19 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
         foundation = lay(home, given, public_url=public_url)
         settings = settings_from(foundation.environment)
         with Supervisor(home.logs) as supervisor:
-            _start_all(supervisor, foundation)
-            _wait_for(supervisor, foundation, "postgres")
+            for name, server in foundation.servers.items():
+                supervisor.start(name, server.command, layer=0)
+            _wait_for(supervisor, foundation, "postgres", "valkey")
+            # They take longer to be there than the schema, and know to wait.
+            for part in _PARTS:
+                supervisor.start(part, usher(part, foundation.environment), layer=1)
             bring_up_to_date(settings)
             lines = _demo_lines(home, settings) if with_demo else []
             _introduce(home, settings, lines)
-            _wait_for(supervisor, foundation, "valkey", "mail-catcher")
+            _wait_for(supervisor, foundation, "mail-catcher")
             supervisor.wait_for("web", lambda: _ready(reach, port), within=60)
             click.echo("Usher is ready. Ctrl-C stops it.")
             supervisor.watch()
-
-
-def _start_all(supervisor: Supervisor, foundation: Foundation) -> None:
-    """Start servers and parts at once: the parts take longer to be there, and know to wait."""
-    for name, server in foundation.servers.items():
-        supervisor.start(name, server.command, layer=0)
-    for part in _PARTS:
-        supervisor.start(part, usher(part, foundation.environment), layer=1)
 
 
 def _wait_for(supervisor: Supervisor, foundation: Foundation, *names: str) -> None:

@@ -15,7 +15,7 @@ from shared.email_address import masked
 from shared.errors import Conflict, Invalid, LinkDead, NotFound, Unauthenticated
 from shared.models import Account, Invitation, LapsedContract, Membership, Status, User
 from shared.permissions import Role
-from shared.services import audit, facts, invitations, links, memberships, passwords, sessions, standing, users
+from shared.services import audit, facts, invitations, links, memberships, sessions, standing, users
 from shared.services.rules import Rules
 
 
@@ -117,14 +117,16 @@ def _accept(
 
 
 def accepted_by_password(session: Session, *, token: str, password: str) -> tuple[Membership, User] | None:
-    """The membership that this link made, for the person who made it and knows the password: a request sent twice."""
+    """The membership that this link made, for the person who made it and knows the password: a request sent twice.
+
+    None where the link has made none yet; raises `Unauthenticated` for a wrong password.
+    """
     invitation = links.find(session, token)
     if invitation.status != Status.ACCEPTED or invitation.accepted_by is None:
         return None
-    person = session.get_one(User, invitation.accepted_by)
+    person = sessions.check_password(session.get_one(User, invitation.accepted_by), password)
     membership = _accepted_before(session, invitation, person)
-    known = passwords.matches(password, person.password_hash)
-    return (membership, person) if known and membership is not None else None
+    return None if membership is None else (membership, person)
 
 
 def decline(session: Session, *, actor: Actor, token: str, reason: str | None, report_abuse: bool) -> Invitation:

@@ -122,7 +122,7 @@ def _invitations(session: Session, ids: list[str]) -> dict[str, tuple[Invitation
         .join(User, User.id == Invitation.invited_by)
         .where(Invitation.id.in_(ids))
     )
-    return {row[0].id: row._tuple() for row in session.execute(query)}
+    return {row[0].id: row for row in session.execute(query)}
 
 
 def _people(session: Session, ids: list[str]) -> dict[str, User]:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import case, delete, func
+from sqlalchemy import ColumnElement, case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -23,15 +23,20 @@ def hit(session: Session, key: str, *, limit: int, window: timedelta) -> None:
             "count": case((over, 1), else_=Throttle.count + 1),
             "window_ends_at": case((over, func.now() + window), else_=Throttle.window_ends_at),
         },
-    ).returning(Throttle.count, func.extract("epoch", Throttle.window_ends_at - func.now()))
+    ).returning(Throttle.count, _seconds_left())
     count, seconds = session.execute(counted).one()
     if count > limit:
-        raise TooSoon(
-            "rate_limited",
-            "That was tried too often from here. Nothing was changed.",
-            retry_after=max(1, int(seconds) + 1),
-            remedy="Wait as long as Retry-After says, then try again.",
-        )
+        raise _too_often(seconds)
+
+
+def refuse_over(session: Session, key: str, *, limit: int) -> None:
+    """Raise `TooSoon` where `limit` tries were counted within the window that is running; counts nothing."""
+    query = select(_seconds_left()).where(
+        Throttle.key == key, Throttle.count >= limit, Throttle.window_ends_at > func.now()
+    )
+    seconds = session.scalar(query)
+    if seconds is not None:
+        raise _too_often(seconds)
 
 
 def first(session: Session, key: str, *, window: timedelta) -> bool:
@@ -48,3 +53,16 @@ def first(session: Session, key: str, *, window: timedelta) -> bool:
 def forget(session: Session, key: str) -> None:
     """Forgive what was counted under `key`: the try came to a good end."""
     session.execute(delete(Throttle).where(Throttle.key == key))
+
+
+def _seconds_left() -> ColumnElement[int]:
+    return func.extract("epoch", Throttle.window_ends_at - func.now())
+
+
+def _too_often(seconds: float) -> TooSoon:
+    return TooSoon(
+        "rate_limited",
+        "That was tried too often from here. Nothing was changed.",
+        retry_after=max(1, int(seconds) + 1),
+        remedy="Wait as long as Retry-After says, then try again.",
+    )

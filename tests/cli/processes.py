@@ -15,7 +15,7 @@ class Process(NamedTuple):
 
 def everybody() -> list[Process]:
     """Every living process of this machine; one that only waits to be buried is none."""
-    listing = subprocess.run(["ps", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True)
+    listing = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True)
     rows = [line.split(None, 3) for line in listing.stdout.splitlines()]
     found = [Process(int(row[0]), int(row[1]), row[2], row[3]) for row in rows if len(row) == 4]
     return [process for process in found if "Z" not in process.state]

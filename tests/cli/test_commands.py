@@ -88,6 +88,11 @@ def test_an_owner_whose_address_is_none_is_refused(environ: dict[str, str]) -> N
     assert "--owner" in result.stderr
 
 
+@pytest.mark.parametrize("name", ["", " ", "a\nb\x07", "x" * 101])
+def test_a_name_that_cannot_be_shown_is_refused(environ: dict[str, str], name: str) -> None:
+    assert usher("account", "create", name, "--owner", "alice@corp.example", environ=environ).exit_code == 2
+
+
 def test_a_contract_is_recorded(environ: dict[str, str], sessions: sessionmaker[Session]) -> None:
     account = usher("account", "create", "Acme", "--owner", "alice@corp.example", environ=environ).stdout.strip()
     assert usher("contract", "set", account, *TERMS, environ=environ).exit_code == 0

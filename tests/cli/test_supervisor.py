@@ -57,7 +57,7 @@ def test_a_part_that_cannot_start_is_given_up_with_its_last_words(tmp_path: Path
 
 
 def test_a_part_that_will_not_stop_is_ended(tmp_path: Path, note: Path) -> None:
-    with Supervisor(tmp_path) as supervisor:
+    with Supervisor(tmp_path, patience=0.5) as supervisor:
         supervisor.start("stubborn", shell(IGNORES_US, note), layer=0)
         supervisor.wait_for("stubborn", lambda: noted(note))
     assert not alive(noted(note)[0])

@@ -4,17 +4,24 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from smtp_server import SmtpServer
 from sqlalchemy.orm import Session, sessionmaker
-from world import World
 
+from shared import log
 from shared.config import Settings
 from shared.db import transaction
 from shared.ids import new_id
 from shared.models import Account, Contract, Membership, User
 from shared.permissions import Role
 from shared.services.rules import load
+from tests.smtp_server import SmtpServer
+from tests.worker.world import World
 from worker.runtime import Runtime
+
+
+@pytest.fixture(autouse=True, scope="session")
+def logs() -> None:
+    """Logs as in production: the library's own way prints each variable of each frame, which takes minutes."""
+    log.configure("WARNING")
 
 
 @pytest.fixture

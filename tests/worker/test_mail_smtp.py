@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import trustme
-from smtp_server import DROP, SILENCE, SmtpServer
 
 from shared.config import BadSettings, Settings
+from tests.smtp_server import DROP, SILENCE, SmtpServer
 from worker.mail import smtp
 from worker.mail.message import Content, Sender, build
 from worker.mail.outcome import Answer, Stage

@@ -26,7 +26,7 @@ class World:
         return self.invite_many(email, message=message)[0]
 
     def invite_many(self, *emails: str, message: str | None = None) -> list[Invitation]:
-        actor = Actor(ActorKind.USER, id=self.alice.id, user_id=self.alice.id, role=Role.OWNER)
+        actor = Actor(ActorKind.USER, id=self.alice.id, user_id=self.alice.id, roles=(Role.OWNER,))
         with transaction(self.sessions) as session:
             return [
                 invitations.invite(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from shared.email_address import masked
+from shared.errors import Unauthenticated
 from shared.models import Account, Membership, Status, User
 from shared.permissions import Role, in_words
 from shared.services import acceptance, accounts, links, passwords, sessions
@@ -57,8 +58,7 @@ def accept_invitation(body: AcceptBody) -> dict[str, Any]:
 )
 def decline_invitation(body: DeclineBody) -> None:
     """Decline; the link is spent then."""
-    with transaction() as session:
-        acceptance.decline(session, actor=actor(), token=body.token, reason=body.reason, report_abuse=body.report_abuse)
+    decline(body)
 
 
 def accept(token: str, name: str | None, password: str | None) -> tuple[Membership, User, Account, str | None]:
@@ -71,6 +71,14 @@ def accept(token: str, name: str | None, password: str | None) -> tuple[Membersh
             session, actor=actor(), rules=kit().rules, token=token, user=user, sign_up=None
         )
         return membership, person, accounts.get(session, membership.account_id), None
+
+
+def decline(body: DeclineBody) -> None:
+    """Decline for whoever holds the link."""
+    with transaction() as session:
+        acceptance.decline(
+            session, actor=actor(), token=body.token, reason=body.reason or None, report_abuse=body.report_abuse
+        )
 
 
 def offer_out(offer: Offer) -> dict[str, Any]:
@@ -106,6 +114,12 @@ def _accepted_by(token: str, password: str) -> tuple[Membership, User] | None:
     with transaction() as session:
         if links.find(session, token).status != Status.ACCEPTED:
             return None
-    limits.count("sign_in", token)
+    try:
+        return limits.password_tried(lambda: _by_password(token, password), token)
+    except Unauthenticated:
+        return None
+
+
+def _by_password(token: str, password: str) -> tuple[Membership, User] | None:
     with transaction() as session:
         return acceptance.accepted_by_password(session, token=token, password=password)

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.email_address import BadAddress, parse
 from shared.models import Account, User
-from shared.services import accounts, sessions, throttles
+from shared.services import accounts, sessions
 from web import auth, limits
 from web.call import call, v1
 from web.database import transaction
@@ -35,8 +35,7 @@ def sign_in(body: SignInBody) -> dict[str, Any]:
 @call("People", status=204)
 def sign_out() -> None:
     """Sign out: the token opens nothing from now on."""
-    with transaction() as session:
-        sessions.end(session, token=auth.caller().token)
+    close_session()
 
 
 def open_session(email: str, password: str) -> tuple[User, str, datetime, Account | None]:
@@ -45,13 +44,17 @@ def open_session(email: str, password: str) -> tuple[User, str, datetime, Accoun
         key = parse(email).key
     except BadAddress:
         key = ""
-    tries = limits.count("sign_in", key, limits.from_here())
     with transaction() as session:
         found = sessions.find_user(session, key)
     # No connection is held while the password is compared: it takes longer than everything else together.
-    user = sessions.check_password(found, password)
+    user = limits.password_tried(lambda: sessions.check_password(found, password), key, limits.from_here())
     with transaction() as session:
-        throttles.forget(session, tries)
         token, expires_at = sessions.start(session, actor=actor(), user=user, ttl=kit().settings.session_ttl)
         account = accounts.landing(session, user)
     return user, token, expires_at, account
+
+
+def close_session() -> None:
+    """End the caller's session, if there is one."""
+    with transaction() as session:
+        sessions.end(session, token=auth.caller().token)

@@ -31,21 +31,7 @@ def sign_up(body: SignUpBody) -> dict[str, Any]:
 
     A mail brings the link that proves the address. The answer is the same for an address that is known already.
     """
-    address = address_of(body.email)
-    limits.count("sign_up", limits.from_here())
-    limits.count("mail", address.key)
-    digest = passwords.digest(body.password)
-    with transaction() as session:
-        user = users.sign_up(
-            session,
-            actor=actor(),
-            rules=kit().rules,
-            address=address,
-            name=body.name,
-            password_hash=digest,
-            locale=body.locale,
-        )
-    return as_unproven(user)
+    return as_unproven(enrol(body))
 
 
 @v1.post("/users/verify")
@@ -53,9 +39,7 @@ def sign_up(body: SignUpBody) -> dict[str, Any]:
 @call("People", body=TokenBody, answers=ProvenOut, problems=(404, 410), example={"token": "x" * 43})
 def prove_address(body: TokenBody) -> dict[str, Any]:
     """Prove an address with the token of the link that was mailed to it. Doing it again changes nothing."""
-    with transaction() as session:
-        user = users.prove(session, actor=actor(), token=body.token)
-    return {"email": user.email, "email_verified": True}
+    return {"email": prove(body.token).email, "email_verified": True}
 
 
 @v1.post("/users/verify/resend")
@@ -63,10 +47,7 @@ def prove_address(body: TokenBody) -> dict[str, Any]:
 @call("People", body=AddressBody, status=202, problems=(429,), example={"email": "carol@corp.example"})
 def resend_proof(body: AddressBody) -> None:
     """Mail the link that proves an address anew, where one is due."""
-    address = address_of(body.email)
-    limits.count("mail", address.key)
-    with transaction() as session:
-        users.resend_proof(session, rules=kit().rules, address=address)
+    mail_proof(body.email)
 
 
 @v1.post("/password-resets")
@@ -74,10 +55,7 @@ def resend_proof(body: AddressBody) -> None:
 @call("People", body=AddressBody, status=202, problems=(429,), example={"email": "carol@corp.example"})
 def request_password_reset(body: AddressBody) -> None:
     """Mail a link that sets a new password, where there is a user of this address."""
-    address = address_of(body.email)
-    limits.count("mail", address.key)
-    with transaction() as session:
-        users.request_reset(session, actor=actor(), rules=kit().rules, address=address)
+    mail_reset(body.email)
 
 
 @v1.post("/password-resets/confirm")
@@ -91,11 +69,56 @@ def request_password_reset(body: AddressBody) -> None:
 )
 def reset_password(body: NewPasswordBody) -> None:
     """Set a new password with the token of the link; every sign-in of the user ends."""
-    with transaction() as session:
-        users.find_reset(session, token=body.token)
+    set_password(body.token, body.password)
+
+
+def enrol(body: SignUpBody) -> User:
+    """Sign somebody up, within the limits, and promise the mail that proves the address."""
+    address = address_of(body.email)
+    limits.count("sign_up", limits.from_here())
+    limits.count("mail", address.key)
     digest = passwords.digest(body.password)
     with transaction() as session:
-        users.reset_password(session, actor=actor(), token=body.token, password_hash=digest)
+        return users.sign_up(
+            session,
+            actor=actor(),
+            rules=kit().rules,
+            address=address,
+            name=body.name,
+            password_hash=digest,
+            locale=body.locale,
+        )
+
+
+def prove(token: str) -> User:
+    """Prove the address that this link was mailed to."""
+    with transaction() as session:
+        return users.prove(session, actor=actor(), token=token)
+
+
+def mail_proof(email: str) -> None:
+    """Promise the proving mail anew, where one is due, within the limits."""
+    address = address_of(email)
+    limits.count("mail", address.key)
+    with transaction() as session:
+        users.resend_proof(session, rules=kit().rules, address=address)
+
+
+def mail_reset(email: str) -> None:
+    """Promise a mail that sets a new password, where there is a user to mail it to, within the limits."""
+    address = address_of(email)
+    limits.count("mail", address.key)
+    with transaction() as session:
+        users.request_reset(session, actor=actor(), rules=kit().rules, address=address)
+
+
+def set_password(token: str, password: str) -> None:
+    """Set a new password by the link that was mailed; the slow hash is made only for a link that works."""
+    with transaction() as session:
+        users.find_reset(session, token=token)
+    digest = passwords.digest(password)
+    with transaction() as session:
+        users.reset_password(session, actor=actor(), token=token, password_hash=digest)
 
 
 def address_of(email: str) -> EmailAddress:

@@ -54,8 +54,10 @@ def settle(
 
 
 def explained(error: Exception) -> str:
-    """An error that nobody foresaw, as a row keeps it."""
-    return f"Something unexpected happened: {type(error).__name__}: {error}".replace("\x00", "")[:512]
+    """An error that nobody foresaw, as a row keeps it: the database's own words, one line."""
+    cause = getattr(error, "orig", None) or error
+    words = " ".join(str(cause).replace("\x00", "").split())
+    return f"Something unexpected happened: {type(cause).__name__}: {words}"[:512]
 
 
 def put_off(session: Session, job: Job, why: str) -> None:

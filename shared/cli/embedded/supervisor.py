@@ -23,9 +23,6 @@ _LONG_LIVED = 10.0
 _DEATHS_AT_START = 5
 """A part that ends so often before it ever answers is taken for one that can't start."""
 
-_PATIENCE = 4.5
-"""Seconds that each layer gets to stop; two layers make less than the ten in which all must be gone."""
-
 
 class Stopped(Exception):
     """Somebody asked us to stop."""
@@ -44,10 +41,14 @@ class _Part:
 
 
 class Supervisor:
-    """The processes of one `up`, for the length of a `with` block; Ctrl-C and SIGTERM end it by `Stopped`."""
+    """The processes of one `up`, for the length of a `with` block; Ctrl-C and SIGTERM end it by `Stopped`.
 
-    def __init__(self, logs: Path) -> None:
+    Each layer gets `patience` seconds to stop: with two of them all is gone within ten.
+    """
+
+    def __init__(self, logs: Path, *, patience: float = 4.5) -> None:
         self._logs = logs
+        self._patience = patience
         self._parts: list[_Part] = []
         self._asked_to_stop = Event()
 
@@ -104,7 +105,7 @@ class Supervisor:
         return died
 
     def _stop_layer(self, parts: list[_Part]) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + self._patience
         for part in parts:
             ask_to_stop(part.process, part.command)
         for part in parts:

@@ -1,0 +1,54 @@
+"""Somebody with a browser: it keeps cookies, and sends forms with what was hidden in them."""
+
+import re
+from dataclasses import dataclass
+from html import unescape
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from shared.services import passwords
+from tests.web.conftest import PASSWORD, World
+
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+@dataclass
+class Window:
+    """A browser window without scripts."""
+
+    http: FlaskClient
+
+    def open(self, path: str, **how: Any) -> Any:
+        return self.http.get(path, headers={"Accept": "text/html"}, **how)
+
+    def send(self, path: str, *, seen_at: str | None = None, **fields: str) -> Any:
+        """Fill in and send a form of the page at `seen_at`, or of the one at the path itself."""
+        token = _TOKEN.search(self.open(seen_at or path, follow_redirects=True).text)
+        assert token, "the page holds no form"
+        return self.bare(path, csrf_token=unescape(token[1]), **fields)
+
+    def bare(self, path: str, **fields: str) -> Any:
+        """Send fields without having seen a form."""
+        return self.http.post(path, data=fields, headers={"Accept": "text/html"})
+
+    def sign_in(self, email: str, password: str = PASSWORD, **more: str) -> Any:
+        return self.send("/login", email=email, password=password, **more)
+
+
+@pytest.fixture
+def window(world: World) -> Window:
+    return Window(world.app.test_client())
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """The hash of PASSWORD, made once: it is slow by design."""
+    return passwords.digest(PASSWORD)
+
+
+@pytest.fixture
+def carol(world: World, password_hash: str) -> Any:
+    """Somebody who knows her password."""
+    return world.person("carol@corp.example", password_hash=password_hash)

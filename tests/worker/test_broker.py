@@ -1,0 +1,126 @@
+"""Ringing: what goes into a message, and what a broker that is away costs."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from shared.broker import (
+    IDS_PER_MESSAGE,
+    MAIL,
+    MAX_NUDGES,
+    TASK_OF,
+    BrokerAway,
+    Nudger,
+    Publisher,
+    messages,
+)
+from shared.config import Settings
+from shared.models import JobKind
+from worker.app import make_app
+
+
+def address(broker_url: str) -> str:
+    """The broker's address as redis-py writes it."""
+    return broker_url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
+
+
+def waiting(broker_url: str, queue: str) -> int:
+    with redis.Redis.from_url(address(broker_url)) as client:
+        return int(client.llen(queue))
+
+
+def eventually(condition: Callable[[], bool], *, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def silent_broker() -> str:
+    """A broker that takes connections and never answers."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(10)
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+def test_each_kind_of_job_has_a_task_that_the_workers_know(settings: Settings) -> None:
+    app = make_app(settings, runtime=lambda: pytest.fail("nothing runs here"))
+    assert set(TASK_OF) == set(JobKind)
+    assert {task.name for task in TASK_OF.values()} <= set(app.tasks)
+    assert {task.queue for task in TASK_OF.values()} <= set(app.amqp.queues)
+
+
+def test_many_ids_travel_in_one_message_and_kinds_of_one_task_together() -> None:
+    kinds = [JobKind.INVITATION_MAIL, JobKind.VERIFICATION_MAIL]
+    jobs = [(kinds[number % 2], f"job_{number}") for number in range(2 * IDS_PER_MESSAGE + 1)]
+    sent = list(messages(jobs))
+    assert [(task, len(ids)) for task, ids in sent] == [(MAIL, IDS_PER_MESSAGE), (MAIL, IDS_PER_MESSAGE), (MAIL, 1)]
+    assert sorted(job_id for _, ids in sent for job_id in ids) == sorted(job_id for _, job_id in jobs)
+
+
+def test_a_publisher_says_how_much_waits_even_after_the_broker_forgot_everything(broker_url: str) -> None:
+    publisher = Publisher(broker_url)
+    publisher.ring([(JobKind.INVITATION_MAIL, "job_1")])
+    with redis.Redis.from_url(address(broker_url)) as client:
+        client.flushall()
+    publisher.ring([(JobKind.INVITATION_CHECK, "job_2")])
+    assert publisher.waiting() == 1
+    publisher.close()
+
+
+def test_a_broker_that_is_away_is_told_at_once_and_left_alone_for_a_moment() -> None:
+    publisher = Publisher("redis://127.0.0.1:1/0")
+    with pytest.raises(BrokerAway):
+        publisher.ring([(JobKind.INVITATION_MAIL, "job_1")])
+    with pytest.raises(BrokerAway, match="a moment ago"):
+        publisher.waiting()
+
+
+def test_a_broker_that_never_answers_costs_seconds_not_minutes(silent_broker: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(BrokerAway):
+        Publisher(silent_broker).ring([(JobKind.INVITATION_MAIL, "job_1")])
+    assert time.monotonic() - began < 5
+
+
+def test_a_nudge_reaches_the_broker_behind_the_callers_back(broker_url: str) -> None:
+    nudger = Nudger(broker_url)
+    for number in range(3):
+        nudger.nudge([(JobKind.INVITATION_CHECK, f"job_{number}")])
+    eventually(lambda: 1 <= waiting(broker_url, "checks") <= 3)
+
+
+@pytest.mark.parametrize("away", ["refused", "silent"])
+def test_a_nudge_waits_for_no_broker(away: str, silent_broker: str) -> None:
+    nudger = Nudger(silent_broker if away == "silent" else "redis://127.0.0.1:1/0")
+    began = time.monotonic()
+    for _ in range(100):
+        nudger.nudge([(JobKind.INVITATION_CHECK, "job")] * (MAX_NUDGES // 50))
+    assert time.monotonic() - began < 2
+
+
+def test_a_nudger_made_before_a_fork_works_in_the_child(broker_url: str) -> None:
+    program = (
+        "import os, sys, time, redis\n"
+        "from shared.broker import Nudger\n"
+        "from shared.models import JobKind\n"
+        "nudger = Nudger(sys.argv[1])\n"
+        "nudger.nudge([(JobKind.INVITATION_CHECK, 'parent')])\n"
+        "broker = redis.Redis.from_url(sys.argv[2])\n"
+        "while not broker.llen('checks'): time.sleep(0.01)\n"
+        "if not os.fork():\n"
+        "    nudger.nudge([(JobKind.INVITATION_MAIL, 'child')])\n"
+        "    while not broker.llen('mail'): time.sleep(0.01)\n"
+        "    os._exit(0)\n"
+        "os._exit(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+    )
+    arguments = [sys.executable, "-W", "ignore", "-c", program, broker_url, address(broker_url)]
+    subprocess.run(arguments, check=True, timeout=20)
+    assert (waiting(broker_url, "checks"), waiting(broker_url, "mail")) == (1, 1)

@@ -1,0 +1,127 @@
+"""A real worker and a real scheduler: killed, stopped, and started where nothing answers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, update
+
+from shared.config import Settings
+from shared.db import transaction
+from shared.models import Job, JobKind, JobState
+from tests.cli.processes import eventually, started_by
+from tests.smtp_server import SILENCE, SmtpServer
+from tests.worker.world import World
+
+CHECK, MAIL = JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL
+GUESTS = [f"guest{number}@corp.example" for number in range(60)]
+
+
+@contextmanager
+def part(name: str, told: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`usher worker` or `usher scheduler`, until the end of the block."""
+    environ = dict(os.environ) | {
+        "USHER_DATABASE_URL": told.database_url,
+        "USHER_BROKER_URL": told.broker_url,
+        "USHER_SMTP_URL": told.smtp_url,
+        "USHER_MAIL_FROM": told.mail_from,
+        "USHER_PUBLIC_URL": told.public_url,
+        "USHER_SECRET_KEYS": ",".join(told.secret_keys),
+        "USHER_WORKER_PROCESSES": "2",
+    }
+    command = [sys.executable, "-m", "shared.cli", name]
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, env=environ, stdout=output, stderr=output, start_new_session=True)
+    try:
+        eventually(lambda: b"ready" in log.read_bytes(), within=40)
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+def stopped(process: subprocess.Popen[bytes], *, within: float = 12) -> float:
+    """Ask the process to stop; returns how many seconds it took."""
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(within) == 0
+    return time.monotonic() - began
+
+
+def all_sent(world: World) -> bool:
+    jobs = world.jobs(MAIL)
+    return len(jobs) == len(GUESTS) and {job.state for job in jobs} == {JobState.DONE}
+
+
+def test_workers_killed_in_the_middle_of_their_work_lose_nothing(
+    told: Settings, world: World, smtp: SmtpServer, tmp_path: Path
+) -> None:
+    world.invite_many(*GUESTS)
+    with part("scheduler", told, tmp_path / "scheduler.log"):
+        with part("worker", told, tmp_path / "worker.log") as worker:
+            smtp.wait_for(lambda mails: len(mails) >= 10)
+            for child in started_by(worker.pid):
+                os.kill(child.pid, signal.SIGKILL)
+            os.kill(worker.pid, signal.SIGKILL)
+        forget_leases(world)
+        with part("worker", told, tmp_path / "worker2.log"):
+            eventually(lambda: all_sent(world), within=30)
+    assert {mail.recipient for mail in smtp.mails} == set(GUESTS)
+    assert len(smtp.mails) <= len(GUESTS) + 40  # Twenty at the most for each process killed.
+
+
+def forget_leases(world: World) -> None:
+    """Spare the test the minute after which a dead worker's leases run out."""
+    with transaction(world.sessions) as session:
+        session.execute(
+            update(Job).where(Job.state == JobState.RUNNING).values(lease_until=func.now(), ring_at=func.now())
+        )
+
+
+def test_a_child_that_is_killed_is_replaced_and_idle_parts_stop_at_once(
+    told: Settings, world: World, smtp: SmtpServer, tmp_path: Path
+) -> None:
+    with (
+        part("scheduler", told, tmp_path / "scheduler.log") as scheduler,
+        part("worker", told, tmp_path / "worker.log") as worker,
+    ):
+        for child in started_by(worker.pid):
+            os.kill(child.pid, signal.SIGKILL)
+        world.invite()
+        smtp.wait_for(lambda mails: len(mails) == 1)
+        assert stopped(worker) < 8
+        assert stopped(scheduler) < 8
+
+
+def test_a_stop_puts_back_what_a_silent_mail_server_keeps_waiting(
+    told: Settings, world: World, smtp: SmtpServer, tmp_path: Path
+) -> None:
+    smtp.say("RCPT", SILENCE, times=10)
+    world.invite_many(*GUESTS)
+    with part("scheduler", told, tmp_path / "scheduler.log"):
+        with part("worker", told, tmp_path / "worker.log") as worker:
+            eventually(lambda: smtp.commands.count("RCPT") >= 2, within=20)
+            assert stopped(worker) < 12
+            assert started_by(worker.pid) == []
+        states = {job.state for job in world.jobs(MAIL)}
+        assert JobState.RUNNING not in states
+        assert JobState.QUEUED in states
+
+
+@pytest.mark.parametrize("name", ["worker", "scheduler"])
+def test_a_part_starts_without_broker_and_database_and_stops_when_asked(
+    name: str, told: Settings, world: World, tmp_path: Path
+) -> None:
+    away = {"broker_url": "redis://127.0.0.1:1/0", "database_url": "postgresql://nobody@127.0.0.1:1/nothing"}
+    log = tmp_path / "part.log"
+    log.write_bytes(b"ready")  # It can't be: nobody waits for it.
+    with part(name, told.model_copy(update=away), log) as process:
+        eventually(lambda: b"Connection refused" in log.read_bytes() or b"refused" in log.read_bytes(), within=40)
+        assert stopped(process, within=20) < 15

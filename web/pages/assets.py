@@ -1,0 +1,33 @@
+"""Styles and pictures, which browsers may keep for good: their address changes whenever one of them does.
+
+They are few and small, and answered from memory: no name in an address can lead anywhere else.
+"""
+
+import hashlib
+from mimetypes import guess_type
+from pathlib import Path
+
+from flask import Response, url_for
+
+from shared.errors import NotFound
+from web.guard import anonymous
+from web.pages.site import site
+
+_FOLDER = Path(__file__).resolve().parent.parent / "static"
+_FILES = {file.name: file.read_bytes() for file in sorted(_FOLDER.iterdir())}
+_VERSION = hashlib.sha256(b"".join(_FILES.values())).hexdigest()[:12]
+
+
+@site.get("/static/<version>/<name>")
+@anonymous
+def show_asset(version: str, name: str) -> Response:
+    """One of the files; what a page of an older version asks for is answered with today's, and not kept."""
+    if name not in _FILES:
+        raise NotFound("There is no such file.")
+    kept = "public, max-age=31536000, immutable" if version == _VERSION else "no-cache"
+    return Response(_FILES[name], mimetype=guess_type(name)[0], headers={"Cache-Control": kept})
+
+
+def address(name: str) -> str:
+    """Where a page finds the file."""
+    return url_for("site.show_asset", version=_VERSION, name=name)

@@ -1,0 +1,48 @@
+"""A form that was refused is shown again: what is wrong stands beside its field, and only passwords are lost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, render_template, request
+
+from shared.errors import Conflict, Invalid, TooSoon, Unauthenticated, UsherError
+from web.call import Parsed, read
+from web.errors import STATUS, headers_of
+
+REFUSALS = (Conflict, Invalid, TooSoon, Unauthenticated)
+"""What a form is shown again for; anything else has a page of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form as it is shown: what was typed, what is wrong with which field, and what stopped it as a whole."""
+
+    said: Mapping[str, str]
+    wrong: Mapping[str, str]
+    stopped: str
+
+
+BLANK = Form({}, {}, "")
+
+
+def filled(body: type[Parsed], **given: str) -> Parsed:
+    """The posted fields as this body, with what is `given` besides; raises `Invalid` naming each bad field."""
+    typed = {name: text for name, text in request.form.items() if name in body.model_fields}
+    return read(lambda: body.model_validate(typed | given))
+
+
+def again(template: str, refusal: UsherError, **shown: Any) -> Response:
+    """The same page once more, with the status and the words of the refusal."""
+    said = {name: text for name, text in request.form.items() if name != "password"}
+    wrong = dict(refusal.errors) if isinstance(refusal, Invalid) else {}
+    form = Form(said, wrong, "" if wrong else _sentences(refusal))
+    page = render_template(template, form=form, **shown)
+    return Response(page, STATUS[type(refusal)], headers_of(refusal))
+
+
+def _sentences(refusal: UsherError) -> str:
+    if isinstance(refusal, TooSoon):
+        minutes = -(-refusal.retry_after // 60)
+        return f"{refusal.detail} Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+    return f"{refusal.detail} {refusal.remedy}".strip()
