@@ -19,10 +19,10 @@ from shared.services import audit
 _WORDS: ColumnElement[Any] = literal_column(WORDS.text)
 _AS_WRITTEN: ColumnElement[Any] = literal_column("'simple'")
 
-NEARBY = 2000
+NEARBY = 500
 """How many members a search looks through one by one: a common word is found among them at once."""
 
-MANY = 5000
+MANY = 50_000
 """How many people with the same rare word are taken from the index of words."""
 
 SEEN_EVERY = timedelta(minutes=1)
