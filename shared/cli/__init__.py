@@ -18,6 +18,9 @@ _LOADED_LATE = {
     "account": "setup",
     "contract": "setup",
     "audit": "audit",
+    "check": "checks",
+    "why": "checks",
+    "policy": "checks",
 }
 
 

@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 from shared.actor import Actor, ActorKind
 from shared.checks.evaluate import Facts, evaluate
 from shared.checks.recipient import already_invited, email_invalid
-from shared.checks.verdict import Check, Verdict, overall, reasons_of
+from shared.checks.verdict import Check, Verdict, reasons_of
 from shared.db import violated
 from shared.email_address import BadAddress, EmailAddress, parse
 from shared.errors import Conflict, NotFound, Refused, TooSoon
 from shared.ids import new_id
 from shared.models import OPEN, Delivery, Invitation, JobKind, Status, SupersededLink
 from shared.permissions import Role
-from shared.services import audit, facts, inviters, jobs, links
+from shared.services import audit, facts, inviters, jobs, links, origins
 from shared.services.rules import Rules
 
 RESENDABLE = (Status.PENDING, Status.EXPIRED)
@@ -38,7 +38,7 @@ def invite(
 ) -> Invitation:
     """Promise an invitation, unless an instant check says no: then `Refused` tells why. Nothing is sent from here."""
     address = _address(email)
-    about = facts.about(session, actor=actor, account_id=account_id, address=address, role=role)
+    about = facts.about(session, actor=actor, rules=rules, account_id=account_id, address=address, role=role)
     checks = _refuse_denied(about, rules)
     invitation_id, span = new_id("inv"), lifetime or rules.settings.invitation_ttl
     row = insert(Invitation).values(
@@ -55,6 +55,7 @@ def invite(
         invited_via=actor.id if actor.kind is ActorKind.API_KEY else None,
         link_hash=links.hash_of(rules, invitation_id, 1),
         lifetime_seconds=int(span.total_seconds()),
+        origin=origins.as_json(about.origin),
         checks=[check.as_json(about.at) for check in checks],
         resendable_at=func.now() + rules.settings.resend_cooldown,
         expires_at=func.now() + span,
@@ -79,6 +80,7 @@ def resend(session: Session, *, actor: Actor, rules: Rules, account_id: str, inv
     about = facts.about(
         session,
         actor=actor,
+        rules=rules,
         account_id=account_id,
         address=invitation.address,
         role=Role(invitation.role),
@@ -90,6 +92,7 @@ def resend(session: Session, *, actor: Actor, rules: Rules, account_id: str, inv
     invitation.generation += 1
     invitation.link_hash = links.hash_of(rules, invitation.id, invitation.generation)
     invitation.status, invitation.delivery = Status.CHECKING, Delivery.NONE
+    invitation.origin = origins.as_json(about.origin)
     invitation.checks = [check.as_json(about.at) for check in checks]
     invitation.resendable_at = func.now() + rules.settings.resend_cooldown
     invitation.expires_at = func.now() + timedelta(seconds=invitation.lifetime_seconds)
@@ -170,10 +173,10 @@ def _address(email: str) -> EmailAddress:
 
 
 def _refuse_denied(about: Facts, rules: Rules) -> list[Check]:
-    checks = evaluate(about, lists=rules.lists, minimum=rules.settings.minimum_commitment)
-    if overall(checks) is Verdict.DENY:
-        raise Refused(reasons_of(checks))
-    return checks
+    judgement = evaluate(about, lists=rules.lists, settings=rules.settings)
+    if judgement.verdict is Verdict.DENY:
+        raise Refused(reasons_of(judgement.checks, Verdict.DENY))
+    return judgement.checks
 
 
 def _refuse_early(session: Session, invitation: Invitation) -> None:
