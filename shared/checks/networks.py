@@ -7,7 +7,7 @@ that much is one household's or one server's, which can call from any address in
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
@@ -53,22 +53,18 @@ class NetworkList(Protocol):
 
     @property
     def size(self) -> int:
-        """How many ranges there are."""
+        """How many networks are listed."""
 
     def kinds_of(self, address: Address) -> list[ProxyKind]:
         """What this address is known for."""
 
 
 class Tables:
-    """Ranges by kind, of both versions."""
+    """Ranges by kind, of both versions; `size` counts them as they were listed, before those that touch are joined."""
 
-    def __init__(self, ranges: Mapping[ProxyKind, tuple[Iterable[Range], Iterable[Range]]]) -> None:
+    def __init__(self, ranges: Mapping[ProxyKind, tuple[Collection[Range], Collection[Range]]]) -> None:
+        self.size = sum(len(v4) + len(v6) for v4, v6 in ranges.values())
         self.by_kind = {kind: (RangeTable(v4), RangeTable(v6)) for kind, (v4, v6) in ranges.items()}
-
-    @property
-    def size(self) -> int:
-        """How many ranges there are."""
-        return sum(len(table) for pair in self.by_kind.values() for table in pair)
 
     def kinds_of(self, address: Address) -> list[ProxyKind]:
         """What this address is known for."""

@@ -1,7 +1,8 @@
-"""Looking into checks: try an address, ask why an invitation stands where it does, replay the past under other rules."""
+"""Looking into checks: try an address, ask why an invitation stands where it does, replay the past by other rules."""
 
 import os
 from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import Any
 
 import click
@@ -18,14 +19,11 @@ from shared.email_address import BadAddress
 from shared.errors import NotFound
 from shared.models import AuditEvent, Invitation
 from shared.permissions import Role
-from shared.services import accounts, backtest, checking, rules
+from shared.services import accounts, backtest, rules, trials
 
 _REPLACEABLE = (
-    "network_lists",
-    "proxy_policy",
-    "proxy_policy_api_keys",
-    "minimum_commitment",
-    "personal_domains_extra",
+    *("network_lists", "proxy_policy", "proxy_policy_api_keys"),
+    *("minimum_commitment", "personal_domains_extra", "unknown_policy"),
 )
 _ACTIONS = {
     "invitation.created": "was invited",
@@ -54,18 +52,26 @@ _NEXT = {
 }
 
 
+def _is_address(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    del ctx, option
+    try:
+        return str(ip_address(value)) if value is not None else None
+    except ValueError:
+        raise click.BadParameter("write an address, such as 192.0.2.1") from None
+
+
 @click.command()
 @click.argument("email")
 @click.option("--account", "account_id", required=True, metavar="ACCOUNT", help="The account's id, acc_...")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.DEVELOPER.value)
-@click.option("--from-ip", metavar="ADDRESS", help="Judge as if the request came from there.")
+@click.option("--from-ip", callback=_is_address, metavar="ADDRESS", help="Judge as if the request came from there.")
 def check(email: str, account_id: str, role: str, from_ip: str | None) -> None:
     """Say what would come of inviting EMAIL. Nothing is recorded, nothing is sent."""
     settings = settings_from(os.environ)
     actor = Actor(ActorKind.OPERATOR, roles=(Role.OWNER,), origin=from_ip)
     with command_transaction(settings) as session:
         accounts.get(session, account_id)
-        (trial,) = checking.try_out(
+        (trial,) = trials.try_out(
             session, actor=actor, rules=rules.load(settings), account_id=account_id, asked=[(email, Role(role))]
         )
     click.echo(f"{email}: {trial.verdict}")
@@ -114,7 +120,6 @@ def backtest_policy(days: int, changes: tuple[str, ...]) -> None:
                 invitation = difference.invitation
                 click.echo(f"{invitation.id} {invitation.email}: {difference.before} -> {difference.after}")
                 _tell(reason.as_json() for reason in difference.reasons)
-        session.rollback()
     click.echo(f"{count} invitations of {days} days, {differing} would have ended otherwise.")
 
 
@@ -142,9 +147,8 @@ def _find(session: Session, which: str) -> list[Invitation]:
 
 def _tell_one(session: Session, invitation: Invitation) -> None:
     click.echo(f"{invitation.id}: {invitation.email} as {invitation.role} in {invitation.account_id}")
-    click.echo(
-        f"Now {invitation.status}, delivery {invitation.delivery}, until {invitation.expires_at:%Y-%m-%d %H:%M} UTC."
-    )
+    until = f"{invitation.expires_at:%Y-%m-%d %H:%M} UTC"
+    click.echo(f"Now {invitation.status}, delivery {invitation.delivery}, until {until}.")
     query = select(AuditEvent).where(AuditEvent.subject_id == invitation.id).order_by(AuditEvent.seq)
     for event in session.scalars(query):
         words = _ACTIONS.get(event.action, event.action)

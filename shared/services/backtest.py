@@ -38,7 +38,7 @@ def replay(session: Session, *, now: Rules, then: Rules, days: int) -> Iterator[
     since = select(Invitation.id).where(Invitation.created_at > func.now() - timedelta(days=days))
     ids = list(session.scalars(since.order_by(Invitation.id)))
     for start in range(0, len(ids), BATCH):
-        for invitation, about in facts.about_each(session, ids[start : start + BATCH]):
+        for invitation, about in facts.about_each(session, ids[start : start + BATCH], lock=False):
             # It became a member by this very invitation, and its inviter may have left since.
             known = replace(about, is_member=False, assignable=about.assignable | {about.role})
             yield _compared(invitation, known, now, then)

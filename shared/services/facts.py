@@ -77,7 +77,9 @@ def about_all(
         )
 
 
-def about_each(session: Session, invitation_ids: Collection[str]) -> Iterator[tuple[Invitation, Facts]]:
+def about_each(
+    session: Session, invitation_ids: Collection[str], *, lock: bool = True
+) -> Iterator[tuple[Invitation, Facts]]:
     """These invitations, locked in the order of their ids, each with the facts of this moment about it."""
     inviter = aliased(Membership)
     query = _with_ground(
@@ -92,9 +94,9 @@ def about_each(session: Session, invitation_ids: Collection[str]) -> Iterator[tu
         .outerjoin(ApiKey, (ApiKey.id == Invitation.invited_via) & _live_key())
         .where(Invitation.id.in_(invitation_ids))
         .order_by(Invitation.id)
-        .with_for_update(of=Invitation)
         .execution_options(populate_existing=True)
     )
+    query = query.with_for_update(of=Invitation) if lock else query
     for invitation, inviters, keys, is_member, *ground in session.execute(query):
         roles = (inviters,) if invitation.invited_via is None else (keys, inviters)
         yield (

@@ -40,7 +40,7 @@ def due(session: Session, sources: Iterable[ListSource]) -> list[tuple[ListSourc
 
 
 def examine(source: ListSource, content: bytes, *, before: int) -> int:
-    """The number of ranges in a list that came; raises `BadList` for one that can't be read or can't be meant."""
+    """The number of networks in a list that came; raises `BadList` for one that can't be read or can't be meant."""
     with TemporaryDirectory(prefix="usher-list-") as folder:
         path = Path(folder) / "list"
         path.write_bytes(content)

@@ -23,7 +23,7 @@ def release(
     """
     actor = _admitted(session, actor, account_id)
     invitation, about = _held(session, account_id, invitation_id)
-    if _is_orphaned(about):
+    if checking.is_orphaned(about):
         inviters.take_over(session, actor=actor, invitation=invitation)
         session.flush()
         ((_, about),) = facts.about_each(session, [invitation.id])
@@ -33,7 +33,8 @@ def release(
     if judgement.verdict is Verdict.HOLD:
         _refuse_others(actor, rules)
     invitation.checks = [check.as_json(about.at) for check in judgement.checks]
-    checking.let_through(session, invitation)
+    for name, value in checking.let_through(session, invitation).items():
+        setattr(invitation, name, value)
     invitations.note(session, actor, "invitation.released", invitation, reason=reason)
     return invitation
 
@@ -44,7 +45,7 @@ def refuse(
     """End a held invitation, so that its mail is never sent; raises `PermissionDenied` as `release` does."""
     actor = _admitted(session, actor, account_id)
     invitation, about = _held(session, account_id, invitation_id)
-    if not _is_orphaned(about):
+    if not checking.is_orphaned(about):
         _refuse_others(actor, rules)
     invitation.status, invitation.ended_at = Status.BLOCKED, func.now()
     invitations.note(session, actor, "invitation.refused", invitation, reason=reason)
@@ -67,10 +68,6 @@ def _held(session: Session, account_id: str, invitation_id: str) -> tuple[Invita
         )
     ((_, about),) = facts.about_each(session, [invitation_id])
     return invitation, about
-
-
-def _is_orphaned(about: Facts) -> bool:
-    return about.role not in about.assignable
 
 
 def _refuse_others(actor: Actor, rules: Rules) -> None:

@@ -184,5 +184,5 @@ def _renewed(kept: Loaded, path: Path, mark: Any, dated: datetime | None) -> Loa
     except BadList as bad:
         logger.warning("a list of networks was refused", list=kept.source.name, why=str(bad))
         return replace(kept, error=str(bad), mark=mark)
-    logger.info("a list of networks was loaded", list=kept.source.name, ranges=networks.size)
+    logger.info("a list of networks was loaded", list=kept.source.name, networks=networks.size)
     return Loaded(kept.source, networks, dated, None, mark)

@@ -14,11 +14,11 @@ from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
 
-import maxminddb
 from IP2Proxy import IP2Proxy
 
 from shared.checks.networks import Address, NetworkList, Range, Tables, key_of
 from shared.policy import ProxyKind
+from shared.services import mmdb
 
 BITS = {4: 32, 6: 128}
 WIDEST = {4: 8, 6: 16}
@@ -82,16 +82,24 @@ def read_list(kind: str, path: Path) -> NetworkList:
 def refuse_shrunken(before: int, after: int) -> None:
     """Raise `BadList` for a list that has lost half of what it had: it was cut off."""
     if after * 2 < before:
-        raise BadList(f"It has shrunk from {before} ranges to {after}.")
+        raise BadList(f"It has shrunk from {before} networks to {after}.")
 
 
 class Ip2ProxyDatabase:
     """An IP2Proxy BIN, asked through its own library, one question at a time: it reads from one file handle."""
 
     def __init__(self, path: Path) -> None:
-        self._database = IP2Proxy(str(path))
+        self._database = IP2Proxy()
         self._lock = threading.Lock()
-        self.size = int(self._database._ipv4dbcount + self._database._ipv6dbcount)
+        try:
+            self._database.open(str(path))
+            self.size = int(self._database._ipv4dbcount + self._database._ipv6dbcount)
+            self._refuse_unmeant()
+        except Exception:
+            self._database.close()
+            raise
+
+    def _refuse_unmeant(self) -> None:
         if self.size == 0 or self._database._dbtype < 2:
             raise BadList("It holds no kinds of proxies: take PX2 or a larger edition.")
         if any(self.kinds_of(network.network_address + 1) for network in _NEVER[:-1] if network.version == 4):
@@ -185,14 +193,13 @@ def _column(rows: Iterable[list[str]]) -> Iterator[tuple[int, str]]:
 
 def _read_mmdb(path: Path) -> Tables:
     """Read all of the database: what is broken anywhere in it shows now, and not when somebody is invited."""
+    edition = mmdb.edition_of(path)
+    if "Anonymous" not in edition:
+        raise BadList(f"It is a database of {edition!r}, not of Anonymous IP or Anonymous Plus.")
     gathered = _Gathered()
-    with maxminddb.open_database(str(path)) as database:
-        edition = database.metadata().database_type
-        if "Anonymous" not in edition:
-            raise BadList(f"It is a database of {edition!r}, not of Anonymous IP or Anonymous Plus.")
-        for network, record in database:
-            for kind in _kinds_in(record):
-                gathered.add(kind, int(network.network_address), network.version, network.prefixlen)
+    for first, version, prefix, record in mmdb.walk(path):
+        for kind in _kinds_in(record):
+            gathered.add(kind, first, version, prefix)
     return gathered.tables()
 
 

@@ -3,9 +3,10 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -14,21 +15,44 @@ from sqlalchemy import func, select, update
 from test_table import check_until_done, codes, invite, told_by
 
 from shared.clock import now, rfc3339
+from shared.config import Settings
 from shared.db import transaction
 from shared.models import BillingAnswer, Invitation, Job, MailDomain, PolicyException
 from shared.permissions import Role
 from shared.services.rules import load
 from tests.web.conftest import Caller, World
 from web.app import create_app
+from web.database import db
 from worker.lookups.contracts import signature
 from worker.runtime import Runtime
 from worker.tasks.checks import check
 
 
-def with_settings(world: World, **changes: Any) -> World:
+@pytest.fixture
+def told(settings: Settings, dns: DnsServer) -> Settings:
+    """Settings with a name server of the tests and no lists: what is decided here needs none."""
+    front = (ip_network("127.0.0.0/8"),)
+    told = {"dns_servers": (dns.address,), "reserved_domains": "look_up", "trusted_proxies": front}
+    return settings.model_copy(update=told)
+
+
+Elsewhere = Callable[..., World]
+
+
+@pytest.fixture
+def elsewhere(world: World) -> Iterator[Elsewhere]:
     """The same world under other settings."""
-    settings = world.settings.model_copy(update=changes)
-    return World(create_app(settings), settings, world.sessions)
+    apps = []
+
+    def under(**changes: Any) -> World:
+        settings = world.settings.model_copy(update=changes)
+        apps.append(create_app(settings))
+        return World(apps[-1], settings, world.sessions)
+
+    yield under
+    for app in apps:
+        with app.app_context():
+            db.engine.dispose()
 
 
 def as_in(world: World, who: Caller) -> Caller:
@@ -100,10 +124,10 @@ def test_a_held_invitation_is_refused_and_never_mailed(
 
 
 def test_the_owner_decides_where_the_installation_says_so(
-    world: World, alice: Caller, acme: str, runtime: Runtime
+    world: World, alice: Caller, acme: str, runtime: Runtime, elsewhere: Elsewhere
 ) -> None:
     path = held_one(alice, acme, runtime, world)
-    other = with_settings(world, held_release_by="owner")
+    other = elsewhere(held_release_by="owner")
     admin = world.person("adam@corp.example")
     world.join(acme, admin, Role.ADMIN)
     assert as_in(other, admin).post(f"{path}/release", {"reason": "Me too."}).status_code == 403
@@ -243,9 +267,9 @@ def test_a_domain_is_asked_about_once_for_all_of_its_people(
 
 
 def test_what_is_unknown_is_held_where_the_installation_says_so_and_asked_again(
-    world: World, alice: Caller, acme: str, runtime: Runtime
+    world: World, alice: Caller, acme: str, runtime: Runtime, elsewhere: Elsewhere
 ) -> None:
-    strict = with_settings(world, unknown_policy="hold")
+    strict = elsewhere(unknown_policy="hold")
     runtime.rules = load(strict.settings)
     answer = invite(as_in(strict, alice), acme, "dora@servfail-x.test")
     with world.sessions() as session:
@@ -298,10 +322,10 @@ def billing() -> Iterator[Billing]:
 
 
 def test_contracts_come_from_the_billing_system_where_there_is_one(
-    world: World, alice: Caller, acme: str, billing: Billing
+    world: World, alice: Caller, acme: str, billing: Billing, elsewhere: Elsewhere
 ) -> None:
     key = "a-billing-key-of-the-tests"
-    asking = with_settings(world, billing_url=f"http://127.0.0.1:{billing.server_port}/contract", billing_key=key)
+    asking = elsewhere(billing_url=f"http://127.0.0.1:{billing.server_port}/contract", billing_key=key)
     runtime = Runtime(asking.settings, load(asking.settings), name="test", stopping=lambda: False)
     somebody = as_in(asking, alice)
     try:

@@ -129,9 +129,8 @@ def test_a_thousand_fuzzed_lists_neither_stop_anybody_nor_replace_a_good_one(dat
         path.write_bytes(_spoilt(content, dice))
         try:
             read_list(kind, path).kinds_of(LISTED)
-        except BadList as bad:
+        except BadList:
             refused += 1
-            assert str(bad).endswith((".", "?", ")", "'")) or "It can't be read" in str(bad)
         if refused % 50 == 0:
             good.refresh()
             assert kinds(good) == ["vpn"]

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 
 from shared.permissions import Permission
-from shared.services import checking
+from shared.services import trials
 from web.call import call, v1
 from web.database import transaction
 from web.guard import actor, requires
@@ -22,8 +22,8 @@ def try_invitations(account_id: str, body: TrialBody) -> Response:
     Name servers are not asked: what they last said within the hour counts.
     """
     with transaction() as session:
-        trials = checking.try_out(session, actor=actor(), rules=kit().rules, account_id=account_id, asked=body.rows)
-    shown = [{"verdict": trial.verdict, "reasons": trial.reasons, "checks": trial.checks} for trial in trials]
+        found = trials.try_out(session, actor=actor(), rules=kit().rules, account_id=account_id, asked=body.rows)
+    shown = [{"verdict": trial.verdict, "reasons": trial.reasons, "checks": trial.checks} for trial in found]
     many: dict[str, Any] = {"results": [{"index": index, **trial} for index, trial in enumerate(shown)]}
     answer = TrialsOut.model_validate(shown[0] if body.invitations is None else many)
     return Response(answer.model_dump_json(exclude_none=True), content_type="application/json")
