@@ -9,6 +9,7 @@ from shared.actor import Actor, assignable_to
 from shared.checks.evaluate import Facts
 from shared.email_address import EmailAddress
 from shared.models import OPEN, Account, ApiKey, Contract, Invitation, Membership, User
+from shared.models.columns import among
 from shared.permissions import Role
 from shared.services.contracts import terms_of
 
@@ -23,7 +24,7 @@ def about(
     open_one = exists().where(
         Invitation.account_id == account_id,
         Invitation.email_key == address.key,
-        Invitation.status.in_(OPEN),
+        among(Invitation.status, *OPEN),
         Invitation.id != but_for,
     )
     query = select(Contract, _is_member(account_id, address.key), open_one, func.now())
