@@ -15,6 +15,7 @@ from shared.checks.evaluate import Facts
 from shared.checks.mail_domain import is_fresh
 from shared.email_address import EmailAddress
 from shared.models import OPEN, Account, ApiKey, BillingAnswer, Contract, Invitation, MailDomain, Membership, User
+from shared.models.columns import among
 from shared.permissions import Role
 from shared.services import exceptions, origins
 from shared.services.contracts import billed, commitment_of
@@ -97,7 +98,7 @@ def _of_addresses() -> Any:
     open_one = exists().where(
         Invitation.account_id == account_id,
         Invitation.email_key == row.c.key,
-        Invitation.status.in_(OPEN),
+        among(Invitation.status, *OPEN),
         Invitation.id != bindparam("but_for"),
     )
     query = select(_is_member(account_id, row.c.key), open_one).select_from(row).join(Account, true())

@@ -49,6 +49,7 @@ TABLE = {
     "GET /v1/accounts/<account_id>/invitations/<invitation_id>": "team:view",
     "PATCH /v1/accounts/<account_id>/invitations/<invitation_id>": "team:edit",
     "GET /v1/accounts/<account_id>/invitations/<invitation_id>/events": "team:view",
+    "POST /v1/accounts/<account_id>/invitations/batch": "team:edit",
     "POST /v1/accounts/<account_id>/invitations/<invitation_id>/resend": "team:edit",
     "POST /v1/accounts/<account_id>/invitations/<invitation_id>/revoke": "team:edit",
     "POST /v1/accounts/<account_id>/invitations/check": "team:edit",
