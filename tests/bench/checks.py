@@ -21,10 +21,11 @@ from shared.config import Settings
 from shared.db import open_engine, session_factory, transaction
 from shared.email_address import parse
 from shared.ids import new_id
-from shared.models import Account, Contract, Job, JobKind, Membership, User
+from shared.models import Account, Contract, Invitation, Job, JobKind, Membership, User
 from shared.permissions import Role
 from shared.policy import ListSource
-from shared.services import facts, invitations
+from shared.services import facts
+from shared.services.inviting import Wish, invite_all
 from shared.services.network_formats import read_list
 from shared.services.rules import Rules, load
 from tests.bench.servers import database
@@ -96,24 +97,14 @@ def _requests(sessions: sessionmaker[Session], rules: Rules, actor: Actor) -> No
 def _rounds(sessions: sessionmaker[Session], settings: Settings, actor: Actor, silent: int) -> None:
     """Invitations to domains of their own, so that each is asked about; one in `silent` is never answered."""
     rules = load(settings.model_copy(update={"network_lists": ()}))
-    made = []
+    kinds = ["silent" if silent and number % silent == 0 else "mx" for number in range(INVITATIONS)]
+    wishes = [Wish(f"dora@{kind}-{silent}-{number}.test", Role.DEVELOPER) for number, kind in enumerate(kinds)]
     with transaction(sessions) as session:
-        for number in range(INVITATIONS):
-            kind = "silent" if silent and number % silent == 0 else "mx"
-            email = f"dora@{kind}-{silent}-{number}.test"
-            made.append(
-                invitations.invite(
-                    session,
-                    actor=actor,
-                    rules=rules,
-                    account_id=actor.account_id or "",
-                    email=email,
-                    role=Role.DEVELOPER,
-                )
-            )
+        made = invite_all(session, actor=actor, rules=rules, account_id=str(actor.account_id), wishes=wishes)
     answered = INVITATIONS - (INVITATIONS // silent if silent else 0)
     with _runtime(settings, rules) as runtime, sessions() as session:
-        mine = Job.subject_id.in_([each.id for each in made]) & (Job.kind == JobKind.INVITATION_CHECK)
+        ours = [each.id for each in made if isinstance(each, Invitation)]
+        mine = Job.subject_id.in_(ours) & (Job.kind == JobKind.INVITATION_CHECK)
         due = select(Job.id).where(mine, Job.state == "queued", Job.due_at <= func.clock_timestamp()).limit(ROUND)
         done = select(func.count()).where(mine, Job.state == "done")
         began = time.perf_counter()

@@ -1,6 +1,6 @@
 """The commands that look into checks, as an operator and a support person run them."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,13 +8,15 @@ from sqlalchemy.orm import Session, sessionmaker
 from test_commands import environ, usher
 
 from shared.actor import Actor, ActorKind
+from shared.clock import now
 from shared.config import Settings
 from shared.db import transaction
 from shared.ids import new_id
 from shared.models import Account, Contract, Invitation, Membership, User
 from shared.permissions import Role
 from shared.policy import FOR_PEOPLE, parse_policy
-from shared.services import checking, invitations
+from shared.services import checking
+from shared.services.inviting import Wish, invite
 from shared.services.rules import load
 
 __all__ = ["environ"]
@@ -24,7 +26,7 @@ __all__ = ["environ"]
 def alice(sessions: sessionmaker[Session]) -> Actor:
     """The owner of an account with a contract, who calls from an address that the tests' list has as a VPN's."""
     user = User(id=new_id("usr"), email="a@corp.example", email_key="a@corp.example", name="Alice", password_hash="")
-    account, today = Account(id=new_id("acc"), name="Acme"), date.today()
+    account, today = Account(id=new_id("acc"), name="Acme"), now().date()
     with transaction(sessions) as session:
         session.add_all([user, account])
         session.flush()
@@ -44,9 +46,8 @@ def vpn(tmp_path: Path) -> str:
 def invited(sessions: sessionmaker[Session], settings: Settings, alice: Actor, email: str) -> Invitation:
     rules = load(settings)
     with transaction(sessions) as session:
-        row = invitations.invite(
-            session, actor=alice, rules=rules, account_id=alice.account_id or "", email=email, role=Role.DEVELOPER
-        )
+        wish = Wish(email, Role.DEVELOPER)
+        row = invite(session, actor=alice, rules=rules, account_id=str(alice.account_id), wish=wish)
         checking.judge(session, rules=rules, invitation_ids=[row.id])
     return row
 
