@@ -5,6 +5,7 @@ import re
 from flask import Flask, Response, g, request
 
 from shared import db as database
+from shared import log
 from shared.broker import Nudger
 from shared.config import Settings
 from shared.errors import NotFound
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> Flask:
 def _begin() -> None:
     asked = request.headers.get("X-Request-Id", "")
     g.request_id = asked if _REQUEST_ID.fullmatch(asked) else new_id("req")
+    log.begin(request_id=g.request_id)
     if "\0" in request.path or any("\0" in value for value in request.args.values()):
         raise NotFound("There is no such address.")
 

@@ -17,7 +17,7 @@ from shared import log
 from shared.broker import CHECK, EXPIRE, MAIL, SWEEP, BrokerAway, Publisher, Task, messages
 from shared.config import Settings
 from shared.models import JobKind
-from shared.services import jobs, letters
+from shared.services import deliveries, jobs
 from shared.services.rules import load
 from worker.runtime import DATABASE_AWAY, Runtime
 from worker.tasks import checks, housekeeping, mail
@@ -70,7 +70,7 @@ class Scheduler:
 
     def tick(self) -> bool:
         """Ring for what is due and see to the chores; true where more is due at once."""
-        if self._runtime.commit(letters.bury_lost):
+        if self._runtime.commit(deliveries.bury_lost):
             logger.error("buried jobs whose workers died under them again and again")
         busy = self._workers_are_busy()
         self._see_to_chores(here=busy)

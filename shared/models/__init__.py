@@ -5,16 +5,20 @@ from shared.models.account import Account
 from shared.models.api_key import ApiKey
 from shared.models.audit_event import AuditEvent
 from shared.models.contract import Contract
+from shared.models.heartbeat import Heartbeat, Part
 from shared.models.idempotency_key import IdempotencyKey
 from shared.models.invitation import OPEN, Delivery, Invitation, Status
 from shared.models.job import Job, JobKind, JobState
 from shared.models.membership import Membership
+from shared.models.pause import ALL_MAIL, Pause
 from shared.models.superseded_link import SupersededLink
+from shared.models.suppression import Suppression
 from shared.models.throttle import Throttle
 from shared.models.user import User
 from shared.models.user_session import UserSession
 
 __all__ = [
+    "ALL_MAIL",
     "OPEN",
     "Account",
     "ApiKey",
@@ -22,14 +26,18 @@ __all__ = [
     "Base",
     "Contract",
     "Delivery",
+    "Heartbeat",
     "IdempotencyKey",
     "Invitation",
     "Job",
     "JobKind",
     "JobState",
     "Membership",
+    "Part",
+    "Pause",
     "Status",
     "SupersededLink",
+    "Suppression",
     "Throttle",
     "User",
     "UserSession",

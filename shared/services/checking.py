@@ -38,4 +38,5 @@ def _judge_one(session: Session, rules: Rules, invitation: Invitation, about: Fa
         subject_id=invitation.id,
         account_id=invitation.account_id,
         generation=invitation.generation,
+        lane=invitation.address.domain,
     )

@@ -2,10 +2,10 @@
 
 from flask import Flask
 
-from web.api import accounts, invitations, links, me, members, roles, sessions, system, users
+from web.api import accounts, invitations, jobs, links, me, members, roles, sessions, system, users
 from web.call import v1
 
-_RESOURCES = (accounts, invitations, links, me, members, roles, sessions, users)
+_RESOURCES = (accounts, invitations, jobs, links, me, members, roles, sessions, users)
 
 
 def register(app: Flask) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared import log
 from shared.models import Job, JobKind
-from shared.services import jobs, letters
+from shared.services import deliveries, jobs
 from worker.leases import Lease
 from worker.runtime import DATABASE_AWAY, Runtime
 
@@ -63,6 +63,6 @@ def explained(error: Exception) -> str:
 def put_off(session: Session, job: Job, why: str) -> None:
     """Postpone a job that failed in a way nobody foresaw, longer each time; in the end bury it."""
     if job.attempts >= MAX_ATTEMPTS:
-        letters.fail(session, job, why=f"{why}. It happened {job.attempts} times; nothing more is tried by itself.")
+        deliveries.fail(session, job, why=f"{why}. It happened {job.attempts} times; nothing more is tried by itself.")
     else:
         jobs.postpone(session, [job.id], after=timedelta(seconds=5) * 4 ** (job.attempts - 1), why=why)
