@@ -31,6 +31,11 @@ REST_SECONDS = 3.0
 MAX_NUDGES = 10_000
 """Nudges that may wait for a slow broker; what comes beyond them is left to the relay."""
 
+ENOUGH_WAITING = 20
+"""With this many messages unread a nudge would only jump the queue."""
+
+MOST_RUNG = 400
+"""How many jobs are nudged for at once; of more, the relay decides whose turn it is."""
 
 VISIBILITY_SECONDS = 300
 """How long the broker waits before it hands a message that nobody acknowledged to another worker."""
@@ -130,7 +135,8 @@ class Nudger:
     """Rings for promised jobs behind the caller's back: a call costs microseconds and can't fail.
 
     One thread, made at the first call in each process, gathers what has come meanwhile and publishes it. What it can't
-    publish it drops: the relay rings for the same jobs a second later.
+    publish, or what would wait in the broker for longer than a moment, it drops: the relay rings for the same jobs a
+    second later, and lets accounts take turns.
     """
 
     def __init__(self, broker_url: str) -> None:
@@ -162,8 +168,10 @@ class Nudger:
     def _run(self) -> None:
         publisher = Publisher(self._broker_url)
         while True:
+            jobs = self._gather()
             with suppress(BrokerAway):
-                publisher.ring(self._gather())
+                if publisher.waiting() < ENOUGH_WAITING:
+                    publisher.ring(jobs[:MOST_RUNG])
 
     def _gather(self) -> list[tuple[JobKind, str]]:
         """Wait for a first job, then take along what is there already."""

@@ -12,7 +12,7 @@ from shared.errors import NotFound
 from shared.ids import new_id
 from shared.services import rules
 from shared.templating import TEMPLATES
-from web import api, cookies, csrf, errors, pages
+from web import api, cookies, csrf, errors, metrics, pages
 from web.database import db
 from web.kit import Kit
 
@@ -43,6 +43,7 @@ def create_app(settings: Settings) -> Flask:
     with app.app_context():
         database.replace_dead_connections(db.engine)
     app.extensions["usher"] = Kit(settings, rules.load(settings), Nudger(settings.broker_url))
+    metrics.register(app)
     app.before_request(_begin)
     app.after_request(_finish)
     app.jinja_env.globals["csrf_token"] = csrf.token

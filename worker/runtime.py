@@ -30,18 +30,30 @@ _PAUSE_SECONDS = 0.5
 
 
 class Runtime:
-    """Sessions, rules, templates, the mail server's connection, leases; `stopping` says when to begin nothing new."""
+    """Sessions, rules, templates, the mail server's connection, leases.
 
-    def __init__(self, settings: Settings, rules: Rules, *, name: str, stopping: Callable[[], bool]) -> None:
+    `stopping` says when to begin nothing new; `pulse` is called whenever work is taken or held.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        rules: Rules,
+        *,
+        name: str,
+        stopping: Callable[[], bool],
+        pulse: Callable[[], None] = lambda: None,
+    ) -> None:
         self.settings = settings
         self.rules = rules
         self.stopping = stopping
+        self.pulse = pulse
         # One connection to work with, one for the thread that renews the leases.
         self._engine = open_engine(settings.database_url, pool_size=2)
         self.sessions = session_factory(self._engine)
         self.writer = Writer(settings)
         self.mailer = Mailer(route_of(settings))
-        self.leases = Leases(self.sessions, f"{name}/{os.getpid()}/")
+        self.leases = Leases(self.sessions, f"{name}/{os.getpid()}/", renewed=pulse)
         self._nudger = Nudger(settings.broker_url)
 
     def record(self, lease: Lease, effect: Callable[[Session], T]) -> T:
