@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from shared.permissions import Permission, Role, allows, assignable_roles
+from shared.errors import PermissionDenied
+from shared.permissions import PERMISSIONS_OF, Permission, Role, allows, assignable_roles
 
 
 class ActorKind(StrEnum):
@@ -46,6 +47,20 @@ class Actor:
     def may(self, permission: Permission) -> bool:
         """Whether the actor has this permission in the account."""
         return bool(self.roles) and all(allows(role, permission) for role in self.roles)
+
+    def require(self, permission: Permission) -> None:
+        """Raise `PermissionDenied` where the actor doesn't have this permission in the account."""
+        if not self.may(permission):
+            raise PermissionDenied(
+                f"This needs the permission {permission}, which the role {self.role} doesn't have. "
+                "Nothing was changed.",
+                permission=permission,
+                remedy="Ask the owner or an admin of the account.",
+            )
+
+    def covers(self, role: Role) -> bool:
+        """Whether the actor may do all that somebody with this role may."""
+        return all(self.may(permission) for permission in PERMISSIONS_OF[role])
 
     def as_json(self) -> dict[str, Any]:
         """The actor as events keep it."""

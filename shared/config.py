@@ -94,7 +94,7 @@ def _mailbox(text: str) -> str:
 
 def _keys(keys: tuple[str, ...]) -> tuple[str, ...]:
     if not keys or any(len(key) < 32 for key in keys):
-        raise ValueError("give at least one key of 32 signs or more; make one with: openssl rand -base64 48")
+        raise ValueError("give at least one key of 32 characters or more; make one with: openssl rand -base64 48")
     return keys
 
 
@@ -126,12 +126,12 @@ class Settings(BaseModel):
         description="The address people reach this service at; links in mails begin with it."
     )
     secret_keys: Annotated[Words, AfterValidator(_keys)] = Field(
-        description="Keys that links and cookies are made with, newest first, 32 signs or more each; "
+        description="Keys that links and cookies are made with, newest first, 32 characters or more each; "
         "older ones still verify."
     )
     operator_key: OperatorKey | None = Field(
         default=None,
-        description="The bearer key of the operator, 16 signs or more; none means that nobody is.",
+        description="The bearer key of the operator, 16 characters or more; none means that nobody is.",
     )
     trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = Field(
         default=(), description="Networks of the proxies in front, whose `X-Forwarded-For` is believed."

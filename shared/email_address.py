@@ -1,9 +1,9 @@
 """An e-mail address: one form to compare by, another to show.
 
-Compared: NFC, the domain lowercased and IDNA-encoded, the local part casefolded; tags and dots are kept (`contract.md`
-of the API: two addresses that differ in them are two addresses). Addresses that a person or a mail server could take
-for another one are refused instead of folded (dotless i, full-width signs, letters of two scripts in one word): folding
-them would let one person's invitation be accepted by another (CVE-2019-19844).
+Compared: NFC, the domain lowercased and IDNA-encoded, the local part casefolded; tags and dots are kept, so two
+addresses that differ in them are two. Addresses that a person or a mail server could take
+for another one are refused instead of folded (dotless i, full-width characters, letters of two scripts in one word):
+folding them would let one person's invitation be accepted by another (CVE-2019-19844).
 """
 
 import unicodedata
@@ -34,7 +34,7 @@ def parse(text: str) -> EmailAddress:
     """The address, or `BadAddress`. Nothing is looked up: whether the domain takes mail is another check."""
     typed = unicodedata.normalize("NFC", text.strip())
     if len(typed.encode(errors="replace")) > MAX_LENGTH:
-        raise BadAddress(f"An address has {MAX_LENGTH} signs at the most.")
+        raise BadAddress(f"An address has {MAX_LENGTH} characters at the most.")
     try:
         valid = validate_email(typed, check_deliverability=False, test_environment=True)
     except (EmailNotValidError, UnicodeError) as error:
@@ -58,7 +58,7 @@ def _refuse_lookalikes(local: str, domain: str) -> None:
         return
     for sign in local:
         if sign in _TAKEN_FOR_ANOTHER or unicodedata.normalize("NFKC", sign) != sign:
-            raise BadAddress(f"The sign {sign!r} before the @ is easily taken for another one.")
+            raise BadAddress(f"The character {sign!r} before the @ is easily taken for another one.")
     for word in [local, *domain.split(".")]:
         if len(_scripts(word)) > 1:
             raise BadAddress(f"The word {word!r} mixes letters of different scripts that look alike.")

@@ -1,6 +1,6 @@
-"""Ids: a prefix that says what the thing is, then 26 signs that sort by time.
+"""Ids: a prefix that says what the thing is, then 26 characters that sort by time.
 
-The 26 signs are 48 bits of milliseconds and 80 random bits in Crockford's base 32, lower case. They name things;
+The 26 characters are 48 bits of milliseconds and 80 random bits in Crockford's base 32, lower case. They name things;
 nothing is opened by knowing one, so they need not be secret, only distinct.
 """
 

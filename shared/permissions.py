@@ -67,6 +67,10 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
 }
 
 
+ASSIGNABLE = frozenset(Role) - {Role.OWNER}
+"""The roles that can be given and taken; the owner's comes with making the account, and stays."""
+
+
 def allows(role: Role, permission: Permission) -> bool:
     """Whether a member with this role has this permission."""
     return permission in PERMISSIONS_OF[role]
@@ -76,7 +80,7 @@ def assignable_roles(role: Role | None) -> frozenset[Role]:
     """The roles that somebody with `role` may hand out, by invitation or by change. Nobody may hand out owner."""
     if role is None or not allows(role, Permission.TEAM_EDIT):
         return frozenset()
-    return frozenset(Role) - {Role.OWNER}
+    return ASSIGNABLE
 
 
 def in_words(role: Role) -> list[str]:

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
 MAX_NAME = 80
-"""Names are cut to this many signs in a mail."""
+"""Names are cut to this many characters in a mail."""
 
 _LINK_STARTS = re.compile(r"(?<=\w)[.。．｡](?=[^\W\d_])|(?<=\w):(?=//)|(?<=\S)@(?=\S)")
 
@@ -29,7 +29,7 @@ def moment(when: datetime) -> str:
 
 @lru_cache(maxsize=64)
 def harmless(text: str) -> str:
-    """What a person wrote, without control and invisible signs and with nothing that a mail client makes a link of."""
+    """What a person wrote, without invisible characters and with nothing that a mail client makes a link of."""
     visible = text if text.isprintable() else "".join(map(_shown, text))
     return _LINK_STARTS.sub(lambda found: f"{found[0]} ", visible)
 

@@ -1,7 +1,7 @@
 """The secrets that open doors: links are derived, sessions and keys are drawn; rows keep only their SHA-256.
 
 A link's token is HMAC-SHA-256 over (purpose, id, generation) with one of SECRET_KEYS, so a retry mails the same link
-and nothing that opens a door stands in the database, the broker or a log. All are 43 signs of base64url: 256 bits,
+and nothing that opens a door stands in the database, the broker or a log. All are 43 characters of base64url: 256 bits,
 which needs no slow hash (OWASP ASVS 5.0, 6.5.2).
 """
 

@@ -7,9 +7,10 @@ from flask import g, request
 
 from shared.actor import Actor, ActorKind
 from shared.errors import Unauthenticated
-from shared.models import ApiKey, User
+from shared.models import User
 from shared.permissions import Role
 from shared.services import api_keys, sessions
+from shared.services.api_keys import FoundKey
 from web import cookies
 from web.database import db
 from web.kit import kit
@@ -23,8 +24,7 @@ class Caller:
     kind: ActorKind = ActorKind.ANYONE
     token: str = ""
     user: User | None = None
-    key: ApiKey | None = None
-    creators_role: Role | None = None
+    key: FoundKey | None = None
     by_cookie: bool = False
 
     @property
@@ -97,6 +97,6 @@ def _by_bearer(token: str) -> Caller | None:
         return Caller(ActorKind.OPERATOR)
     if token.startswith(api_keys.PREFIX):
         found = api_keys.find(db.session(), token)
-        return Caller(ActorKind.API_KEY, key=found[0], creators_role=found[1]) if found else None
+        return Caller(ActorKind.API_KEY, key=found) if found else None
     person = sessions.signed_in(db.session(), token)
     return Caller(ActorKind.USER, token, person) if person else None

@@ -46,7 +46,8 @@ def call(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Parse `body` and `query` for the view, and present what it returns as `answers` with `status`.
 
-    The view returns a row, a mapping or None, and headers beside it in a tuple where it has any.
+    The view returns a row, a mapping or None, and headers beside it in a tuple where it has any; a whole response is
+    left as it is.
     """
 
     def described(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,6 +72,8 @@ def call(
 
 
 def _present(payload: Any, answers: type[BaseModel] | None, status: int, headers: Mapping[str, str]) -> Response:
+    if isinstance(payload, Response):
+        return payload
     if answers is None:
         return Response(b"", status, headers=dict(headers))
     text = answers.model_validate(payload).model_dump_json()
@@ -90,8 +93,8 @@ def read(parse: Callable[[], Parsed]) -> Parsed:
 
 _PLAINLY = {
     "missing": "This is missing.",
-    "string_too_short": "At least {min_length} signs.",
-    "string_too_long": "{max_length} signs at the most.",
+    "string_too_short": "At least {min_length} characters.",
+    "string_too_long": "{max_length} characters at the most.",
     "too_short": "At least {min_length} are needed.",
     "too_long": "{max_length} at the most.",
 }

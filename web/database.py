@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from flask import g
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from shared.services import jobs
@@ -35,3 +36,8 @@ def transaction() -> Iterator[Session]:
     finally:
         g.in_transaction = False
     kit().nudger.nudge(jobs.promised(session))
+
+
+def latest() -> Connection:
+    """The connection of the request's reading, each of whose statements sees what was committed before it."""
+    return db.session().connection()

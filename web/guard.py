@@ -1,4 +1,4 @@
-"""The one guard on every view: `@public`, `@signed_in`, `@member`, `@requires(Permission.X)` or `@operator`.
+"""The one guard on every view: `@public`, `@signed_in`, `@member`, `@requires(Permission.X)`, `@program`, `@operator`.
 
 A stranger to an account gets 404, as if it were not there; a member without the right gets 403 naming the permission.
 Each guard leaves its mark on the view, so that a test can find a view without one.
@@ -8,17 +8,19 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import g
+from flask import g, request
 
 from shared.actor import Actor, ActorKind
-from shared.errors import NotFound, PermissionDenied, Unauthenticated
-from shared.permissions import Permission, Role
-from shared.services import memberships
+from shared.errors import NotFound, PermissionDenied, Unauthenticated, UsherError
+from shared.permissions import Permission
+from shared.services import api_keys, audit, memberships
 from web import auth
 from web.csrf import refuse_forged
 from web.database import db, transaction
 
 View = Callable[..., Any]
+
+_TOLD_TO_THE_AUDIT = frozenset({"permission_denied", "owner_immutable", "own_role", "role_not_assignable"})
 
 
 def public(view: View) -> View:
@@ -70,6 +72,20 @@ def operator(view: View) -> View:
     return _guarded(view, "operator", admit)
 
 
+def program(view: View) -> View:
+    """Only API keys and the operator may call this."""
+
+    def admit(_: dict[str, Any]) -> None:
+        kind = auth.caller().kind
+        if kind is ActorKind.ANYONE:
+            raise Unauthenticated("This needs an API key.", remedy="Send it as a bearer token.")
+        if kind is ActorKind.USER:
+            raise PermissionDenied("Only programs may ask this, with an API key.", permission="program")
+        g.actor = auth.actor()
+
+    return _guarded(view, "program", admit)
+
+
 def member(view: View) -> View:
     """Only members of the account in the path may call this, whatever their role, and its API keys."""
 
@@ -83,15 +99,8 @@ def requires(permission: Permission) -> Callable[[View], View]:
     """Only members of the account in the path with this permission may call this, and its API keys that have it."""
 
     def admit(path: dict[str, Any]) -> None:
-        actor = _in_account(path["account_id"])
-        if not actor.may(permission):
-            raise PermissionDenied(
-                f"This needs the permission {permission}, which the role {actor.role} doesn't have. "
-                "Nothing was changed.",
-                permission=permission,
-                remedy="Ask the owner or an admin of the account.",
-            )
-        g.actor = actor
+        g.actor = _in_account(path["account_id"])
+        g.actor.require(permission)
 
     return lambda view: _guarded(view, permission, admit)
 
@@ -106,23 +115,53 @@ def _guarded(view: View, mark: str, admit: Callable[[dict[str, Any]], None]) -> 
     @wraps(view)
     def guarded(**path: Any) -> Any:
         refuse_forged()
-        admit(path)
-        answer = view(**path)
-        if g.pop("seen_is_due", False):
-            with transaction() as session:
-                memberships.seen(session, account_id=path["account_id"], user_id=g.actor.user_id)
+        try:
+            admit(path)
+            answer = view(**path)
+        except UsherError as error:
+            _record_refusal(error)
+            raise
+        _note_presence()
         return answer
 
     guarded.guard = mark  # type: ignore[attr-defined]
     return guarded
 
 
+def _record_refusal(error: UsherError) -> None:
+    """Leave a trace in the account of a member or a key that tried what it may not."""
+    who: Actor | None = g.get("actor")
+    if who is None or who.account_id is None or error.code not in _TOLD_TO_THE_AUDIT:
+        return
+    with transaction() as session:
+        audit.refused(
+            session,
+            who,
+            account_id=who.account_id,
+            code=error.code,
+            permission=getattr(error, "permission", None),
+            route=f"{request.method} {request.url_rule}",
+        )
+
+
+def _note_presence() -> None:
+    """Note that the member was here, or that the key was used, where the last note is a minute old."""
+    who: auth.Caller | None = g.get("caller")
+    key = who.key if who else None
+    if key is not None and key.use_is_due:
+        with transaction() as session:
+            api_keys.used(session, key.id)
+    elif g.pop("seen_is_due", False):
+        with transaction() as session:
+            memberships.seen(session, account_id=g.actor.account_id, user_id=g.actor.user_id)
+
+
 def _in_account(account_id: str) -> Actor:
     who = auth.caller()
     if who.kind is ActorKind.ANYONE:
         auth.user()
-    if who.key is not None and who.key.account_id == account_id and who.creators_role is not None:
-        return auth.actor(account_id, (Role(who.key.role), who.creators_role))
+    if who.key is not None and who.key.account_id == account_id:
+        return auth.actor(account_id, (who.key.role, who.key.creators_role))
     if who.user is not None:
         place = memberships.place(db.session(), account_id=account_id, user_id=who.user.id)
         if place is not None:

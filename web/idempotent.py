@@ -26,7 +26,7 @@ def idempotent(view: Callable[..., Any]) -> Callable[..., Any]:
         if key is None:
             return view(**path)
         if not 1 <= len(key) <= _LONGEST or not key.isprintable():
-            raise Invalid([(HEADER, f"1 to {_LONGEST} printable signs.")])
+            raise Invalid([(HEADER, f"1 to {_LONGEST} printable characters.")])
         return _answered(view, path, caller=auth.caller().name, key=key)
 
     return once

@@ -23,6 +23,7 @@ _GUARDS_ANSWERS: dict[str, set[int]] = {
     "public": set(),
     "signed_in": {401},
     "authenticated": {401},
+    "program": {401, 403, 404},
     "member": {401, 404},
     "operator": {401, 403},
 }
@@ -30,6 +31,7 @@ _NEEDS = {
     "public": "Anyone may call this.",
     "signed_in": "For whoever is signed in.",
     "authenticated": "For anybody with a valid credential.",
+    "program": "For API keys and the operator.",
     "member": "For members of the account.",
     "operator": "For the operator.",
 }

@@ -19,8 +19,16 @@ def decoded(cursor: str | None) -> str | None:
     except (binascii.Error, UnicodeError, ValueError):
         text = "\0"
     if not text.isprintable():
-        raise Invalid([("cursor", "Not a cursor of ours; send `next_cursor` of the page before as it was.")])
+        raise _not_ours()
     return text
+
+
+def decoded_number(cursor: str | None) -> int:
+    """The number behind a cursor of a list that is in the order of numbers; 0 for its beginning."""
+    text = decoded(cursor) or "0"
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise _not_ours()
+    return int(text)
 
 
 def page(rows: Sequence[Row], *, limit: int, key: Callable[[Row], str]) -> dict[str, Any]:
@@ -31,3 +39,7 @@ def page(rows: Sequence[Row], *, limit: int, key: Callable[[Row], str]) -> dict[
         "data": shown,
         "next_cursor": base64.urlsafe_b64encode(key(shown[-1]).encode()).decode().rstrip("=") if more else None,
     }
+
+
+def _not_ours() -> Invalid:
+    return Invalid([("cursor", "Not a cursor of ours; send `next_cursor` of the page before as it was.")])

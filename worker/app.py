@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from celery import Celery
 
-from shared.broker import CHECK, EXPIRE, MAIL, SWEEP, celery_app
+from shared.broker import CHECK, EXPIRE, MAIL, SEAL, SWEEP, celery_app
 from shared.config import Settings
 from worker.runtime import Runtime
 from worker.tasks import checks, housekeeping, mail
@@ -55,5 +55,8 @@ def _name_tasks(app: Celery, runtime: Callable[[], Runtime]) -> None:
     def sweep() -> None:
         housekeeping.sweep(runtime())
 
-    for task, do in ((CHECK, check), (MAIL, send), (EXPIRE, expire), (SWEEP, sweep)):
+    def seal() -> None:
+        housekeeping.seal(runtime())
+
+    for task, do in ((CHECK, check), (MAIL, send), (EXPIRE, expire), (SWEEP, sweep), (SEAL, seal)):
         app.task(name=task.name)(do)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from shared import log
-from shared.broker import CHECK, EXPIRE, MAIL, SWEEP, BrokerAway, Publisher, Task, messages
+from shared.broker import CHECK, EXPIRE, MAIL, SEAL, SWEEP, BrokerAway, Publisher, Task, messages
 from shared.config import Settings
 from shared.models import JobKind, Part
 from shared.services import deliveries, heartbeats, jobs
@@ -58,6 +58,7 @@ class Scheduler:
         self._publisher = Publisher(settings.broker_url)
         self._chores = [
             Chore(EXPIRE, 2.0, housekeeping.expire),
+            Chore(SEAL, 2.0, housekeeping.seal),
             Chore(SWEEP, 3600.0, housekeeping.sweep),
         ]
 

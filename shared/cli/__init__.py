@@ -11,7 +11,14 @@ from shared.config import BadSettings
 from shared.errors import UsherError
 
 # Loaded when they are called: a part of production should not wait for what only these import.
-_LOADED_LATE = {"up": "up", "migrate": "setup", "operator": "setup", "account": "setup", "contract": "setup"}
+_LOADED_LATE = {
+    "up": "up",
+    "migrate": "setup",
+    "operator": "setup",
+    "account": "setup",
+    "contract": "setup",
+    "audit": "audit",
+}
 
 
 class _Commands(click.Group):

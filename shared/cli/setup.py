@@ -31,7 +31,7 @@ def _address(text: str) -> EmailAddress:
 def _name(text: str) -> str:
     name = " ".join(text.split())
     if not (0 < len(name) <= 100 and name.isprintable()):
-        raise click.BadParameter("a name has 1 to 100 signs, all of them to be seen")
+        raise click.BadParameter("a name has 1 to 100 characters, all of them to be seen")
     return name
 
 

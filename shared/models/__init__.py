@@ -1,9 +1,10 @@
 """The rows, one class a file. Importing this package makes the whole schema known to `Base.metadata`."""
 
 from shared.db import Base
-from shared.models.account import Account
+from shared.models.account import Account, LapsedContract
 from shared.models.api_key import ApiKey
 from shared.models.audit_event import AuditEvent
+from shared.models.audit_seal import AuditChain, AuditSeal, AuditSealing
 from shared.models.contract import Contract
 from shared.models.heartbeat import Heartbeat, Part
 from shared.models.idempotency_key import IdempotencyKey
@@ -22,7 +23,10 @@ __all__ = [
     "OPEN",
     "Account",
     "ApiKey",
+    "AuditChain",
     "AuditEvent",
+    "AuditSeal",
+    "AuditSealing",
     "Base",
     "Contract",
     "Delivery",
@@ -32,6 +36,7 @@ __all__ = [
     "Job",
     "JobKind",
     "JobState",
+    "LapsedContract",
     "Membership",
     "Part",
     "Pause",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
@@ -14,10 +14,10 @@ class ApiKey(Base):
     """A key with a role of its own in one account; `created_by` is the person who answers for it."""
 
     __tablename__ = "api_keys"
-    __table_args__ = (one_of("role", Role),)
+    __table_args__ = (UniqueConstraint("account_id", "id"), one_of("role", Role))
 
     id: Mapped[Id]
-    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     hint: Mapped[str]
     name: Mapped[str]
@@ -26,3 +26,4 @@ class ApiKey(Base):
     created_at: Mapped[Written]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]

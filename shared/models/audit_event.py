@@ -1,8 +1,12 @@
-"""What happened, in order, never changed: the timeline of each invitation and the audit of each account."""
+"""What happened, in order, never changed: the timeline of each invitation and the audit of each account.
+
+The database refuses to change or delete an event. `written_in` is the transaction that wrote it, by which the sealing
+knows that no earlier event can still come.
+"""
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, Index
+from sqlalchemy import BigInteger, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
@@ -16,6 +20,7 @@ class AuditEvent(Base):
     __table_args__ = (
         Index("ix_audit_events_subject_id_seq", "subject_id", "seq"),
         Index("ix_audit_events_account_id_seq", "account_id", "seq"),
+        Index("ix_audit_events_at", "at", postgresql_using="brin"),
     )
 
     id: Mapped[Id]
@@ -28,3 +33,6 @@ class AuditEvent(Base):
     origin: Mapped[str | None]
     data: Mapped[dict[str, Any]]
     at: Mapped[Written]
+    written_in: Mapped[int | None] = mapped_column(
+        BigInteger, server_default=text("pg_current_xact_id()::text::bigint"), index=True
+    )

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
@@ -43,6 +43,7 @@ class Delivery(StrEnum):
 
 
 _OPEN_SQL = text("status IN ('checking', 'held', 'pending')")
+_JOINED_SQL = text("membership_id IS NOT NULL")
 
 
 class Invitation(Base):
@@ -56,10 +57,14 @@ class Invitation(Base):
         one_of("role", Role),
         one_of("status", Status),
         one_of("delivery", Delivery),
+        # With the account in the key, no row can refer to a row of another account.
+        ForeignKeyConstraint(["account_id", "invited_via"], ["api_keys.account_id", "api_keys.id"]),
+        ForeignKeyConstraint(["account_id", "membership_id"], ["memberships.account_id", "memberships.id"]),
         # One open invitation an address and account: the index decides when two people invite at once.
         Index("uq_invitations_open", "account_id", "email_key", unique=True, postgresql_where=_OPEN_SQL),
         Index("ix_invitations_account_id_id", "account_id", "id"),
         Index("ix_invitations_expiring", "expires_at", postgresql_where=_OPEN_SQL),
+        Index("ix_invitations_membership", "account_id", "membership_id", postgresql_where=_JOINED_SQL),
         Index("ix_invitations_email_key", "email_key", postgresql_where=_OPEN_SQL),
     )
 
@@ -73,7 +78,7 @@ class Invitation(Base):
     message: Mapped[str | None]
     locale: Mapped[str] = mapped_column(server_default="en")
     invited_by: Mapped[Ref] = mapped_column(ForeignKey("users.id"))
-    invited_via: Mapped[Ref | None] = mapped_column(ForeignKey("api_keys.id"))
+    invited_via: Mapped[Ref | None]
     generation: Mapped[int] = mapped_column(server_default="1")
     link_hash: Mapped[bytes] = mapped_column(unique=True)
     lifetime_seconds: Mapped[int]

@@ -16,9 +16,11 @@ class Membership(Base):
     __tablename__ = "memberships"
     __table_args__ = (
         UniqueConstraint("account_id", "user_id"),
+        # What rows of the same account refer to; lists are read in its order.
+        UniqueConstraint("account_id", "id"),
         one_of("role", Role),
         Index("uq_memberships_one_owner", "account_id", unique=True, postgresql_where=text("role = 'owner'")),
-        Index("ix_memberships_account_id_id", "account_id", "id"),
+        Index("ix_memberships_account_id_role_id", "account_id", "role", "id"),
     )
 
     id: Mapped[Id]

@@ -2,11 +2,15 @@
 
 from datetime import datetime
 
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
 from shared.email_address import EmailAddress
 from shared.models.columns import Id, Ref, Written
+
+WORDS = text("to_tsvector('simple', translate(users.name || ' ' || users.email, '@.+-_', '     '))")
+"""The words of a name and an address, of which a search gives the beginnings."""
 
 
 class User(Base):
@@ -16,6 +20,7 @@ class User(Base):
     """
 
     __tablename__ = "users"
+    __table_args__ = (Index("ix_users_words", text(WORDS.text.replace("users.", "")), postgresql_using="gin"),)
 
     id: Mapped[Id]
     email: Mapped[str]

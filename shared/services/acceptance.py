@@ -6,16 +6,16 @@ it proves the address), or is signed in as the user of that very address.
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
 from shared.checks.eligibility import check_eligibility
 from shared.email_address import masked
-from shared.errors import Conflict, Invalid, LinkDead, Unauthenticated
-from shared.models import Account, Invitation, Membership, Status, User
+from shared.errors import Conflict, Invalid, LinkDead, NotFound, Unauthenticated
+from shared.models import Account, Invitation, LapsedContract, Membership, Status, User
 from shared.permissions import Role
-from shared.services import audit, facts, invitations, links, memberships, sessions, users
+from shared.services import audit, facts, invitations, links, memberships, sessions, standing, users
 from shared.services.rules import Rules
 
 
@@ -61,10 +61,46 @@ def accept(
     spent or over, `Conflict` for somebody else's address or an offer that no longer stands, `Unauthenticated` where
     the address has a user who should sign in first, `Invalid` where a name and a password are still missing.
     """
+    standing.hold(session, links.find(session, token).account_id)
     invitation = links.find(session, token, lock=True)
     again = _accepted_before(session, invitation, user)
     if again is not None and user is not None:
         return again, user
+    return _accept(session, actor, rules, invitation, user, sign_up)
+
+
+def accept_mine(
+    session: Session, *, actor: Actor, rules: Rules, user: User, invitation_id: str
+) -> tuple[Membership, User]:
+    """Accept without the mail, as the signed-in user whose proven address was invited; raises as `accept` does."""
+    standing.hold(session, _mine(session, user, invitation_id).account_id)
+    invitation = _mine(session, user, invitation_id, lock=True)
+    again = _accepted_before(session, invitation, user)
+    return (again, user) if again is not None else _accept(session, actor, rules, invitation, user, None)
+
+
+def waiting(session: Session, *, user: User, after: str, limit: int) -> list[Offer]:
+    """The offers that stand open for the user's proven address, the oldest first, from behind `after` on."""
+    if user.email_verified_at is None:
+        return []
+    query = (
+        select(Invitation, Account, User)
+        .join(Account, Account.id == Invitation.account_id)
+        .join(User, User.id == Invitation.invited_by)
+        .where(Invitation.email_key == user.email_key, Invitation.status == Status.PENDING)
+        .where(Invitation.expires_at > func.now(), Invitation.id > after)
+    )
+    return [Offer(*found, user_exists=True) for found in session.execute(query.order_by(Invitation.id).limit(limit))]
+
+
+def _accept(
+    session: Session,
+    actor: Actor,
+    rules: Rules,
+    invitation: Invitation,
+    user: User | None,
+    sign_up: SignUp | None,
+) -> tuple[Membership, User]:
     links.refuse_dead(session, invitation)
     _refuse_withdrawn_ground(session, rules, invitation)
     person = _person(session, invitation, user, sign_up)
@@ -96,11 +132,34 @@ def accepted_by_password(session: Session, *, token: str, password: str) -> tupl
 def decline(session: Session, *, actor: Actor, token: str, reason: str | None, report_abuse: bool) -> Invitation:
     """Say no; the link is spent. `report_abuse` tells the account that its sender was not known."""
     invitation = links.find(session, token, lock=True)
+    return _decline(session, actor, invitation, reason=reason, report_abuse=report_abuse)
+
+
+def decline_mine(
+    session: Session, *, actor: Actor, user: User, invitation_id: str, reason: str | None, report_abuse: bool
+) -> Invitation:
+    """Say no without the mail, as the signed-in user whose proven address was invited."""
+    invitation = _mine(session, user, invitation_id, lock=True)
+    return _decline(session, actor, invitation, reason=reason, report_abuse=report_abuse)
+
+
+def _decline(
+    session: Session, actor: Actor, invitation: Invitation, *, reason: str | None, report_abuse: bool
+) -> Invitation:
     links.refuse_dead(session, invitation)
     invitation.status, invitation.ended_at = Status.DECLINED, func.now()
     invitation.decline_reason = reason
     invitations.note(session, actor, "invitation.declined", invitation, reason=reason, report_abuse=report_abuse)
     return invitation
+
+
+def _mine(session: Session, user: User, invitation_id: str, *, lock: bool = False) -> Invitation:
+    query = select(Invitation).where(Invitation.id == invitation_id, Invitation.email_key == user.email_key)
+    query = query.execution_options(populate_existing=True)
+    found = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if found is None or user.email_verified_at is None:
+        raise NotFound("There is no such invitation for your proven address.")
+    return found
 
 
 def _accepted_before(session: Session, invitation: Invitation, user: User | None) -> Membership | None:
@@ -118,6 +177,8 @@ def _refuse_withdrawn_ground(session: Session, rules: Rules, invitation: Invitat
             "Whoever invited you may no longer give this role, so nothing was changed.",
             remedy="Ask the owner or an admin of the account to invite you.",
         )
+    if session.get_one(Account, invitation.account_id).lapsed_contract == LapsedContract.ALLOW:
+        return
     check = check_eligibility(about.terms, minimum=rules.settings.minimum_commitment, today=about.at.date())
     if check.reasons:
         raise Conflict(

@@ -34,19 +34,25 @@ def get(session: Session, account_id: str) -> Account:
     return account
 
 
-def rename(session: Session, *, actor: Actor, account_id: str, name: str) -> Account:
-    """Give the account another name."""
-    account = get(session, account_id)
-    before, account.name = account.name, name
+def change(session: Session, *, actor: Actor, account_id: str, changes: dict[str, str]) -> Account:
+    """Change what is said here of the account: `name`, `lapsed_contract`."""
+    account = session.scalars(select(Account).where(Account.id == account_id).with_for_update(key_share=True)).one()
+    before = {field: getattr(account, field) for field in changes}
+    for field, value in changes.items():
+        setattr(account, field, value)
     audit.record(
-        session, actor, "account.renamed", subject_id=account_id, account_id=account_id, before=before, after=name
+        session, actor, "account.changed", subject_id=account_id, account_id=account_id, before=before, after=changes
     )
     return account
 
 
 def landing(session: Session, user: User) -> Account | None:
-    """Where the user lands after signing in: their default, else the only account, else the oldest."""
+    """Where the user lands after signing in: their default, else where they were last, else the oldest account.
+
+    A default that they have left or were removed from counts for nothing.
+    """
     query = select(Account).join(Membership, Membership.account_id == Account.id)
     query = query.where(Membership.user_id == user.id)
     default = func.coalesce(Account.id == user.default_account_id, False)
-    return session.scalars(query.order_by(default.desc(), Account.id).limit(1)).one_or_none()
+    query = query.order_by(default.desc(), Membership.last_seen_at.desc().nulls_last(), Account.id)
+    return session.scalars(query.limit(1)).one_or_none()

@@ -1,19 +1,35 @@
 """Keys with which programs act in one account: shown once, kept as a hash, bounded by the role of their creator."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
+from shared.errors import Invalid, NotFound, Reason, Refused, Who
 from shared.ids import new_id
-from shared.models import ApiKey, Membership
-from shared.permissions import Role
-from shared.services import audit
+from shared.models import ApiKey, Invitation, Membership
+from shared.permissions import Permission, Role
+from shared.services import audit, inviters, standing
 from shared.tokens import draw, sha256
 
 PREFIX = "ushk_"
 """What every key begins with, so that one found in a log or a repository is known for what it is."""
+
+USED_EVERY = timedelta(minutes=1)
+"""How fine `last_used_at` is: a busy key writes no more often than this."""
+
+
+class FoundKey(NamedTuple):
+    """A live key as requests need it: cheap to read, since every request of a program reads one."""
+
+    id: str
+    account_id: str
+    role: Role
+    created_by: str
+    creators_role: Role
+    use_is_due: bool
 
 
 def create(
@@ -44,11 +60,85 @@ def create(
     return key, secret
 
 
-def find(session: Session, secret: str) -> tuple[ApiKey, Role] | None:
+def issue(
+    session: Session, *, actor: Actor, account_id: str, name: str, role: Role, expires_at: datetime | None
+) -> tuple[ApiKey, str]:
+    """Make a key for the actor, who answers for it; `Refused` where the key could do more than they."""
+    actor = standing.permitted(session, actor, Permission.CREDENTIALS_EDIT, account_id=account_id)
+    if not actor.covers(role):
+        raise Refused([_above(role, actor)])
+    if expires_at is not None and session.scalar(select(func.now() >= expires_at)):
+        raise Invalid([("expires_at", "Lies in the past.")])
+    return create(
+        session,
+        actor=actor,
+        account_id=account_id,
+        name=name,
+        role=role,
+        created_by=str(actor.user_id),
+        expires_at=expires_at,
+    )
+
+
+def listed(session: Session, *, account_id: str, before: str | None, limit: int) -> list[ApiKey]:
+    """The account's keys, the newest first, from before `before` on; those that were revoked are among them."""
+    query = select(ApiKey).where(ApiKey.account_id == account_id)
+    if before is not None:
+        query = query.where(ApiKey.id < before)
+    return list(session.scalars(query.order_by(ApiKey.id.desc()).limit(limit)))
+
+
+def revoke(session: Session, *, actor: Actor, account_id: str, key_id: str) -> None:
+    """End a key at once, and hold what it invited; a key that was revoked before stays as it is."""
+    standing.permitted(session, actor, Permission.CREDENTIALS_EDIT, account_id=account_id, alone=True)
+    this = and_(ApiKey.account_id == account_id, ApiKey.id == key_id)
+    if session.scalar(select(ApiKey.id).where(this)) is None:
+        raise NotFound("There is no such key in this account.")
+    _revoke(session, actor, account_id, this)
+    whose = Invitation.invited_via == key_id
+    inviters.hold_orphaned(session, actor=actor, account_id=account_id, whose=whose)
+
+
+def revoke_all(session: Session, *, actor: Actor, account_id: str, created_by: str) -> None:
+    """End all keys that this person made in the account."""
+    _revoke(session, actor, account_id, live_of(account_id, created_by))
+
+
+def live_of(account_id: str, created_by: str) -> ColumnElement[bool]:
+    """Which keys are this person's in the account and not revoked."""
+    return and_(ApiKey.account_id == account_id, ApiKey.created_by == created_by, ApiKey.revoked_at.is_(None))
+
+
+def find(session: Session, secret: str) -> FoundKey | None:
     """The live key that this is, with the role its creator has now; a key whose creator has left opens nothing."""
-    query = select(ApiKey, Membership.role).join(
-        Membership, (Membership.account_id == ApiKey.account_id) & (Membership.user_id == ApiKey.created_by)
+    due = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - USED_EVERY)
+    query = select(ApiKey.id, ApiKey.account_id, ApiKey.role, ApiKey.created_by, Membership.role, due).join(
+        Membership, and_(Membership.account_id == ApiKey.account_id, Membership.user_id == ApiKey.created_by)
     )
     live = ApiKey.revoked_at.is_(None) & or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
     row = session.execute(query.where(ApiKey.token_hash == sha256(secret), live)).one_or_none()
-    return None if row is None else (row[0], Role(row[1]))
+    if row is None:
+        return None
+    key_id, account_id, role, created_by, creators_role, use_is_due = row
+    return FoundKey(key_id, account_id, Role(role), created_by, Role(creators_role), use_is_due)
+
+
+def used(session: Session, key_id: str) -> None:
+    """Note that the key was used just now."""
+    session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=func.now()))
+
+
+def _revoke(session: Session, actor: Actor, account_id: str, which: ColumnElement[bool]) -> None:
+    ended = update(ApiKey).where(which, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
+    for key_id, name, role in session.execute(ended.returning(ApiKey.id, ApiKey.name, ApiKey.role)).all():
+        before = {"name": name, "role": role}
+        audit.record(session, actor, "api_key.revoked", subject_id=key_id, account_id=account_id, before=before)
+
+
+def _above(role: Role, actor: Actor) -> Reason:
+    return Reason(
+        "role_not_assignable",
+        f"A key with the role {role} could do what the role {actor.role} may not.",
+        "Choose a role that allows no more than your own.",
+        Who.INVITER,
+    )

@@ -1,5 +1,6 @@
 """Records what happened, in the transaction in which it happens."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -7,7 +8,11 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.ids import new_id
-from shared.models import AuditEvent
+from shared.models import AuditEvent, AuditSeal
+from shared.services import throttles
+
+REFUSED_EVERY = timedelta(minutes=1)
+"""Of refusals alike, of one actor and for one reason, no more than one is recorded within this."""
 
 
 def record(
@@ -28,9 +33,46 @@ def record(
     )
 
 
+def refused(session: Session, actor: Actor, *, account_id: str, code: str, permission: str | None, route: str) -> None:
+    """Append that the actor was refused something; a flood of such attempts leaves one event a minute."""
+    key = f"refused:{account_id}:{actor.id}:{permission or code}"
+    if throttles.first(session, key, window=REFUSED_EVERY):
+        record(
+            session,
+            actor,
+            "access.refused",
+            subject_id=account_id,
+            account_id=account_id,
+            code=code,
+            permission=permission,
+            route=route,
+        )
+
+
 def timeline(session: Session, *, account_id: str, subject_id: str, after: int, limit: int) -> list[AuditEvent]:
     """The events about one thing, oldest first, from behind `after` on."""
     query = select(AuditEvent).where(
         AuditEvent.account_id == account_id, AuditEvent.subject_id == subject_id, AuditEvent.seq > after
     )
     return list(session.scalars(query.order_by(AuditEvent.seq).limit(limit)))
+
+
+def events(
+    session: Session, *, account_id: str, since: datetime | None, action: str | None, after: int, limit: int
+) -> list[tuple[AuditEvent, AuditSeal | None]]:
+    """The account's events, the oldest first, from behind `after` on, each with its seal once it has one.
+
+    `action` is one of them, or all of a noun: `invitation.accepted`, `invitation`.
+    """
+    query = select(AuditEvent, AuditSeal).outerjoin(AuditSeal, AuditSeal.seq == AuditEvent.seq)
+    query = query.where(AuditEvent.account_id == account_id, AuditEvent.seq > after)
+    if since is not None:
+        query = query.where(AuditEvent.at >= since)
+    if action is not None:
+        exact = (
+            AuditEvent.action == action
+            if "." in action
+            else AuditEvent.action.startswith(f"{action}.", autoescape=True)
+        )
+        query = query.where(exact)
+    return [(event, seal) for event, seal in session.execute(query.order_by(AuditEvent.seq).limit(limit))]

@@ -17,7 +17,7 @@ from shared.errors import Conflict, NotFound, Refused, TooSoon
 from shared.ids import new_id
 from shared.models import OPEN, Delivery, Invitation, JobKind, Status, SupersededLink
 from shared.permissions import Role
-from shared.services import audit, facts, jobs, links
+from shared.services import audit, facts, inviters, jobs, links
 from shared.services.rules import Rules
 
 RESENDABLE = (Status.PENDING, Status.EXPIRED)
@@ -85,6 +85,7 @@ def resend(session: Session, *, actor: Actor, rules: Rules, account_id: str, inv
         but_for=invitation.id,
     )
     checks = _refuse_denied(about, rules)
+    inviters.take_over_orphaned(session, actor=actor, invitation=invitation)
     session.add(SupersededLink(link_hash=invitation.link_hash, invitation_id=invitation.id))
     invitation.generation += 1
     invitation.link_hash = links.hash_of(rules, invitation.id, invitation.generation)

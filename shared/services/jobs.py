@@ -21,9 +21,6 @@ from shared.services.pauses import held_back, held_back_until
 LEASE = timedelta(seconds=60)
 """How long a claim holds without a renewal; a killed worker's jobs are free again after this."""
 
-NUDGE_GRACE = timedelta(seconds=1)
-"""How long the relay leaves a promised job to the nudge that the promising process sends."""
-
 RING_AGAIN = timedelta(seconds=15)
 """How long the relay waits before it rings again for a job that nobody has claimed."""
 
@@ -55,7 +52,6 @@ def promise(
         generation=generation,
         lane=lane,
         data=log.bound("request_id"),
-        ring_at=func.now() + NUDGE_GRACE,
     )
     session.add(job)
     session.info.setdefault("promised", []).append((kind, job.id))

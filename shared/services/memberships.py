@@ -1,16 +1,23 @@
 """Who belongs to an account, and with which role."""
 
+import re
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.ids import new_id
 from shared.models import Account, Membership, User
+from shared.models.user import WORDS
 from shared.permissions import Role
 from shared.services import audit
+
+# As the index has it: words are taken as they are written, in whatever language.
+_WORDS: ColumnElement[Any] = literal_column(WORDS.text)
+_AS_WRITTEN: ColumnElement[Any] = literal_column("'simple'")
 
 SEEN_EVERY = timedelta(minutes=1)
 """How fine `last_seen_at` is: a member's reading writes no more often than this."""
@@ -45,13 +52,17 @@ def join(session: Session, *, actor: Actor, account_id: str, user_id: str, role:
 def members(
     session: Session, *, account_id: str, role: Role | None, q: str | None, after: str, limit: int
 ) -> list[tuple[Membership, User]]:
-    """Members in the order in which they joined, from behind `after` on; `q` is part of a name or an address."""
+    """Members in the order in which they joined, from behind `after` on.
+
+    `q` is the beginning of a word of the name or the address; with several, each has to begin one.
+    """
     query = select(Membership, User).join(User, User.id == Membership.user_id)
     query = query.where(Membership.account_id == account_id, Membership.id > after)
     if role is not None:
         query = query.where(Membership.role == role)
     if q:
-        query = query.where(or_(User.name.icontains(q, autoescape=True), User.email.icontains(q, autoescape=True)))
+        beginnings = " & ".join(f"{word}:*" for word in re.findall(r"[^\W_]+", q))
+        query = query.where(_WORDS.op("@@")(func.to_tsquery(_AS_WRITTEN, beginnings)))
     return [(place, user) for place, user in session.execute(query.order_by(Membership.id).limit(limit))]
 
 

@@ -6,7 +6,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 SHORTEST, LONGEST = 8, 256
-"""The lengths of password that are taken, in signs (OWASP ASVS 5.0, 6.2.1 and 6.2.9)."""
+"""The lengths of password that are taken, in characters (OWASP ASVS 5.0, 6.2.1 and 6.2.9)."""
 
 _hasher = PasswordHasher(parallelism=1)
 # One hash takes some 150 ms of a core and 64 MB: more than two at once would starve everything else of both.

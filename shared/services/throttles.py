@@ -39,6 +39,17 @@ def refuse_over(session: Session, key: str, *, limit: int) -> None:
         raise _too_often(seconds)
 
 
+def first(session: Session, key: str, *, window: timedelta) -> bool:
+    """Whether this is the first time under `key` within the window; the times after it write nothing."""
+    fresh = insert(Throttle).values(key=key, window_ends_at=func.now() + window, count=1)
+    again = fresh.on_conflict_do_update(
+        index_elements=[Throttle.key],
+        set_={"window_ends_at": func.now() + window},
+        where=Throttle.window_ends_at <= func.now(),
+    )
+    return session.scalar(again.returning(Throttle.key)) is not None
+
+
 def forget(session: Session, key: str) -> None:
     """Forgive what was counted under `key`: the try came to a good end."""
     session.execute(delete(Throttle).where(Throttle.key == key))

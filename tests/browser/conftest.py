@@ -1,4 +1,4 @@
-"""A web server of its own for each test, and a real browser to look at it with.
+"""One running web server, a world of its own for each test, and a real browser to look at it with.
 
 USHER_TEST_BROWSER names a Chromium to use; without it, one is looked for on the PATH and where Playwright keeps
 its own.
@@ -14,12 +14,18 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
+import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import text
 
 from shared.cli.embedded.process import Command, running
 from shared.config import Settings
+from shared.db import Base, open_engine, session_factory
+from tests.conftest import renamed
 from tests.web.conftest import World
 from web.app import create_app
 from web.database import db
@@ -56,29 +62,49 @@ class Web:
             return False
 
 
-@pytest.fixture
-def web_settings(settings: Settings, tmp_path: Path) -> Settings:
+@pytest.fixture(scope="session")
+def database(database_server: str, database_admin: psycopg.Connection, template: str) -> Iterator[str]:
+    """The address of the one database of all tests in a browser: starting a web server for each takes seconds."""
+    name = f"usher_test_{token_hex(4)}"
+    database_admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
+    yield renamed(database_server, name)
+    database_admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def web_settings(database: str, broker_server: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    mailbox = tmp_path / "mailbox"
-    mailbox.mkdir()
-    said = {"public_url": f"http://127.0.0.1:{port}", "web_port": port, "mailbox_dir": mailbox}
-    return settings.model_copy(update=said)
+    return Settings(
+        database_url=database,
+        broker_url=broker_server,
+        smtp_url="smtp://127.0.0.1:9?starttls=off",
+        mail_from="Usher <usher@corp.example>",
+        public_url=f"http://127.0.0.1:{port}",
+        secret_keys=("a-secret-key-of-the-tests-and-of-nothing-else",),
+        web_port=port,
+        mailbox_dir=tmp_path_factory.mktemp("mailbox"),
+    )
 
 
-@pytest.fixture
-def site(web_settings: Settings, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def site(web_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running web server."""
-    with running(Web(web_settings), tmp_path / "web.log"):
+    with running(Web(web_settings), tmp_path_factory.mktemp("web") / "web.log"):
         yield web_settings.public_url
 
 
 @pytest.fixture
-def world(web_settings: Settings, sessions) -> Iterator[World]:
+def world(web_settings: Settings) -> Iterator[World]:
+    """A world without anybody in it yet."""
+    engine = open_engine(web_settings.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE " + ", ".join(Base.metadata.tables) + " CASCADE"))
     app = create_app(web_settings)
-    yield World(app, web_settings, sessions)
+    yield World(app, web_settings, session_factory(engine))
     with app.app_context():
         db.engine.dispose()
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +115,7 @@ def browser() -> Iterator[Browser]:
             warnings.warn("NO BROWSER: the pages were not looked at. Install Chromium.", stacklevel=1)
             pytest.skip("no Chromium is installed; set USHER_TEST_BROWSER to one")
         # Root can't use Chromium's sandbox; what is shown here is our own.
+        expect.set_options(timeout=20_000)
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
@@ -98,7 +125,6 @@ def browser() -> Iterator[Browser]:
 def page(request, browser: Browser, site: str) -> Iterator[Page]:
     """A browser window of its own, that goes nowhere but to the site."""
     context = browser.new_context(base_url=site, java_script_enabled=request.param)
-    context.set_default_timeout(10_000)
     yield context.new_page()
     context.close()
 

@@ -94,8 +94,7 @@ def test_a_link_in_a_caught_mail_opens_in_the_whole_window(page: Page, world: Wo
     expect(page.get_by_role("heading", level=1)).to_have_text("Join Acme")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1440)])
 def test_no_page_keeps_anybody_out(browser, site, world: World, invitation: str, scheme, width):
     """Nothing that axe finds, nothing wider than the screen, no complaint of the browser."""
     catch(world, "<p>Hello</p>")

@@ -3,6 +3,7 @@
 import pytest
 from openapi_spec_validator import validate
 
+from shared.permissions import Role
 from tests.web.conftest import World
 
 
@@ -33,15 +34,16 @@ def test_every_call_is_in_it(app, nobody):
 def test_every_body_has_an_example_and_the_example_is_understood(world: World, alice, operator, acme):
     """Each example is sent; it does what it says, or is refused for what it names, never for its form."""
     invitation = world.invited(acme, alice, "emil@corp.example")
+    dora = world.join(acme, world.person("dora@corp.example"), Role.DEVELOPER)
     sent = examples(world.app)
     assert len(sent) >= 12
     for method, path, example in sent:
-        path = path.format(account_id=acme, invitation_id=invitation)
-        who = operator if path.endswith("/contract") else alice
+        path = path.format(account_id=acme, invitation_id=invitation, member_id=dora)
+        who = operator if path.endswith(("/contract", "/check")) else alice
         answer = who.ask(method.upper(), path, example)
         assert answer.status_code in {200, 201, 202, 204, 401, 404, 409, 410}, (path, answer.text)
         if answer.status_code == 404:
-            assert answer.json["code"] == "link_invalid"
+            assert answer.json["code"] == ("not_found" if "/me/invitations/" in path else "link_invalid")
 
 
 @pytest.mark.parametrize("path", ["/docs", "/healthz", "/readyz"])

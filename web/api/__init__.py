@@ -2,10 +2,24 @@
 
 from flask import Flask
 
-from web.api import accounts, invitations, jobs, links, me, members, roles, sessions, system, users
+from web.api import (
+    accounts,
+    api_keys,
+    audit,
+    check,
+    invitations,
+    jobs,
+    links,
+    me,
+    members,
+    roles,
+    sessions,
+    system,
+    users,
+)
 from web.call import v1
 
-_RESOURCES = (accounts, invitations, jobs, links, me, members, roles, sessions, users)
+_RESOURCES = (accounts, api_keys, audit, check, invitations, jobs, links, me, members, roles, sessions, users)
 
 
 def register(app: Flask) -> None:

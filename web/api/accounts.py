@@ -12,7 +12,7 @@ from web.database import transaction
 from web.guard import actor, member, operator, requires, signed_in
 from web.idempotent import idempotent
 from web.kit import kit
-from web.schemas.accounts import AccountBody, AccountOut, ContractBody, ContractOut, EligibilityOut
+from web.schemas.accounts import AccountBody, AccountChange, AccountOut, ContractBody, ContractOut, EligibilityOut
 
 
 @v1.post("/accounts")
@@ -37,11 +37,20 @@ def show_account(account_id: str) -> Any:
 
 @v1.patch("/accounts/<account_id>")
 @requires(Permission.ACCOUNT_EDIT)
-@call("Accounts", body=AccountBody, answers=AccountOut, example={"name": "Acme Europe"})
-def rename_account(account_id: str, body: AccountBody) -> Any:
-    """Rename an account."""
+@call(
+    "Accounts",
+    body=AccountChange,
+    answers=AccountOut,
+    example={"name": "Acme Europe", "lapsed_contract": "hold"},
+)
+def change_account(account_id: str, body: AccountChange) -> Any:
+    """Change an account's name, or what its pending invitations come to when its contract lapses.
+
+    With `hold`, the default, they wait until a contract is in force again; with `allow` they can be accepted.
+    """
+    changes = body.model_dump(exclude_none=True)
     with transaction() as session:
-        return accounts.rename(session, actor=actor(), account_id=account_id, name=body.name)
+        return accounts.change(session, actor=actor(), account_id=account_id, changes=changes)
 
 
 @v1.get("/accounts/<account_id>/eligibility")

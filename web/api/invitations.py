@@ -5,14 +5,15 @@ from typing import Any
 
 from shared.models import Invitation
 from shared.permissions import Permission
-from shared.services import audit, invitations
+from shared.services import audit, invitations, team
 from web.call import call, v1
 from web.database import transaction
 from web.guard import actor, requires
 from web.idempotent import idempotent
 from web.kit import kit
-from web.paging import decoded, page
+from web.paging import decoded, decoded_number, page
 from web.patience import once_checked
+from web.schemas.accounts import RoleBody
 from web.schemas.base import PageQuery
 from web.schemas.invitations import (
     EventsOut,
@@ -96,7 +97,7 @@ def list_invitation_events(account_id: str, invitation_id: str, query: PageQuery
             session,
             account_id=account_id,
             subject_id=invitation_id,
-            after=int(decoded(query.cursor) or 0),
+            after=decoded_number(query.cursor),
             limit=query.limit + 1,
         )
     return page(rows, limit=query.limit, key=lambda event: str(event.seq))
@@ -123,6 +124,19 @@ def revoke_invitation(account_id: str, invitation_id: str) -> dict[str, Any]:
     with transaction() as session:
         return invitation_out(
             invitations.revoke(session, actor=actor(), account_id=account_id, invitation_id=invitation_id)
+        )
+
+
+@v1.patch("/accounts/<account_id>/invitations/<invitation_id>")
+@requires(Permission.TEAM_EDIT)
+@call("Invitations", body=RoleBody, answers=InvitationOut, problems=(409,), example={"role": "support"})
+def change_invitation(account_id: str, invitation_id: str, body: RoleBody) -> dict[str, Any]:
+    """Have an open invitation offer another role; whoever accepts gets the role of that moment."""
+    with transaction() as session:
+        return invitation_out(
+            team.change_offer(
+                session, actor=actor(), account_id=account_id, invitation_id=invitation_id, role=body.role
+            )
         )
 
 

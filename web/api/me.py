@@ -2,13 +2,17 @@
 
 from typing import Any
 
-from shared.services import accounts, memberships, users
+from shared.services import acceptance, accounts, memberships, users
 from web import auth
+from web.api.links import offer_out
+from web.api.members import membership_out
 from web.call import call, v1
 from web.database import transaction
 from web.guard import actor, signed_in
+from web.kit import kit
 from web.paging import decoded, page
 from web.schemas.base import PageQuery
+from web.schemas.invitations import AcceptedOut, MyInvitations, RefusalBody
 from web.schemas.people import MyAccounts, ProfileBody, UserOut, user_out
 
 
@@ -43,7 +47,52 @@ def list_my_accounts(query: PageQuery) -> dict[str, Any]:
         rows = memberships.accounts_of(session, user_id=me.id, after=decoded(query.cursor) or "", limit=query.limit + 1)
         landing = accounts.landing(session, me)
     mine: list[dict[str, Any]] = [
-        {"account": account, "role": place.role, "is_default": landing is not None and account.id == landing.id}
+        {
+            "account": account,
+            "membership_id": place.id,
+            "role": place.role,
+            "is_default": landing is not None and account.id == landing.id,
+        }
         for account, place in rows
     ]
     return page(mine, limit=query.limit, key=lambda shown: str(shown["account"].id))
+
+
+@v1.get("/me/invitations")
+@signed_in
+@call("People", query=PageQuery, answers=MyInvitations)
+def list_my_invitations(query: PageQuery) -> dict[str, Any]:
+    """List the pending invitations to the signed-in person's proven address, the oldest first."""
+    with transaction() as session:
+        offers = acceptance.waiting(session, user=auth.user(), after=decoded(query.cursor) or "", limit=query.limit + 1)
+    shown = [offer_out(offer) | {"id": offer.invitation.id} for offer in offers]
+    return page(shown, limit=query.limit, key=lambda offer: str(offer["id"]))
+
+
+@v1.post("/me/invitations/<invitation_id>/accept")
+@signed_in
+@call("People", answers=AcceptedOut, problems=(404, 409, 410))
+def accept_my_invitation(invitation_id: str) -> dict[str, Any]:
+    """Accept an invitation to one's proven address, without the mail; again, it answers the same."""
+    with transaction() as session:
+        membership, person = acceptance.accept_mine(
+            session, actor=actor(), rules=kit().rules, user=auth.user(), invitation_id=invitation_id
+        )
+        account = accounts.get(session, membership.account_id)
+    return {"membership": membership_out(membership, person, account)}
+
+
+@v1.post("/me/invitations/<invitation_id>/decline")
+@signed_in
+@call("People", body=RefusalBody, status=204, problems=(404, 410), example={"reason": "I have left the company."})
+def decline_my_invitation(invitation_id: str, body: RefusalBody) -> None:
+    """Decline an invitation to one's proven address, without the mail."""
+    with transaction() as session:
+        acceptance.decline_mine(
+            session,
+            actor=actor(),
+            user=auth.user(),
+            invitation_id=invitation_id,
+            reason=body.reason,
+            report_abuse=body.report_abuse,
+        )

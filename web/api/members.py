@@ -4,12 +4,12 @@ from typing import Any
 
 from shared.models import Account, Membership, User
 from shared.permissions import Permission
-from shared.services import memberships
+from shared.services import memberships, team
 from web.call import call, v1
 from web.database import transaction
-from web.guard import requires
+from web.guard import actor, member, requires
 from web.paging import decoded, page
-from web.schemas.accounts import MemberQuery, MembersOut
+from web.schemas.accounts import MemberOut, MemberQuery, MembersOut, RemovalOut, RoleBody
 
 
 @v1.get("/accounts/<account_id>/members")
@@ -27,6 +27,47 @@ def list_members(account_id: str, query: MemberQuery) -> dict[str, Any]:
             limit=query.limit + 1,
         )
     return page([member_out(*row) for row in rows], limit=query.limit, key=lambda shown: str(shown["id"]))
+
+
+@v1.patch("/accounts/<account_id>/members/<member_id>")
+@requires(Permission.TEAM_EDIT)
+@call("Team", body=RoleBody, answers=MemberOut, problems=(409,), example={"role": "support"})
+def change_member(account_id: str, member_id: str, body: RoleBody) -> dict[str, Any]:
+    """Give a member another role, from this moment on.
+
+    The owner's role stays, and nobody changes their own. Open invitations that the member may no longer give are held.
+    """
+    with transaction() as session:
+        changed = team.change_role(
+            session, actor=actor(), account_id=account_id, membership_id=member_id, role=body.role
+        )
+    return member_out(*changed)
+
+
+@v1.delete("/accounts/<account_id>/members/<member_id>")
+@member
+@call("Team", status=204, problems=(403, 409))
+def remove_member(account_id: str, member_id: str) -> None:
+    """Remove a member, for good, with their API keys in this account; it needs `team:edit`.
+
+    One's own membership anybody but the owner may end: they leave. Open invitations of theirs are held.
+    """
+    with transaction() as session:
+        team.remove(session, actor=actor(), account_id=account_id, membership_id=member_id)
+
+
+@v1.get("/accounts/<account_id>/members/<member_id>/removal-preview")
+@requires(Permission.TEAM_EDIT)
+@call("Team", answers=RemovalOut, problems=(409,))
+def preview_removal(account_id: str, member_id: str) -> dict[str, Any]:
+    """Show what removing a member would end; nothing changes."""
+    with transaction() as session:
+        ending = team.ending(session, account_id=account_id, membership_id=member_id)
+    return {
+        "member": member_out(ending.membership, ending.user),
+        "api_keys": ending.api_keys,
+        "invitations": ending.invitations,
+    }
 
 
 def member_out(membership: Membership, user: User) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, PlainSerializer, model_validator
 
+from shared.models import LapsedContract
 from shared.permissions import Role
 from web.schemas.base import Body, Name, Out, PageQuery, ReasonOut, Text
 from web.schemas.people import AccountRef
@@ -22,11 +23,21 @@ class AccountBody(Body):
     name: Name
 
 
+class AccountChange(Body):
+    """What to change of an account; what is left out stays."""
+
+    name: Name | None = None
+    lapsed_contract: LapsedContract | None = Field(
+        default=None, description="What a lapsed contract does to pending invitations."
+    )
+
+
 class AccountOut(Out):
     """An account as its members see it."""
 
     id: str
     name: str
+    lapsed_contract: LapsedContract
     created_at: datetime
 
 
@@ -80,7 +91,11 @@ class MemberQuery(PageQuery):
     """Which members."""
 
     role: Role | None = None
-    q: Text | None = Field(default=None, max_length=200, description="A part of the name or the address.")
+    q: Text | None = Field(
+        default=None,
+        max_length=200,
+        description="The beginning of a word of the name or the address; several words narrow it down.",
+    )
 
 
 class PersonOut(Out):
@@ -106,6 +121,36 @@ class MembersOut(Out):
 
     data: list[MemberOut]
     next_cursor: str | None
+
+
+class RoleBody(Body):
+    """The role to have from now on."""
+
+    role: Role
+
+
+class EndingKeyOut(Out):
+    """A key that would end."""
+
+    id: str
+    name: str
+    role: Role
+
+
+class EndingInvitationOut(Out):
+    """An open invitation that would be held until somebody else answers for it."""
+
+    id: str
+    email: str
+    role: Role
+
+
+class RemovalOut(Out):
+    """What removing a member would end, beside their access: it can't be undone."""
+
+    member: MemberOut
+    api_keys: list[EndingKeyOut]
+    invitations: list[EndingInvitationOut]
 
 
 class MembershipOut(MemberOut):

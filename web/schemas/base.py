@@ -13,7 +13,7 @@ _LINKLIKE = ("://", "www.", "@")
 
 def _storable(text: str) -> str:
     if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise ValueError("Holds a sign that is not text.")
+        raise ValueError("Holds a character that is not text.")
     return text
 
 
@@ -22,7 +22,7 @@ def _name(text: str) -> str:
     if not text:
         raise ValueError("Must not be empty.")
     if any(unicodedata.category(sign) in _HIDDEN for sign in text):
-        raise ValueError("Holds a sign that can't be seen.")
+        raise ValueError("Holds a character that can't be seen.")
     if any(part in text.lower() for part in _LINKLIKE):
         raise ValueError("Must not hold an address of a site or a mailbox: names stand in mails to others.")
     return text
@@ -34,7 +34,7 @@ Email = Annotated[Text, Field(max_length=1000, description="An e-mail address.",
 Token = Annotated[Text, Field(min_length=1, max_length=200, description="The token, as it stands in the link.")]
 NewPassword = Annotated[
     str,
-    Field(min_length=SHORTEST, max_length=LONGEST, description=f"{SHORTEST} to {LONGEST} signs, any at all."),
+    Field(min_length=SHORTEST, max_length=LONGEST, description=f"{SHORTEST} to {LONGEST} characters, any at all."),
     AfterValidator(_storable),
 ]
 Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="A language tag: `en`, `de`, `pt-BR`.")]

@@ -124,12 +124,30 @@ class AcceptedOut(Out):
     token: str | None = None
 
 
-class DeclineBody(Body):
+class MyInvitation(OfferOut):
+    """An invitation that waits for the signed-in person."""
+
+    id: str
+
+
+class MyInvitations(Out):
+    """The invitations that wait for the signed-in person, a page at a time."""
+
+    data: list[MyInvitation]
+    next_cursor: str | None
+
+
+class RefusalBody(Body):
     """A refusal, with a reason if one likes."""
 
-    token: Token
     reason: Text | None = Field(default=None, max_length=500)
     report_abuse: bool = Field(default=False, description="I don't know who sent this.")
+
+
+class DeclineBody(RefusalBody):
+    """A refusal by whoever has the link."""
+
+    token: Token
 
 
 def invitation_out(invitation: Invitation) -> dict[str, Any]:

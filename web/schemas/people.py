@@ -90,8 +90,9 @@ class MyAccount(Out):
     """One of my accounts."""
 
     account: AccountRef
+    membership_id: str
     role: Role
-    is_default: bool
+    is_default: bool = Field(description="Whether this is where one lands after signing in.")
 
 
 class MyAccounts(Out):

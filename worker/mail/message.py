@@ -75,7 +75,7 @@ def _part(boundary: str, subtype: str, text: str) -> bytes:
 
 
 def _unstructured(text: str) -> str:
-    """A header's text: no control signs, so no second header; folded and encoded where it isn't ASCII."""
+    """A header's text: no control characters, so no second header; folded and encoded where it isn't ASCII."""
     plain = _CONTROL.sub(" ", text).strip()
     if plain.isascii() and len(plain) < 900:
         return plain

@@ -1,6 +1,6 @@
-"""The chores: invitations whose time is over, rows that have served theirs."""
+"""The chores: invitations whose time is over, rows that have served theirs, events to be sealed."""
 
-from shared.services import expiry, retention
+from shared.services import expiry, retention, sealing
 from worker.runtime import Runtime
 
 
@@ -13,4 +13,10 @@ def expire(runtime: Runtime) -> None:
 def sweep(runtime: Runtime) -> None:
     """Delete what is long past its use, batch after batch."""
     while not runtime.stopping() and runtime.commit(retention.sweep) >= retention.BATCH:
+        pass
+
+
+def seal(runtime: Runtime) -> None:
+    """Seal the newest events of the audit, batch after batch."""
+    while not runtime.stopping() and runtime.commit(sealing.seal) >= sealing.BATCH:
         pass

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# The address of a Unix socket holds 107 signs on Linux and 103 on macOS.
+# The address of a Unix socket holds 107 characters on Linux and 103 on macOS.
 _LONGEST = 100
 
 

@@ -1,0 +1,53 @@
+"""Whether a user may do something in an account, and because of what: asked by programs, often and many at a time.
+
+Nothing is remembered between two questions. Each is answered by the rows of its own moment, so no answer is older than
+the change that was told of before it was asked.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Text, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from shared.models import Membership
+from shared.permissions import Permission, Role, allows
+
+
+class Decision(NamedTuple):
+    """Whether it is allowed, the user's role in the account, and the ground in words."""
+
+    allowed: bool
+    role: Role | None
+    because: str
+
+
+def _decide(role: Role | None, permission: Permission) -> Decision:
+    if role is None:
+        return Decision(False, None, "The user is not a member of the account.")
+    allowed = allows(role, permission)
+    return Decision(allowed, role, f"The role {role} {'has' if allowed else 'does not have'} {permission}.")
+
+
+DECISIONS: dict[tuple[str | None, str], Decision] = {
+    (role, permission): _decide(role, permission) for role in (*Role, None) for permission in Permission
+}
+"""What every question comes to, once the role is known."""
+
+_TEXTS = ARRAY(Text)
+_asked = (
+    func.unnest(bindparam("accounts", type_=_TEXTS), bindparam("users", type_=_TEXTS))
+    .table_valued("account_id", "user_id", with_ordinality="place")
+    .render_derived(name="asked")
+)
+_ROLES = (
+    select(Membership.role)
+    .select_from(_asked)
+    .outerjoin(Membership, (Membership.account_id == _asked.c.account_id) & (Membership.user_id == _asked.c.user_id))
+    .order_by(_asked.c.place)
+)
+
+
+def roles_of(connection: Connection, *, accounts: Sequence[str], users: Sequence[str]) -> Sequence[str | None]:
+    """The role of each user in the account beside it, in this order, by one query; None for strangers."""
+    return connection.execute(_ROLES, {"accounts": list(accounts), "users": list(users)}).scalars().all()

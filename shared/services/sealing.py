@@ -1,0 +1,135 @@
+"""Seals the audit: chains each account's events by hashes, so that a changed, missing or reordered one shows.
+
+Events are sealed a moment after they were written, apart from the transactions that wrote them: a chain that every
+writer had to append to would make them wait for each other. An event is sealed once no transaction that began before
+its own has still to end, in the order of `seq`; of two that raced for a row, the one that committed first comes first.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, case, exists, func, insert, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from shared.clock import rfc3339
+from shared.models import AuditChain, AuditEvent, AuditSeal, AuditSealing
+
+BATCH = 2000
+GENESIS = bytes(32)
+"""What the first event of a chain has for the hash of the one before it."""
+
+# Any number will do, so long as nothing else in the database locks it.
+_SEALING = 7_466_302
+
+
+@dataclass
+class Examined:
+    """What was found in one chain; `unsealed` counts the newest events, whose seals are still to come."""
+
+    account_id: str
+    length: int = 0
+    hash: bytes = GENESIS
+    unsealed: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def seal(session: Session, *, limit: int = BATCH) -> int:
+    """Seal up to `limit` events; returns how many there were. One does it at a time; others find nothing to do."""
+    if not session.scalar(select(func.pg_try_advisory_xact_lock(_SEALING))):
+        return 0
+    horizon = session.scalars(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")).one()
+    events = _unsealed(session, horizon, limit)
+    if events:
+        _append(session, events)
+        if len(events) < limit:
+            session.execute(update(AuditSealing).values(sealed_before=horizon))
+    return len(events)
+
+
+def examine(session: Session, *, account_id: str | None = None) -> Iterator[Examined]:
+    """Walk every chain, or that of one account, and tell what is wrong with it."""
+    known = select(AuditChain.account_id).union(
+        select(AuditSeal.account_id), select(func.coalesce(AuditEvent.account_id, ""))
+    )
+    ids = session.scalars(known).all() if account_id is None else [account_id]
+    for chain in sorted(ids):
+        yield _walk(session, chain)
+
+
+def _unsealed(session: Session, horizon: int, limit: int) -> list[AuditEvent]:
+    before = session.scalars(select(AuditSealing.sealed_before)).one()
+    query = select(AuditEvent).where(_sealable(horizon), ~_is_sealed())
+    # A restored database counts its transactions anew, and then everything is looked through once.
+    if 0 < before <= horizon:
+        query = query.where(AuditEvent.written_in >= before)
+    return list(session.scalars(query.order_by(AuditEvent.seq).limit(limit)))
+
+
+def _append(session: Session, events: Collection[AuditEvent]) -> None:
+    ids = {event.account_id or "" for event in events}
+    found = session.scalars(select(AuditChain).where(AuditChain.account_id.in_(ids)))
+    chains = {chain.account_id: chain for chain in found}
+    seals = []
+    for event in events:
+        account_id = event.account_id or ""
+        chain = chains.setdefault(account_id, AuditChain(account_id=account_id, length=0, hash=GENESIS))
+        link = {"seq": event.seq, "account_id": account_id, "previous_hash": chain.hash}
+        chain.length, chain.hash = chain.length + 1, digest(chain.hash, event)
+        seals.append(link | {"position": chain.length, "hash": chain.hash})
+    session.add_all(chains.values())
+    session.execute(insert(AuditSeal), seals)
+
+
+def digest(previous: bytes, event: AuditEvent) -> bytes:
+    """The hash of an event that follows on `previous`: over all that it says, written one way only."""
+    said = [event.id, event.seq, event.account_id, event.subject_id, event.action, event.actor]
+    said += [event.request_id, event.origin, event.data, rfc3339(event.at)]
+    return hashlib.sha256(previous + json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).digest()
+
+
+def _walk(session: Session, account_id: str) -> Examined:
+    found = Examined(account_id)
+    query = select(AuditSeal, AuditEvent).outerjoin(AuditEvent, AuditEvent.seq == AuditSeal.seq)
+    query = query.where(AuditSeal.account_id == account_id).order_by(AuditSeal.position)
+    for link, event in session.execute(query.execution_options(yield_per=1000)):
+        found.faults += _faults(found, link, event)
+        found.length, found.hash = link.position, link.hash
+    end = session.get(AuditChain, account_id)
+    if (end.length, end.hash) != (found.length, found.hash) if end else found.length:
+        found.faults.append(f"the chain does not end where it should: after event {end.length if end else 'unknown'}")
+    _count_unsealed(session, found)
+    return found
+
+
+def _faults(before: Examined, link: AuditSeal, event: AuditEvent | None) -> Iterator[str]:
+    if link.position != before.length + 1:
+        yield f"the seals of {link.position - before.length - 1} events before number {link.position} are missing"
+    elif link.previous_hash != before.hash:
+        yield f"number {link.position} does not follow on the one before it"
+    if event is None:
+        yield f"number {link.position} is missing"
+    elif (event.account_id or "") != link.account_id or digest(link.previous_hash, event) != link.hash:
+        yield f"number {link.position} ({event.id}, {event.action}) was changed"
+
+
+def _count_unsealed(session: Session, found: Examined) -> None:
+    """Events without a seal are either too new for one, or were put among the old ones later."""
+    before = session.scalars(select(AuditSealing.sealed_before)).one()
+    late = or_(AuditEvent.written_in.is_(None), AuditEvent.written_in < before)
+    mine = AuditEvent.account_id == found.account_id if found.account_id else AuditEvent.account_id.is_(None)
+    query = select(func.count(), func.count(case((late, 1)))).select_from(AuditEvent).where(mine, ~_is_sealed())
+    count, late_ones = session.execute(query).one()
+    strangers = late_ones if before else 0
+    found.unsealed = count - strangers
+    if strangers:
+        found.faults.append(f"{strangers} old events have no seal")
+
+
+def _sealable(horizon: int) -> ColumnElement[bool]:
+    return or_(AuditEvent.written_in < horizon, AuditEvent.written_in.is_(None))
+
+
+def _is_sealed() -> ColumnElement[bool]:
+    return exists().where(AuditSeal.seq == AuditEvent.seq)

@@ -1,0 +1,15 @@
+"""Measures what was promised, on real parts: `python -m tests.bench`, or with the names of those to run."""
+
+import sys
+
+from tests.bench import check
+
+BENCHES = {"check": check.run}
+
+
+def main(names: list[str]) -> None:
+    for name in names or BENCHES:
+        BENCHES[name]()
+
+
+main(sys.argv[1:])

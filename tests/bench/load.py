@@ -1,0 +1,63 @@
+"""Sends the same kind of request again and again over kept connections, from one thread, and times each answer."""
+
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass
+class Measured:
+    """How many answers came in how many seconds, and how long each took."""
+
+    seconds: float
+    times: list[float]
+
+    @property
+    def per_second(self) -> float:
+        return len(self.times) / self.seconds
+
+    def slowest_of(self, share: float) -> float:
+        """The time, in milliseconds, that this share of the answers stayed below."""
+        return sorted(self.times)[int(len(self.times) * share) - 1] * 1000
+
+
+def post(path: str, key: str, body: bytes) -> bytes:
+    """The whole request as it goes over the wire."""
+    head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def measure(address: tuple[str, int], request: Callable[[], bytes], *, connections: int, seconds: float) -> Measured:
+    """Keep so many requests in flight for so long; any answer but 200 ends it."""
+    times: list[float] = []
+    with selectors.DefaultSelector() as selector:
+        for _ in range(connections):
+            link = socket.create_connection(address)
+            selector.register(link, selectors.EVENT_READ)
+        began = time.perf_counter()
+        sent_at = {}
+        for entry in selector.get_map().values():
+            entry.fileobj.sendall(request())
+            sent_at[entry.fd] = time.perf_counter()
+        while (now := time.perf_counter()) < began + seconds:
+            for entry, _ in selector.select(1):
+                _read(entry.fileobj)
+                now = time.perf_counter()
+                times.append(now - sent_at[entry.fd])
+                entry.fileobj.sendall(request())
+                sent_at[entry.fd] = now
+        took = now - began
+        for entry in list(selector.get_map().values()):
+            entry.fileobj.close()
+    return Measured(took, times)
+
+
+def _read(link: socket.socket) -> None:
+    head, _, body = link.recv(262_144).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200"), head + body
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    missing = length - len(body)
+    while missing > 0:
+        missing -= len(link.recv(min(missing, 262_144)))

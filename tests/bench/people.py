@@ -1,0 +1,40 @@
+"""An account with very many members, made by the database itself."""
+
+import psycopg
+
+from shared.actor import SYSTEM
+from shared.db import open_engine, session_factory, transaction
+from shared.permissions import Role
+from shared.services import api_keys
+
+ACCOUNT = "acc_bench"
+
+_ROWS = """
+INSERT INTO accounts (id, name) VALUES ('acc_bench', 'Bench');
+INSERT INTO users (id, email, email_key, name, password_hash, email_verified_at)
+  SELECT 'usr_' || lpad(n::text, 26, '0'), 'person' || n || '@corp.example', 'person' || n || '@corp.example',
+         'Person ' || n, 'no password fits', now() FROM generate_series(1, {n}) AS n;
+INSERT INTO memberships (id, account_id, user_id, role)
+  SELECT 'mem_' || lpad(n::text, 26, '0'), 'acc_bench', 'usr_' || lpad(n::text, 26, '0'),
+         CASE WHEN n = 1 THEN 'owner' ELSE (ARRAY['admin', 'developer', 'finance_analyst', 'support'])[n % 4 + 1] END
+  FROM generate_series(1, {n}) AS n;
+"""
+
+
+def user_id(number: int) -> str:
+    """The id of this one of the people."""
+    return f"usr_{number:026d}"
+
+
+def fill(database_url: str, members: int) -> str:
+    """Make the account and its members; returns an API key of it."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(_ROWS.format(n=members))
+        connection.execute("VACUUM ANALYZE")
+    engine = open_engine(database_url)
+    with transaction(session_factory(engine)) as session:
+        _, key = api_keys.create(
+            session, actor=SYSTEM, account_id=ACCOUNT, name="bench", role=Role.SUPPORT, created_by=user_id(1)
+        )
+    engine.dispose()
+    return key

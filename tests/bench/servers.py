@@ -1,0 +1,69 @@
+"""The parts that benches run against: a PostgreSQL with the schema, and granian as production runs it."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shared.cli.embedded import postgres
+from shared.cli.embedded.process import running
+from shared.migrations.upgrade import upgrade
+
+OPERATOR_KEY = "an-operator-key-of-the-benches"
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """The address of a fresh database with the newest schema."""
+    with tempfile.TemporaryDirectory(prefix="usher-bench-") as folder:
+        server = postgres.prepare(Path(folder) / "postgres", durable=False)
+        with running(server, Path(folder) / "postgres.log"):
+            upgrade(server.url)
+            yield server.url
+
+
+@contextmanager
+def web(database_url: str, *, processes: int, threads: int) -> Iterator[tuple[str, int]]:
+    """The host and port of a web server on this database."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environ = os.environ | {
+        "USHER_DATABASE_URL": database_url,
+        "USHER_BROKER_URL": "redis://127.0.0.1:9/0",
+        "USHER_SMTP_URL": "smtp://127.0.0.1:9?starttls=off",
+        "USHER_MAIL_FROM": "usher@corp.example",
+        "USHER_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "USHER_SECRET_KEYS": "a-secret-key-of-the-benches-and-of-nothing-else",
+        "USHER_OPERATOR_KEY": OPERATOR_KEY,
+        "USHER_WEB_PORT": str(port),
+        "USHER_WEB_PROCESSES": str(processes),
+        "USHER_WEB_THREADS": str(threads),
+        "USHER_LOG_LEVEL": "WARNING",
+    }
+    server = subprocess.Popen([str(Path(sys.executable).with_name("usher")), "web"], env=environ)
+    try:
+        _wait_for(port)
+        yield "127.0.0.1", port
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2).close()
+        except (urllib.error.URLError, OSError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
