@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from celery import Celery
 from kombu.exceptions import KombuError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from shared import log
 from shared.models import JobKind
@@ -106,6 +106,15 @@ class Publisher:
         with self._trouble_named():
             client = self._connect().default_channel.client
             return sum(int(client.llen(name)) for name in QUEUES)
+
+    def evicts(self) -> bool:
+        """Whether a full broker would drop keys, and with them queues; False where it doesn't say."""
+        with self._trouble_named():
+            client = self._connect().default_channel.client
+            try:
+                return str(client.config_get("maxmemory-policy").get("maxmemory-policy")) not in {"noeviction", "None"}
+            except ResponseError:
+                return False
 
     def close(self) -> None:
         """Leave the broker."""

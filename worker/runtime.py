@@ -15,9 +15,9 @@ from shared.config import Settings
 from shared.db import open_engine, session_factory, transaction
 from shared.services import jobs
 from shared.services.rules import Rules
+from shared.smtp_route import route_of
 from worker.leases import Lease, Leases
 from worker.mail.rendering import Writer
-from worker.mail.route import route_of
 from worker.mail.smtp import Mailer
 
 logger = log.get(__name__)

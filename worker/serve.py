@@ -26,9 +26,9 @@ from shared.config import Settings
 from shared.db import open_engine, session_factory, transaction
 from shared.services import heartbeats, jobs
 from shared.services.rules import load
+from shared.smtp_route import route_of
 from worker import metrics
 from worker.app import make_app
-from worker.mail.route import route_of
 from worker.runtime import Runtime
 from worker.watch import Pulse, Watch
 

@@ -24,6 +24,7 @@ def plan(seed: int) -> dict[str, Scenario]:
         "restarted-broker": partial(scenarios.wiped_broker, invitations=500, times=100),
         "restarted-database": partial(scenarios.restarted_database, invitations=2000, times=10),
         "rolling-deployment": partial(scenarios.rolling_deployment, invitations=5000, every=20),
+        "slow-domain": partial(scenarios.slow_domain, invitations=1000, seconds=6),
         "stopped-worker": partial(scenarios.stopped_worker, invitations=500),
     }
 

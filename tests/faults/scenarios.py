@@ -187,5 +187,22 @@ def stopped_worker(folder: Path, *, invitations: int) -> Outcome:
         return Outcome(found.lost == 0 and found.copies <= 2, str(found))
 
 
+def slow_domain(folder: Path, *, invitations: int, seconds: float) -> Outcome:
+    """Row 20: a domain that takes its time for each mail. The others keep most of their speed."""
+    spans = {}
+    for slow in (0.0, seconds):
+        with Service(folder / f"{slow:.0f}", sink={"slow": slow}) as service:
+            dawdlers = [f"guest{number}@slow.example" for number in range(invitations // 5)]
+            service.client.invite_all(dawdlers)
+            others = guests(invitations)
+            began = time.monotonic()
+            service.client.invite_all(others)
+            while {line["to"] for line in service.lines()}.issuperset(others) is False:
+                time.sleep(0.1)
+            spans[slow] = time.monotonic() - began
+    share = spans[0.0] / spans[seconds]
+    return Outcome(share >= 0.8, f"{invitations} mails beside a slow domain at {share:.0%} of their speed without it")
+
+
 def _kept(found: Findings) -> bool:
     return found.lost == 0 and found.open == 0 and found.dead == 0 and found.unexplained == 0

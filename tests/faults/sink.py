@@ -4,7 +4,7 @@
 
 Each line of the ledger is one mail at its final dot: `taken` (in the ledger before the 250 goes out), `refused` (4xx),
 `dropped` (taken, and the connection broken instead of an answer) or `vanished` (not taken, and broken the same).
-SIGUSR1 ends all misbehaviour.
+Mails to slow.example are answered `slow` seconds late. SIGUSR1 ends all misbehaviour.
 """
 
 import asyncio
@@ -96,6 +96,12 @@ class Conversation(asyncio.Protocol):
         found = _MESSAGE_ID.search(content)
         message_id = found[1].decode() if found else ""
         verdict = self._sink.verdict(message_id)
+        if self._recipient.endswith("@slow.example"):
+            asyncio.get_running_loop().call_later(self._sink.slow, self._answer, message_id, verdict)
+        else:
+            self._answer(message_id, verdict)
+
+    def _answer(self, message_id: str, verdict: str) -> None:
         self._sink.write(id=message_id, to=self._recipient, verdict=verdict)
         if verdict in {"dropped", "vanished"}:
             self._transport.abort()
