@@ -173,6 +173,10 @@ class Settings(BaseModel):
     metrics: Annotated[str, Field(pattern="^(anyone|operator|off)$")] = Field(
         default="anyone", description="Who may read `/metrics` of the web server: anyone, operator or off."
     )
+    otlp_endpoint: Annotated[str, _url("http", "https")] | None = Field(
+        default=None,
+        description="Where OpenTelemetry traces go, by default nowhere (`usher[otel]`): `http://host:4318/v1/traces`.",
+    )
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = Field(
         default="INFO", description="DEBUG, INFO, WARNING or ERROR."
     )

@@ -6,6 +6,7 @@ The figures of the jobs are read at the moment of asking, from one web server: a
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from datetime import datetime
 
 from flask import Flask, Response, g, request
@@ -21,7 +22,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import clock, log
+from shared import clock, log, tracing
 from shared.models import JobKind, JobState, Part
 from shared.services import oversight
 from shared.services.oversight import Summary
@@ -39,9 +40,10 @@ REQUEST_SECONDS = Histogram(
 
 
 def register(app: Flask) -> None:
-    """Count every request from here on."""
+    """Count every request from here on, and trace it where traces go anywhere."""
     app.before_request(_begin)
     app.after_request(_count)
+    app.teardown_request(_end)
 
 
 def exposition() -> bytes:
@@ -113,6 +115,15 @@ def _until(moment: datetime) -> float:
 
 def _begin() -> None:
     g.began = time.perf_counter()
+    g.span = ExitStack()
+    route = request.url_rule.rule if request.url_rule else "none"
+    headers = {name.lower(): value for name, value in request.headers}
+    g.span.enter_context(tracing.span(f"{request.method} {route}", headers))
+
+
+def _end(_: BaseException | None) -> None:
+    if "span" in g:
+        g.pop("span").close()
 
 
 def _count(response: Response) -> Response:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from shared import log
+from shared import log, tracing
 from shared.broker import Nudger
 from shared.config import Settings
 from shared.db import open_engine, session_factory, transaction
@@ -55,6 +55,7 @@ class Runtime:
         self.mailer = Mailer(route_of(settings))
         self.leases = Leases(self.sessions, f"{name}/{os.getpid()}/", renewed=pulse)
         self._nudger = Nudger(settings.broker_url)
+        tracing.configure(settings.otlp_endpoint, "worker")
 
     def record(self, lease: Lease, effect: Callable[[Session], T]) -> T:
         """Commit an effect that has already happened outside, once more while the database is away and the lease holds.
@@ -77,6 +78,7 @@ class Runtime:
 
     def close(self) -> None:
         """Let go of everything; what was claimed and not finished is somebody else's now."""
+        tracing.close()
         self.leases.close()
         self.mailer.close()
         self._engine.dispose()

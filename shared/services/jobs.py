@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import log
+from shared import log, tracing
 from shared.ids import new_id
 from shared.models import Job, JobKind, JobState
 from shared.models.job import UNFINISHED
@@ -51,11 +51,16 @@ def promise(
         account_id=account_id,
         generation=generation,
         lane=lane,
-        data=log.bound("request_id"),
+        data=session.info.get("origins", {}).get(subject_id) or log.bound("request_id") | tracing.carried(),
     )
     session.add(job)
     session.info.setdefault("promised", []).append((kind, job.id))
     return job
+
+
+def carry_on(session: Session, claimed: Iterable[Job]) -> None:
+    """Let what is promised later in this transaction about the same things name the request that these jobs name."""
+    session.info["origins"] = {job.subject_id: job.data for job in claimed}
 
 
 def promised(session: Session) -> list[tuple[JobKind, str]]:

@@ -21,6 +21,7 @@ def check(runtime: Runtime, ids: Collection[str]) -> None:
 
 def _judge(rules: Rules, session: Session, lease: Lease, batch: Sequence[Job]) -> None:
     held = jobs.held(session, [job.id for job in batch], owner=lease.owner)
+    jobs.carry_on(session, batch)
     subjects = [job.subject_id for job in batch if job.id in held]
     checking.judge(session, rules=rules, invitation_ids=subjects)
     jobs.finish(session, held)

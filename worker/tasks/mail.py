@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from shared import log
+from shared import log, tracing
 from shared.models import ALL_MAIL, Delivery, Job, JobState
 from shared.services import deliveries, jobs, letters, pauses
 from shared.services.letters import Letter, Moot, Suppressed
@@ -108,8 +108,10 @@ class _Round:
             return Carried(letter.job, letter)
         began = time.monotonic()
         try:
-            content = self._runtime.writer.write(letter)
-            answer = self._runtime.mailer.send(self._runtime.writer.sender.address, letter.recipient, content)
+            with tracing.span("letters.mail", letter.job.data, job=letter.job.id, about=letter.job.subject_id):
+                content = self._runtime.writer.write(letter)
+                with tracing.span("smtp"):
+                    answer = self._runtime.mailer.send(self._runtime.writer.sender.address, letter.recipient, content)
         except KeyGone as gone:
             return Carried(letter.job, GiveUp(Delivery.FAILED, str(gone)))
         except Exception as error:
@@ -150,6 +152,7 @@ def _record(session: Session, lease: Lease, carried: Sequence[Carried]) -> None:
     if said:
         deliveries.sent(session, said, of=[each.job for each in ours])
     for each in ours:
+        _tell(each.job, type(each.result).__name__)
         if each.job.id not in said:
             _record_unsent(session, each.job, each.result)
         if each.rest:
@@ -172,7 +175,11 @@ def _record_unsent(session: Session, job: Job, result: Result) -> None:
             jobs.finish(session, [job.id], state=JobState.CANCELLED, why=why)
         case Exception():
             put_off(session, job, explained(result))
-    logger.info("not mailed", job=job.id, kind=job.kind, about=job.subject_id, outcome=type(result).__name__)
+
+
+def _tell(job: Job, outcome: str) -> None:
+    request_id = job.data.get("request_id")
+    logger.info("carried", job=job.id, kind=job.kind, about=job.subject_id, request_id=request_id, outcome=outcome)
 
 
 def _rescue(session: Session, item: Carried, why: str) -> None:
