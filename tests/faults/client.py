@@ -17,10 +17,15 @@ class Client:
     def __init__(self, port: int, account: str, api_key: str) -> None:
         self._port, self.account, self._api_key = port, account, api_key
         self._local = threading.local()
+        self._connections: list[HTTPConnection] = []
         self.acknowledged: dict[str, str] = {}
         self.acknowledged_at: dict[str, float] = {}
         self.statuses = Counter[str]()
         self.seconds: list[float] = []
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
 
     def ready(self) -> bool:
         """Whether every part is there."""
@@ -34,6 +39,7 @@ class Client:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
+            self._connections.append(connection)
         sent = {"Authorization": f"Bearer {self._api_key}"} | {name.replace("_", "-"): v for name, v in headers.items()}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), sent)

@@ -87,6 +87,7 @@ class Service:
     def __exit__(self, *exc: object) -> None:
         self._closed.set()
         self._keeper.join()
+        self.client.close()
         for name in ("web", "scheduler", *(part for part in self.parts if part.startswith("worker")), "sink"):
             self.send(name, signal.SIGTERM)
         for part in reversed(list(self.parts.values())):
