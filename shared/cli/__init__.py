@@ -22,6 +22,8 @@ _LOADED_LATE = {
     "check": "checks",
     "why": "checks",
     "policy": "checks",
+    "doctor": "doctor",
+    "jobs": "jobs",
 }
 
 

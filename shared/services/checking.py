@@ -46,6 +46,7 @@ def let_through(session: Session, invitation: Invitation) -> dict[str, Any]:
         subject_id=invitation.id,
         account_id=invitation.account_id,
         generation=invitation.generation,
+        lane=invitation.address.domain,
     )
     return {"status": Status.PENDING, "delivery": Delivery.QUEUED}
 

@@ -10,6 +10,7 @@ from web.api import (
     exceptions,
     holding,
     invitations,
+    jobs,
     links,
     me,
     members,
@@ -22,7 +23,7 @@ from web.api import (
 from web.call import v1
 
 _RESOURCES = (
-    *(accounts, api_keys, audit, check, exceptions, holding, invitations),
+    *(accounts, api_keys, audit, check, exceptions, holding, invitations, jobs),
     *(links, me, members, roles, sessions, trials, users),
 )
 

@@ -46,6 +46,7 @@ def _judge(
     late: Collection[str],
 ) -> None:
     held = jobs.held(session, [job.id for job in batch], owner=lease.owner)
+    jobs.carry_on(session, batch)
     outside.keep(session, answers)
     ready = [job for job in batch if job.id in held and job.subject_id not in late]
     checking.judge(session, rules=runtime.rules, invitation_ids=[job.subject_id for job in ready])
