@@ -12,9 +12,10 @@ from shared.permissions import Role
 from shared.services import api_keys, sessions
 from shared.services.api_keys import FoundKey
 from web import cookies
-from web.database import db
+from web.database import db, latest
 from web.kit import kit
-from web.origin import caller_address
+from web.origin import SPEAKING, find_caller
+from web.origin import Caller as FoundCaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,19 @@ def actor(account_id: str | None = None, roles: tuple[Role, ...] = ()) -> Actor:
 
 def origin() -> str | None:
     """The caller's address behind our own proxies."""
-    trusted = kit().settings.trusted_proxies
-    forwarded = ",".join(request.headers.getlist("X-Forwarded-For")) or None
-    return caller_address(request.remote_addr, forwarded, trusted)
+    return _from_where().address
+
+
+def _from_where() -> FoundCaller:
+    lines = {name: request.headers.getlist(name) for name in SPEAKING}
+    return find_caller(request.remote_addr, lines, kit().settings.trusted_proxies)
 
 
 def _actor(
     kind: ActorKind, actor_id: str | None, user_id: str | None, account_id: str | None, roles: tuple[Role, ...]
 ) -> Actor:
-    return Actor(kind, actor_id, user_id, account_id, roles, request_id=g.request_id, origin=origin())
+    where = _from_where()
+    return Actor(kind, actor_id, user_id, account_id, roles, g.request_id, where.address, where.traces)
 
 
 def _identify() -> Caller:
@@ -96,7 +101,7 @@ def _by_bearer(token: str) -> Caller | None:
     if operator_key and hmac.compare_digest(token.encode(), operator_key.encode()):
         return Caller(ActorKind.OPERATOR)
     if token.startswith(api_keys.PREFIX):
-        found = api_keys.find(db.session(), token)
+        found = api_keys.find(latest(), token)
         return Caller(ActorKind.API_KEY, key=found) if found else None
     person = sessions.signed_in(db.session(), token)
     return Caller(ActorKind.USER, token, person) if person else None

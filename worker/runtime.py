@@ -17,6 +17,7 @@ from shared.services import jobs
 from shared.services.rules import Rules
 from shared.smtp_route import route_of
 from worker.leases import Lease, Leases
+from worker.lookups.desk import Desk
 from worker.mail.rendering import Writer
 from worker.mail.smtp import Mailer
 
@@ -30,7 +31,7 @@ _PAUSE_SECONDS = 0.5
 
 
 class Runtime:
-    """Sessions, rules, templates, the mail server's connection, leases.
+    """Sessions, rules, templates, mail server, lookups, leases.
 
     `stopping` says when to begin nothing new; `pulse` is called whenever work is taken or held.
     """
@@ -53,6 +54,7 @@ class Runtime:
         self.sessions = session_factory(self._engine)
         self.writer = Writer(settings)
         self.mailer = Mailer(route_of(settings))
+        self.desk = Desk(settings)
         self.leases = Leases(self.sessions, f"{name}/{os.getpid()}/", renewed=pulse)
         self._nudger = Nudger(settings.broker_url)
         tracing.configure(settings.otlp_endpoint, "worker")
@@ -81,6 +83,7 @@ class Runtime:
         tracing.close()
         self.leases.close()
         self.mailer.close()
+        self.desk.close()
         self._engine.dispose()
 
     def _ring_for_promised(self, session: Session) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from shared import log, tracing
 from shared.ids import new_id
 from shared.models import Job, JobKind, JobState
+from shared.models.columns import among
 from shared.models.job import UNFINISHED
 from shared.services import turns
 from shared.services.pauses import held_back, held_back_until
@@ -63,6 +64,12 @@ def carry_on(session: Session, claimed: Iterable[Job]) -> None:
     session.info["origins"] = {job.subject_id: job.data for job in claimed}
 
 
+def is_waiting(session: Session, kind: JobKind, *, subject_id: str) -> bool:
+    """Whether such a job is put off for later already."""
+    later = select(Job.id).where(Job.subject_id == subject_id, Job.kind == kind, Job.state == JobState.QUEUED)
+    return session.scalar(select(later.where(Job.due_at > func.now()).exists())) or False
+
+
 def promised(session: Session) -> list[tuple[JobKind, str]]:
     """Take the kinds and ids of what this session has promised, to nudge for them after the commit."""
     jobs: list[tuple[JobKind, str]] = session.info.pop("promised", [])
@@ -74,7 +81,7 @@ def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
 
     While there are more, accounts take turns. Those that a pause holds back are left alone until it ends.
     """
-    due = and_(Job.state.in_(UNFINISHED), Job.ring_at <= func.now())
+    due = and_(among(Job.state, *UNFINISHED), Job.ring_at <= func.now())
     ids = session.scalars(select(Job.id).where(due).order_by(Job.ring_at).limit(limit)).all()
     if len(ids) == limit:
         ids = session.scalars(turns.fair(limit)).all()
@@ -92,7 +99,7 @@ def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
 
 def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], owner: str) -> list[Job]:
     """Claim those jobs that are due, free and not paused, under a lease; somebody else's or ended ones stay theirs."""
-    free = or_(Job.state == JobState.QUEUED, and_(_lease_ran_out(), Job.lost_leases < MAX_LOST_LEASES - 1))
+    free = or_(among(Job.state, JobState.QUEUED), and_(_lease_ran_out(), Job.lost_leases < MAX_LOST_LEASES - 1))
     takeable = (
         select(Job.id)
         .where(Job.id.in_(ids), Job.kind.in_(list(kinds)), Job.due_at <= func.now(), free, ~held_back())
@@ -121,7 +128,7 @@ def renew(session: Session, *, owners: Collection[str]) -> None:
     """Hold on to what these owners have claimed for another lease."""
     session.execute(
         update(Job)
-        .where(Job.lease_owner.in_(owners), Job.state == JobState.RUNNING)
+        .where(Job.lease_owner.in_(owners), among(Job.state, JobState.RUNNING))
         .values(lease_until=func.now() + LEASE, ring_at=func.now() + LEASE),
         execution_options=_BLIND,
     )
@@ -152,7 +159,7 @@ def release(session: Session, ids: Collection[str], *, owner: str) -> None:
 
 def release_all(session: Session, *, owners: str) -> None:
     """Put back all that is held by owners whose names begin so: a worker that stops leaves nothing behind."""
-    theirs = and_(Job.state == JobState.RUNNING, Job.lease_owner.startswith(owners, autoescape=True))
+    theirs = and_(among(Job.state, JobState.RUNNING), Job.lease_owner.startswith(owners, autoescape=True))
     _put_back(session, theirs, ring_at=func.now())
 
 
@@ -171,7 +178,7 @@ def bury_lost(session: Session) -> list[Job]:
 
 
 def _lease_ran_out() -> ColumnElement[bool]:
-    return and_(Job.state == JobState.RUNNING, Job.lease_until < func.now())
+    return and_(among(Job.state, JobState.RUNNING), Job.lease_until < func.now())
 
 
 def _ended(state: JobState, why: str | None) -> dict[str, Any]:

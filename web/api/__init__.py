@@ -7,6 +7,8 @@ from web.api import (
     api_keys,
     audit,
     check,
+    exceptions,
+    holding,
     invitations,
     jobs,
     links,
@@ -15,11 +17,15 @@ from web.api import (
     roles,
     sessions,
     system,
+    trials,
     users,
 )
 from web.call import v1
 
-_RESOURCES = (accounts, api_keys, audit, check, invitations, jobs, links, me, members, roles, sessions, users)
+_RESOURCES = (
+    *(accounts, api_keys, audit, check, exceptions, holding, invitations),
+    *(jobs, links, me, members, roles, sessions, trials, users),
+)
 
 
 def register(app: Flask) -> None:

@@ -34,9 +34,10 @@ def alive() -> Response:
 def ready() -> Response:
     """Say whether this process can serve, part by part; 503 where one that it can't do without is missing.
 
-    Without broker, workers or scheduler invitations are still recorded, and nothing is lost: that alone is no 503.
+    Without broker, workers or scheduler invitations are still recorded, and nothing is lost; without a list of networks
+    they are judged by the others: that alone is no 503.
     """
-    parts = {"database": _tried(_database), "broker": _tried(_broker)}
+    parts = {"database": _tried(_database), "broker": _tried(_broker), "lists": _tried(_lists)}
     parts |= {str(part): _tried(partial(_alive, part)) for part in Part}
     if parts["database"] != "ok":
         return _json({"status": "not ready", "parts": parts}, 503)
@@ -85,6 +86,10 @@ def _database() -> str:
 
 def _alive(part: Part) -> str:
     return "ok" if heartbeats.alive(db.session(), part) else "none gives a sign of life"
+
+
+def _lists() -> str:
+    return " ".join(kit().rules.networks.problems()) or "ok"
 
 
 def _broker() -> str:
