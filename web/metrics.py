@@ -27,6 +27,7 @@ from shared.models import JobKind, JobState, Part
 from shared.services import oversight
 from shared.services.oversight import Summary
 from web.database import transaction
+from web.kit import kit
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -68,9 +69,22 @@ class Jobs:
         yield from _of_parts(found)
 
 
+class Lists:
+    """From when the lists of networks are."""
+
+    def collect(self) -> Iterable[Metric]:
+        """The age of each list that has been loaded."""
+        age = GaugeMetricFamily("usher_list_age_seconds", "How old a list of networks is.", labels=["list"])
+        for loaded in kit().rules.networks.loaded():
+            if loaded.dated is not None:
+                age.add_metric([loaded.source.name], (clock.now() - loaded.dated).total_seconds())
+        yield age
+
+
 def _registries() -> Iterator[CollectorRegistry]:
     jobs = CollectorRegistry()
     jobs.register(Jobs())
+    jobs.register(Lists())
     yield jobs
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         yield REGISTRY

@@ -5,6 +5,8 @@ up. A process that takes a dead one's place goes on in its file, so that there a
 """
 
 import os
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from billiard import current_process
 from prometheus_client import CollectorRegistry, Counter, Histogram, multiprocess, start_http_server, values
@@ -40,6 +42,13 @@ UNFORESEEN = Counter("usher_unforeseen_errors", "Jobs that failed in a way nobod
 for _trouble in Trouble:
     SMTP_REPLIES.labels(_trouble.name.lower())
 SMTP_REPLIES.labels("delivered")
+
+
+def judged(checks: Iterable[Mapping[str, Any]]) -> None:
+    """Count what checks said, as their invitations keep it."""
+    for check in checks:
+        for code in [reason["code"] for reason in check["reasons"]] or [""]:
+            CHECKS.labels(check["check"], check["verdict"], code).inc()
 
 
 def serve(settings: Settings) -> None:

@@ -31,7 +31,7 @@ _PAUSE_SECONDS = 0.5
 
 
 class Runtime:
-    """Sessions, rules, templates, the mail server's connection, look-ups, leases.
+    """Sessions, rules, templates, mail server, lookups, leases.
 
     `stopping` says when to begin nothing new; `pulse` is called whenever work is taken or held.
     """

@@ -18,12 +18,12 @@ _LOADED_LATE = {
     "account": "setup",
     "contract": "setup",
     "audit": "audit",
+    "doctor": "doctor",
+    "jobs": "jobs",
     "import": "bulk",
     "check": "checks",
     "why": "checks",
     "policy": "checks",
-    "doctor": "doctor",
-    "jobs": "jobs",
 }
 
 

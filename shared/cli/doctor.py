@@ -10,16 +10,17 @@ from email.utils import parseaddr
 import click
 import dns.exception
 import dns.resolver
+from dns.nameserver import Do53Nameserver
 from sqlalchemy.orm import Session
 
-from shared import migrations
+from shared import clock, migrations
 from shared.broker import BrokerAway, Publisher
 from shared.cli.database import command_transaction
 from shared.cli.parts import settings_from
 from shared.config import Settings
 from shared.errors import Unavailable
 from shared.models import ALL_MAIL, JobState, Part
-from shared.services import heartbeats, oversight, pauses
+from shared.services import heartbeats, oversight, pauses, rules
 from shared.smtp_route import Route, route_of
 
 HANDSHAKE_SECONDS = 10
@@ -43,7 +44,7 @@ def doctor() -> None:
     """Look at everything that this installation needs. Exit code 1 where anything is wrong."""
     settings = settings_from(os.environ)
     findings = [Finding("settings", "understood")]
-    for look in (_database, _broker, _mail_server, _sender):
+    for look in (_database, _broker, _mail_server, _lists, _sender):
         findings += look(settings)
     for finding in findings:
         click.echo(f"{'wrong' if finding.mend else 'well':6}{finding.about:14}{finding.found}")
@@ -139,20 +140,30 @@ def _greet(server: smtplib.SMTP, route: Route) -> None:
         server.login(route.user, route.password)
 
 
+def _lists(settings: Settings) -> Iterator[Finding]:
+    networks = rules.load(settings).networks
+    for loaded in networks.loaded():
+        wrong = loaded.error or loaded.gap(clock.now())
+        dated = f"from {loaded.dated:%Y-%m-%d}" if loaded.dated else "not there"
+        yield Finding("list", f"{loaded.source.name}: {wrong or dated}", "See USHER_NETWORK_LISTS." if wrong else "")
+
+
 def _sender(settings: Settings) -> Iterator[Finding]:
     domain = parseaddr(settings.mail_from)[1].rpartition("@")[2].encode("idna").decode()
     if domain.rpartition(".")[2] in _RESERVED:
         yield Finding("sender", f"{domain} is reserved for examples: its mails go no further than this machine")
         return
-    yield from _record("SPF", domain, "v=spf1", f'Publish a TXT record at {domain}: "v=spf1 include:... -all".')
+    yield from _record(
+        settings, "SPF", domain, "v=spf1", f'Publish a TXT record at {domain}: "v=spf1 include:... -all".'
+    )
     policy = f"_dmarc.{domain}"
-    yield from _record("DMARC", policy, "v=DMARC1", f'Publish a TXT record at {policy}: "v=DMARC1; p=none".')
-    yield from _asked("DKIM", lambda: _has_dkim(domain), "Have the mail server sign, and publish its key.")
+    yield from _record(settings, "DMARC", policy, "v=DMARC1", f'Publish a TXT record at {policy}: "v=DMARC1; p=none".')
+    yield from _asked("DKIM", lambda: _has_dkim(settings, domain), "Have the mail server sign, and publish its key.")
 
 
-def _record(name: str, where: str, begins: str, mend: str) -> Iterator[Finding]:
+def _record(settings: Settings, name: str, where: str, begins: str, mend: str) -> Iterator[Finding]:
     def found() -> str:
-        answer = _resolver().resolve(where, "TXT")
+        answer = _resolver(settings).resolve(where, "TXT")
         texts = [b"".join(row.strings).decode(errors="replace") for row in answer]
         return next((text for text in texts if text.startswith(begins)), "")
 
@@ -170,14 +181,16 @@ def _asked(name: str, ask: Callable[[], str], mend: str) -> Iterator[Finding]:
     yield Finding(name, found[:100] or "no such record: receivers will distrust our mail", "" if found else mend)
 
 
-def _has_dkim(domain: str) -> str:
+def _has_dkim(settings: Settings, domain: str) -> str:
     """Which selector the mail server signs with can't be known here; that there is any, the empty name above tells."""
     with suppress(dns.resolver.NoAnswer):
-        _resolver().resolve(f"_domainkey.{domain}", "TXT")
+        _resolver(settings).resolve(f"_domainkey.{domain}", "TXT")
     return f"keys are published below _domainkey.{domain}"
 
 
-def _resolver() -> dns.resolver.Resolver:
-    resolver = dns.resolver.Resolver()
+def _resolver(settings: Settings) -> dns.resolver.Resolver:
+    resolver = dns.resolver.Resolver(configure=not settings.dns_servers)
+    if settings.dns_servers:
+        resolver.nameservers = [Do53Nameserver(*server) for server in settings.dns_servers]
     resolver.lifetime = DNS_SECONDS
     return resolver

@@ -59,15 +59,15 @@ def promise(
     return job
 
 
+def carry_on(session: Session, claimed: Iterable[Job]) -> None:
+    """Let what is promised later in this transaction about the same things name the request that these jobs name."""
+    session.info["origins"] = {job.subject_id: job.data for job in claimed}
+
+
 def is_waiting(session: Session, kind: JobKind, *, subject_id: str) -> bool:
     """Whether such a job is put off for later already."""
     later = select(Job.id).where(Job.subject_id == subject_id, Job.kind == kind, Job.state == JobState.QUEUED)
     return session.scalar(select(later.where(Job.due_at > func.now()).exists())) or False
-
-
-def carry_on(session: Session, claimed: Iterable[Job]) -> None:
-    """Let what is promised later in this transaction about the same things name the request that these jobs name."""
-    session.info["origins"] = {job.subject_id: job.data for job in claimed}
 
 
 def promised(session: Session) -> list[tuple[JobKind, str]]:

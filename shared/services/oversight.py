@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shared.actor import Actor
 from shared.errors import Conflict, NotFound
 from shared.models import Heartbeat, Job, JobKind, JobState, Part, Pause
+from shared.models.columns import among
 from shared.models.job import UNFINISHED
 from shared.services import audit, deliveries, heartbeats, jobs, pauses
 
@@ -53,7 +54,7 @@ def listed(
     """Jobs, the newest first, from before `before` on; of one account where one is named."""
     query = select(Job).where(_within(account_id))
     if state is not None:
-        query = query.where(Job.state == state)
+        query = query.where(among(Job.state, state))
     if kind is not None:
         query = query.where(Job.kind == kind)
     if before is not None:
@@ -86,7 +87,7 @@ def depths(session: Session, *, account_id: str | None = None) -> list[Depth]:
     """How many jobs stand in which open state; what was done or cancelled is not counted, as it only ever grows."""
     due = func.min(Job.due_at).filter(Job.state == JobState.QUEUED, Job.due_at <= func.now())
     age = func.coalesce(func.extract("epoch", func.now() - due), 0)
-    query = select(Job.kind, Job.state, func.count(), due, age).where(Job.state.in_(OPEN), _within(account_id))
+    query = select(Job.kind, Job.state, func.count(), due, age).where(among(Job.state, *OPEN), _within(account_id))
     return [
         Depth(kind, state, count, oldest, float(seconds))
         for kind, state, count, oldest, seconds in session.execute(
@@ -120,7 +121,7 @@ def cancel(session: Session, *, actor: Actor, job_id: str) -> Job:
 def nobody_comes(session: Session, *, after: timedelta) -> bool:
     """Whether a job has been free and due for so long, although a scheduler rings: its workers must be deaf."""
     ignored = select(Job.id).where(
-        Job.state == JobState.QUEUED,
+        among(Job.state, JobState.QUEUED),
         Job.due_at < func.now() - after,
         Job.ring_at > func.now(),
         Job.created_at < func.now() - after,

@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, Select, func, lateral, literal, select, tr
 from sqlalchemy.orm import aliased
 
 from shared.models import Job
+from shared.models.columns import among
 from shared.models.job import UNFINISHED
 
 AT_ONCE = 20
@@ -17,9 +18,9 @@ def fair(limit: int) -> Select[str]:
     has something to do, however many jobs it has.
     """
     account, hop = _account(Job), aliased(Job)
-    unfinished = Job.state.in_(UNFINISHED)
+    unfinished = among(Job.state, *UNFINISHED)
     accounts = select(func.min(account).label("id")).where(unfinished).cte("accounts", recursive=True)
-    following = select(func.min(_account(hop))).where(hop.state.in_(UNFINISHED), _account(hop) > accounts.c.id)
+    following = select(func.min(_account(hop))).where(among(hop.state, *UNFINISHED), _account(hop) > accounts.c.id)
     accounts = accounts.union_all(select(following.scalar_subquery()).where(accounts.c.id.is_not(None)))
     turn = func.row_number().over(order_by=Job.ring_at).label("turn")
     oldest = lateral(

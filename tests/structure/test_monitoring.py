@@ -19,6 +19,7 @@ READ_FROM_THE_DATABASE = {
     "usher_parts_alive",
     "usher_scheduler_heartbeat_timestamp_seconds",
     "usher_database_up",
+    "usher_list_age_seconds",
 }
 
 

@@ -23,8 +23,8 @@ from web.api import (
 from web.call import v1
 
 _RESOURCES = (
-    *(accounts, api_keys, audit, check, exceptions, holding, invitations, jobs),
-    *(links, me, members, roles, sessions, trials, users),
+    *(accounts, api_keys, audit, check, exceptions, holding, invitations),
+    *(jobs, links, me, members, roles, sessions, trials, users),
 )
 
 

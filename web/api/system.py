@@ -34,7 +34,8 @@ def alive() -> Response:
 def ready() -> Response:
     """Say whether this process can serve, part by part; 503 where one that it can't do without is missing.
 
-    Without broker, workers, scheduler or lists invitations are still recorded, and nothing is lost: that is no 503.
+    Without broker, workers or scheduler invitations are still recorded, and nothing is lost; without a list of networks
+    they are judged by the others: that alone is no 503.
     """
     parts = {"database": _tried(_database), "broker": _tried(_broker), "lists": _tried(_lists)}
     parts |= {str(part): _tried(partial(_alive, part)) for part in Part}
@@ -83,12 +84,12 @@ def _database() -> str:
     return "the schema is old: run `usher migrate`" if migrations.missing(db.session.connection()) else "ok"
 
 
-def _lists() -> str:
-    return " ".join(kit().rules.networks.problems()) or "ok"
-
-
 def _alive(part: Part) -> str:
     return "ok" if heartbeats.alive(db.session(), part) else "none gives a sign of life"
+
+
+def _lists() -> str:
+    return " ".join(kit().rules.networks.problems()) or "ok"
 
 
 def _broker() -> str:
