@@ -205,7 +205,7 @@ class Settings(BaseModel):
     billing_key: Annotated[str, Field(min_length=16)] | None = Field(
         default=None,
         validate_default=True,
-        description="The key that requests to BILLING_URL are signed with, 16 signs or more.",
+        description="The key that requests to BILLING_URL are signed with, 16 characters or more.",
     )
     minimum_commitment: Annotated[Money, BeforeValidator(_money)] = Field(
         default=Money(amount=Decimal(750), currency="USD"),
