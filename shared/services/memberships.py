@@ -61,15 +61,24 @@ def members(
     if role is not None:
         query = query.where(Membership.role == role)
     if q:
-        beginnings = " & ".join(f"{word}:*" for word in re.findall(r"[^\W_]+", q))
-        query = query.where(_WORDS.op("@@")(func.to_tsquery(_AS_WRITTEN, beginnings)))
+        query = query.where(named(q))
     return [(place, user) for place, user in session.execute(query.order_by(Membership.id).limit(limit))]
 
 
-def accounts_of(session: Session, *, user_id: str, after: str, limit: int) -> list[tuple[Account, Membership]]:
-    """The accounts that this user belongs to, in the order in which they were made."""
+def named(q: str) -> ColumnElement[bool]:
+    """Whose name or address has a word that begins so; with several words, one for each."""
+    beginnings = " & ".join(f"{word}:*" for word in re.findall(r"[^\W_]+", q))
+    return _WORDS.op("@@")(func.to_tsquery(_AS_WRITTEN, beginnings))
+
+
+def accounts_of(
+    session: Session, *, user_id: str, after: str, limit: int, q: str | None = None
+) -> list[tuple[Account, Membership]]:
+    """The accounts that this user belongs to, in the order in which they were made; `q` is part of their name."""
     query = select(Account, Membership).join(Membership, Membership.account_id == Account.id)
     query = query.where(Membership.user_id == user_id, Account.id > after)
+    if q:
+        query = query.where(Account.name.icontains(q, autoescape=True))
     return [(account, place) for account, place in session.execute(query.order_by(Account.id).limit(limit))]
 
 

@@ -1,0 +1,88 @@
+"""The reader's language and clock: catalogues of what pages say, times in their zone, numbers as they write them.
+
+Catalogues are gettext's `.po` files and are read as they are: there is nothing to compile. Babel does all of it;
+Flask-Babel around it would look for compiled files and bring a second library of time zones.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from io import BytesIO
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel.dates import format_date, format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
+from flask import Flask, request
+
+from web.pages import visitor
+
+NAMES = {"en": "English", "de": "Deutsch", "es": "Español"}
+"""The languages that all pages are in, by their own names; the templates themselves are in the first."""
+
+CATALOGUES = Path(__file__).resolve().parent.parent / "translations"
+
+ZONE = "usher_zone"
+"""The cookie in which a script of ours tells the browser's time zone."""
+
+_ZONES = frozenset(available_timezones())
+
+
+def register(app: Flask) -> None:
+    """Have pages speak the reader's language."""
+    jinja = app.jinja_env
+    jinja.add_extension("jinja2.ext.i18n")
+    install: Callable[..., None] = jinja.install_gettext_callables  # type: ignore[attr-defined]
+    install(translated, lambda one, many, count: _catalogue().ungettext(one, many, count), newstyle=True)
+    jinja.globals |= {"languages": NAMES, "spoken": spoken}
+    jinja.filters |= {"moment": moment, "day": day, "number": number}
+
+
+def spoken() -> str:
+    """The reader's language: what they chose for themselves, else what their browser prefers of ours."""
+    me = visitor.known()
+    chosen = me.locale.partition("-")[0] if me else ""
+    return chosen if chosen in NAMES else request.accept_languages.best_match(NAMES, "en")
+
+
+def translated(text: str) -> str:
+    """The text in the reader's language, as its catalogue has it; in English where it has none."""
+    return str(_catalogue().ugettext(text))
+
+
+def moment(when: datetime) -> str:
+    """A time by the reader's clock; where the browser hasn't told its zone, the clock is UTC, and it says so."""
+    told = request.cookies.get(ZONE, "")
+    zone = ZoneInfo(told if told in _ZONES else "UTC")
+    written = format_datetime(when, "medium", tzinfo=zone, locale=spoken())
+    return written if told in _ZONES else f"{written} UTC"
+
+
+def day(when: date) -> str:
+    """A day as the reader writes it."""
+    return format_date(when, "medium", locale=spoken())
+
+
+def number(amount: float) -> str:
+    """A number as the reader writes it."""
+    return format_decimal(amount, locale=spoken())
+
+
+def _catalogue() -> NullTranslations:
+    return _READ[spoken()]
+
+
+def _read(tag: str) -> NullTranslations:
+    file = CATALOGUES / f"{tag}.po"
+    if not file.exists():
+        return NullTranslations()
+    compiled = BytesIO()
+    with file.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=tag))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+_READ = {tag: _read(tag) for tag in NAMES}
