@@ -146,8 +146,8 @@ def _record_refusal(error: UsherError) -> None:
 
 def _note_presence() -> None:
     """Note that the member was here, or that the key was used, where the last note is a minute old."""
-    found: auth.Caller | None = g.get("caller")
-    key = found.key if found else None
+    who: auth.Caller | None = g.get("caller")
+    key = who.key if who else None
     if key is not None and key.use_is_due:
         with transaction() as session:
             api_keys.used(session, key.id)

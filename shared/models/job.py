@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, func, text
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
@@ -56,7 +56,8 @@ class Job(Base):
     generation: Mapped[int] = mapped_column(server_default="0")
     data: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     due_at: Mapped[Written]
-    ring_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # The first second is left to the nudge that the promising process sends.
+    ring_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '1 second'"))
     attempts: Mapped[int] = mapped_column(server_default="0")
     lost_leases: Mapped[int] = mapped_column(server_default="0")
     lease_owner: Mapped[str | None]

@@ -17,9 +17,6 @@ from shared.models import Job, JobKind, JobState
 LEASE = timedelta(seconds=60)
 """How long a claim holds without a renewal; a killed worker's jobs are free again after this."""
 
-NUDGE_GRACE = timedelta(seconds=1)
-"""How long the relay leaves a promised job to the nudge that the promising process sends."""
-
 RING_AGAIN = timedelta(seconds=15)
 """How long the relay waits before it rings again for a job that nobody has claimed."""
 
@@ -36,14 +33,7 @@ def promise(
     session: Session, kind: JobKind, *, subject_id: str, account_id: str | None = None, generation: int = 0
 ) -> Job:
     """Write a job into this transaction; once that commits, it will be done at least once, whatever dies."""
-    job = Job(
-        id=new_id("job"),
-        kind=kind,
-        subject_id=subject_id,
-        account_id=account_id,
-        generation=generation,
-        ring_at=func.now() + NUDGE_GRACE,
-    )
+    job = Job(id=new_id("job"), kind=kind, subject_id=subject_id, account_id=account_id, generation=generation)
     session.add(job)
     session.info.setdefault("promised", []).append((kind, job.id))
     return job

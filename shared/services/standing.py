@@ -31,7 +31,7 @@ def again(session: Session, actor: Actor, *, account_id: str, alone: bool = Fals
     if actor.kind not in {ActorKind.USER, ActorKind.API_KEY}:
         return actor
     place = (Membership.account_id == account_id) & (Membership.user_id == actor.user_id)
-    key = (ApiKey.account_id == account_id) & (ApiKey.id == actor.id) & ApiKey.revoked_at.is_(None)
+    key = (ApiKey.account_id == Membership.account_id) & (ApiKey.id == actor.id) & ApiKey.revoked_at.is_(None)
     role = select(Membership.role).where(place)
     both = select(ApiKey.role, Membership.role).where(place, key)
     found = session.execute(both if actor.kind is ActorKind.API_KEY else role).one_or_none()

@@ -127,7 +127,8 @@ def test_new_events_wait_for_their_seal_and_are_no_fault(world, alice, busy):
         ("DELETE FROM audit_seals WHERE seq >= {third}", "does not end where it should"),
         ("DELETE FROM audit_chains", "does not end where it should"),
         (
-            "UPDATE audit_events SET data = (SELECT data FROM audit_events WHERE seq = {third} + 1) WHERE seq = {third}",
+            "UPDATE audit_events SET data = later.data FROM audit_events later "
+            "WHERE audit_events.seq = {third} AND later.seq = {third} + 1",
             "number 3 ",
         ),
         (

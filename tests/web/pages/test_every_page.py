@@ -45,7 +45,7 @@ def test_the_docs_tell_of_every_call(window, world):
             assert f'<details id="{operation["operationId"]}">' in text
         assert path in text
     assert "curl -X POST http://localhost/v1/accounts/{account_id}/invitations" in text
-    assert "at most 1000 signs" in text
+    assert "at most 1000 characters" in text
 
 
 def test_without_a_database_people_still_get_a_page():

@@ -125,7 +125,7 @@ def test_a_refused_form_keeps_the_name_and_shows_what_is_wrong(world, window, in
     answer = window.send("/i", action="accept", name="Bob Li", password="short")
     assert answer.status_code == 422
     assert 'value="Bob Li"' in answer.text
-    assert "At least 8 signs." in answer.text
+    assert "At least 8 characters." in answer.text
     answer = window.send("/i", action="accept", name="  ", password=PASSWORD)
     assert "Must not be empty." in answer.text
     with world.sessions() as session:

@@ -129,7 +129,7 @@ def test_a_refused_sign_up_loses_nothing_but_the_password(window, world):
     assert 'value="&#34;&gt;&lt;b&gt;Charlie"' in answer.text
     assert 'value="no address"' in answer.text
     assert "short-1" not in answer.text
-    assert "At least 8 signs." in answer.text
+    assert "At least 8 characters." in answer.text
     assert 'aria-describedby="password-hint password-error"' in answer.text
 
 
