@@ -40,10 +40,18 @@ def asked(query: type[Parsed]) -> Parsed:
 
 def again(template: str, refusal: UsherError, **shown: Any) -> Response:
     """The same page once more, with the status and the words of the refusal."""
+    return refused(render_template(template, form=refused_form(refusal), **shown), refusal)
+
+
+def refused_form(refusal: UsherError) -> Form:
+    """What was typed into the form that was refused, and what is wrong with it."""
     said = {name: text for name, text in request.form.items() if name != "password"}
     wrong = dict(refusal.errors) if isinstance(refusal, Invalid) else {}
-    form = Form(said, wrong, "" if wrong else sentences(refusal))
-    page = render_template(template, form=form, **shown)
+    return Form(said, wrong, "" if wrong else sentences(refusal))
+
+
+def refused(page: str, refusal: UsherError) -> Response:
+    """The page that shows a refused form, with the status that the refusal has."""
     return Response(page, STATUS[type(refusal)], headers_of(refusal))
 
 

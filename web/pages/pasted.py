@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MOST = 1000
@@ -36,10 +37,22 @@ def table(text: str) -> list[Line]:
     head = text.split("\n", 1)[0]
     if "email" not in head.lower():
         return addresses(text)
-    rows = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",")
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if ";" in head else ",")
     rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
     cells = [{name: (value or "").strip() for name, value in row.items() if isinstance(value, str)} for row in rows]
     return [Line(row["email"], _role(row), row.get("message", "")) for row in cells if row.get("email")]
+
+
+def as_table(lines: Iterable[Line]) -> str:
+    """The lines as a CSV file that `table` reads again."""
+    return written([("email", "role", "message"), *((line.email, line.role, line.message) for line in lines)])
+
+
+def written(rows: Iterable[Iterable[str]]) -> str:
+    """Rows as CSV."""
+    file = io.StringIO()
+    csv.writer(file).writerows(rows)
+    return file.getvalue()
 
 
 def _role(row: dict[str, str]) -> str:

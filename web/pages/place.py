@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from flask import g, render_template
+from flask import Response, g, render_template
 
+from shared.errors import UsherError
 from shared.models import Account, Membership
 from shared.services import accounts, memberships
 from web.database import transaction
 from web.guard import actor
-from web.pages import visitor
+from web.pages import form, visitor
 
 MENU = 10
 """Accounts that the switcher shows; beyond them it has a search."""
@@ -19,6 +20,11 @@ def page(template: str, account_id: str, **shown: Any) -> str:
     with transaction() as session:
         account = accounts.get(session, account_id)
     return render_template(template, account=account, **around() | shown)
+
+
+def again(template: str, account_id: str, refusal: UsherError, **shown: Any) -> Response:
+    """The same page once more, with the status and the words of the refusal."""
+    return form.refused(page(template, account_id, form=form.refused_form(refusal), **shown), refusal)
 
 
 def around() -> dict[str, Any]:

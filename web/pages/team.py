@@ -42,7 +42,7 @@ def show_team(account_id: str) -> str:
         check, _ = contracts.judge(session, rules=kit().rules, account_id=account_id)
     listed = page(rows, limit=PAGE, key=lambda each: each.place)
     return place.page(
-        "pages/team.html", account_id, query=query, rows=listed, states=words.STATES, stopped=check.reasons, **_around()
+        "pages/team.html", account_id, query=query, rows=listed, states=words.STATES, stopped=check.reasons, **around()
     )
 
 
@@ -114,10 +114,10 @@ def _entry(account_id: str, row_id: str) -> Entry:
 
 def _row(account_id: str, entry: Entry, refusal: UsherError | None = None) -> str:
     stopped = form.sentences(refusal) if refusal else ""
-    return render_template("pages/row.html", account_id=account_id, entry=entry, stopped=stopped, **_around())
+    return render_template("pages/row.html", account_id=account_id, entry=entry, stopped=stopped, **around())
 
 
-def _around() -> dict[str, Any]:
+def around() -> dict[str, Any]:
     """What every row is shown with: who looks, what they may give, and what time it is."""
     assignable = sorted(actor().assignable)
     return place.around() | {"assignable": assignable, "now": clock.now()}

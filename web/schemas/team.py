@@ -1,13 +1,16 @@
 """What the team's pages ask for and take in."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shared.models import Status
 from shared.permissions import Role
 from web.schemas.base import Body, Text
+
+LeftEmpty = BeforeValidator(lambda typed: typed or None)
+"""A field of a form that was left empty was left out."""
 
 
 class TeamQuery(Body):
@@ -20,12 +23,18 @@ class TeamQuery(Body):
 
 
 class InviteForm(Body):
-    """Whom to invite: addresses as they were pasted, a role and a personal word for all of them."""
+    """Whom to invite: addresses as they were pasted, a role and a personal word for all of them.
+
+    Many are invited a portion at a time: `table` is who is left as CSV, `results` what became of the others.
+    """
 
     addresses: Text = Field(default="", max_length=200_000)
+    table: Text = ""
+    results: Text = ""
+    total: int = Field(default=0, ge=0, le=1000)
     role: Role
     message: Text | None = Field(default=None, max_length=1000)
-    hours: int | None = Field(default=None, ge=1, le=720)
+    hours: Annotated[int | None, LeftEmpty, Field(ge=1, le=720)] = None
 
 
 class InvitationAction(StrEnum):
@@ -50,3 +59,17 @@ class RemovalForm(Body):
     """The address of whoever is to be removed, typed to confirm it."""
 
     address: Text = Field(max_length=1000)
+
+
+class ResultsForm(Body):
+    """What became of each line that was invited, as CSV."""
+
+    results: Text
+
+
+class AccountsQuery(Body):
+    """Which of my accounts; `joined` is the one that was joined just now."""
+
+    q: Text | None = Field(default=None, max_length=100)
+    cursor: str | None = Field(default=None, max_length=200)
+    joined: Text | None = Field(default=None, max_length=100)
