@@ -62,7 +62,7 @@ def entry(session: Session, *, account_id: str, row_id: str) -> Entry | None:
     return found[0] if found else None
 
 
-def _members(account_id: str, wanted: Wanted, before: str, limit: int) -> Select[tuple[str, str]]:
+def _members(account_id: str, wanted: Wanted, before: str, limit: int) -> Select[str, str]:
     query = select(Membership.id, func.substr(Membership.id, _PREFIX + 1).label("place"))
     query = query.where(Membership.account_id == account_id)
     if before:
@@ -74,7 +74,7 @@ def _members(account_id: str, wanted: Wanted, before: str, limit: int) -> Select
     return query.order_by(Membership.id.desc()).limit(limit)
 
 
-def _invitations(account_id: str, wanted: Wanted, before: str, limit: int) -> Select[tuple[str, str]]:
+def _invitations(account_id: str, wanted: Wanted, before: str, limit: int) -> Select[str, str]:
     query = select(Invitation.id, func.substr(Invitation.id, _PREFIX + 1).label("place"))
     query = query.where(Invitation.account_id == account_id)
     if wanted.status is None:

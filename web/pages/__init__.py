@@ -6,23 +6,50 @@ from jinja2 import StrictUndefined
 from shared.clock import rfc3339
 from shared.templating import harmless, name
 from web.pages import (
+    accounts,
     assets,
+    audit,
     form,
     home,
     invitation,
+    invite,
+    keys,
     languages,
     mailbox,
+    me,
     password,
     place,
+    removal,
+    roles,
+    settings,
     sign_in,
     sign_up,
     team,
+    timeline,
     visitor,
     words,
 )
 from web.pages.site import site
 
-_PAGES = (assets, home, invitation, mailbox, password, sign_in, sign_up, team)
+_PAGES = (
+    accounts,
+    assets,
+    audit,
+    home,
+    invitation,
+    invite,
+    keys,
+    mailbox,
+    me,
+    password,
+    removal,
+    roles,
+    settings,
+    sign_in,
+    sign_up,
+    team,
+    timeline,
+)
 
 
 def register(app: Flask) -> None:
@@ -42,7 +69,11 @@ def register(app: Flask) -> None:
         "actor": words.actor,
         "mender": words.mender,
     }
-    app.jinja_env.globals |= {"asset": assets.address, "visitor": visitor.known, "form": form.BLANK, "my_places": place.mine}
+    app.jinja_env.globals |= {
+        "asset": assets.address,
+        "visitor": visitor.known,
+        "form": form.BLANK,
+        "my_places": place.mine,
+    }
     languages.register(app)
     app.register_blueprint(site)
-

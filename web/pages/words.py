@@ -44,7 +44,10 @@ _DELIVERIES = {
 }
 _CHECK_FAILED = Standing(N_("could not be checked"), "danger")
 
-STATES = {"members": N_("Members"), **{status: standing.word.capitalize() for status, standing in _STANDINGS.items()}}
+STATES: dict[str, str] = {
+    "members": N_("Members"),
+    **{status: standing.word.capitalize() for status, standing in _STANDINGS.items()},
+}
 """What the team can be narrowed down to."""
 
 _ROLES = {
@@ -87,6 +90,17 @@ _EVENTS = {
     "member.removed": N_("A member was removed"),
     "member.role_changed": N_("The role was changed"),
 }
+NOUNS = {
+    "invitation": N_("Invitations"),
+    "member": N_("Members"),
+    "api_key": N_("API keys"),
+    "account": N_("The account"),
+    "contract": N_("The contract"),
+    "exception": N_("Exceptions"),
+    "access": N_("Refused access"),
+}
+"""What the audit can be narrowed down to."""
+
 _ACTORS = {
     "user": N_("a person"),
     "api_key": N_("an API key"),
@@ -126,9 +140,13 @@ def event(action: str) -> str:
     return translated(_EVENTS[action]) if action in _EVENTS else action
 
 
-def actor(kind: str) -> str:
-    """Who acted, where there is no name."""
-    return translated(_ACTORS[kind])
+def actor(who: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Who acted: by name, and of a key, whoever answers for it; by kind where there is no name."""
+    kind = translated(_ACTORS[who["kind"]])
+    named = names.get(str(who.get("user_id") or who.get("id")))
+    if named is None:
+        return kind
+    return f"{named} ({kind})" if who["kind"] == "api_key" else named
 
 
 def mender(who: str) -> str:

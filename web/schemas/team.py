@@ -1,5 +1,6 @@
 """What the team's pages ask for and take in."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -7,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from shared.models import Status
 from shared.permissions import Role
-from web.schemas.base import Body, Text
+from web.schemas.base import Body, Name, Text
 
 LeftEmpty = BeforeValidator(lambda typed: typed or None)
 """A field of a form that was left empty was left out."""
@@ -73,3 +74,24 @@ class AccountsQuery(Body):
     q: Text | None = Field(default=None, max_length=100)
     cursor: str | None = Field(default=None, max_length=200)
     joined: Text | None = Field(default=None, max_length=100)
+
+
+class CursorQuery(Body):
+    """Which page of a list."""
+
+    cursor: str | None = Field(default=None, max_length=200)
+
+
+class KeyForm(Body):
+    """An API key to make."""
+
+    name: Name
+    role: Role
+    last_day: Annotated[date | None, LeftEmpty] = None
+
+
+class AuditQuery(CursorQuery):
+    """Which events."""
+
+    action: Text | None = Field(default=None, max_length=100)
+    since: date | None = None
