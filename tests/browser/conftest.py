@@ -1,11 +1,6 @@
-"""One running web server, a world of its own for each test, and a real browser to look at it with.
-
-USHER_TEST_BROWSER names a Chromium to use; without it, one is looked for on the PATH and where Playwright keeps
-its own.
-"""
+"""One running web server, a world of its own for each test, and a real browser to look at it with."""
 
 import os
-import shutil
 import socket
 import sys
 import urllib.error
@@ -18,19 +13,18 @@ from secrets import token_hex
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import text
 
 from shared.cli.embedded.process import Command, running
 from shared.config import Settings
 from shared.db import Base, open_engine, session_factory
+from tests.browser.programs import chromium
 from tests.conftest import renamed
 from tests.web.conftest import World
 from web.app import create_app
 from web.database import db
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @dataclass(frozen=True)
@@ -110,7 +104,7 @@ def world(web_settings: Settings) -> Iterator[World]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        program = _program(playwright)
+        program = chromium(playwright)
         if program is None:
             warnings.warn("NO BROWSER: the pages were not looked at. Install Chromium.", stacklevel=1)
             pytest.skip("no Chromium is installed; set USHER_TEST_BROWSER to one")
@@ -127,9 +121,3 @@ def page(request, browser: Browser, site: str) -> Iterator[Page]:
     context = browser.new_context(base_url=site, java_script_enabled=request.param)
     yield context.new_page()
     context.close()
-
-
-def _program(playwright: Playwright) -> str | None:
-    found = os.environ.get("USHER_TEST_BROWSER") or next(filter(None, map(shutil.which, _NAMES)), None)
-    own = Path(playwright.chromium.executable_path)
-    return found or (str(own) if own.exists() else None)
