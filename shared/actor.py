@@ -24,6 +24,7 @@ class Actor:
 
     `user_id` is the person who answers for it: the signed-in user, or the creator of the key. `roles` are those that
     bound what it may do in the account, all of them at once: a member's own; a key's, and that of its creator.
+    `origin` is the address it calls from, and `traces` the headers in which a proxy on the way has named itself.
     """
 
     kind: ActorKind
@@ -33,6 +34,7 @@ class Actor:
     roles: tuple[Role, ...] = ()
     request_id: str | None = None
     origin: str | None = None
+    traces: tuple[str, ...] = ()
 
     @property
     def role(self) -> Role | None:

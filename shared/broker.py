@@ -47,6 +47,7 @@ CHECK = Task("invitations.check", "checks")
 MAIL = Task("letters.mail", "mail")
 EXPIRE = Task("invitations.expire", "chores")
 SWEEP = Task("rows.sweep", "chores")
+FETCH = Task("lists.fetch", "chores")
 SEAL = Task("audit.seal", "chores")
 QUEUES = ("checks", "mail", "chores")
 

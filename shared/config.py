@@ -8,12 +8,23 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from email.utils import parseaddr
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from shared.policy import FOR_API_KEYS, FOR_PEOPLE, ListSource, ProxyPolicy, parse_policy, parse_sources
 
 PREFIX = "USHER_"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -92,6 +103,17 @@ def _mailbox(text: str) -> str:
     return text
 
 
+def _name_servers(text: Any) -> Any:
+    servers = []
+    for word in _words(text):
+        host, _, port = word.rpartition(":") if word.count(":") == 1 or "]:" in word else (word, "", "53")
+        try:
+            servers.append((str(ip_address(host.strip("[]"))), int(port)))
+        except ValueError:
+            raise ValueError(f"{word!r} is no address; write 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53") from None
+    return tuple(servers)
+
+
 def _keys(keys: tuple[str, ...]) -> tuple[str, ...]:
     if not keys or any(len(key) < 32 for key in keys):
         raise ValueError("give at least one key of 32 characters or more; make one with: openssl rand -base64 48")
@@ -139,6 +161,52 @@ class Settings(BaseModel):
     personal_domains_extra: Words = Field(
         default=(), description="Mail domains to count as personal beside the list that is shipped."
     )
+    dns_servers: Annotated[tuple[tuple[str, int], ...], BeforeValidator(_name_servers)] = Field(
+        default=(), description="Name servers to ask for mail domains: `192.0.2.1:53,...`; none means the system's own."
+    )
+    dns_timeout: Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=timedelta(seconds=30))] = Field(
+        default=timedelta(seconds=3), description="How long one look-up of a mail domain may take, up to 30s."
+    )
+    reserved_domains: Literal["look_up", "allow"] = Field(
+        default="look_up",
+        description="Names reserved for examples (RFC 2606), such as corp.example: `look_up` like any other, which "
+        "refuses them, or `allow`, as `usher up` has it where no DNS_SERVERS are named.",
+    )
+    network_lists: Annotated[tuple[ListSource, ...], BeforeValidator(parse_sources)] = Field(
+        default=(),
+        description="Lists of networks, `kind=path-or-url,...`; kinds: vpn tor proxy datacenter relay enterprise (lines"
+        " of networks or addresses, or the Tor CSV), mmdb (MaxMind Anonymous IP or Plus), ip2proxy (BIN).",
+    )
+    proxy_policy: Annotated[ProxyPolicy, BeforeValidator(lambda text: parse_policy(text, FOR_PEOPLE))] = Field(
+        default=FOR_PEOPLE,
+        validate_default=True,
+        description="What is done about people who invite through a proxy, `kind=block|hold|warn|off,...`; kinds that "
+        "are left out stay as they are.",
+    )
+    proxy_policy_api_keys: Annotated[ProxyPolicy, BeforeValidator(lambda text: parse_policy(text, FOR_API_KEYS))] = (
+        Field(
+            default=FOR_API_KEYS,
+            validate_default=True,
+            description="The same for programs that invite with an API key: servers live in data centres.",
+        )
+    )
+    unknown_policy: Literal["allow", "hold"] = Field(
+        default="allow",
+        description="What becomes of an invitation that a check can't judge for want of facts: `allow` or `hold`.",
+    )
+    held_release_by: Literal["operator", "owner"] = Field(
+        default="operator",
+        description="Who releases or refuses held invitations: the `operator` alone, or the account's `owner` as well.",
+    )
+    billing_url: Annotated[str, _url("http", "https")] | None = Field(
+        default=None,
+        description="Where the operator's billing system tells of contracts; without it they are set by the API.",
+    )
+    billing_key: Annotated[str, Field(min_length=16)] | None = Field(
+        default=None,
+        validate_default=True,
+        description="The key that requests to BILLING_URL are signed with, 16 signs or more.",
+    )
     minimum_commitment: Annotated[Money, BeforeValidator(_money)] = Field(
         default=Money(amount=Decimal(750), currency="USD"),
         description="The least committed monthly spend that lets an account invite.",
@@ -172,6 +240,13 @@ class Settings(BaseModel):
     mailbox_dir: Path | None = Field(
         default=None, description="Set by `usher up`: the folder of caught mails that the mailbox page shows."
     )
+
+    @field_validator("billing_key")
+    @classmethod
+    def _signs(cls, key: str | None, info: ValidationInfo) -> str | None:
+        if key is None and info.data.get("billing_url") is not None:
+            raise ValueError("is missing; requests to BILLING_URL are signed with it")
+        return key
 
 
 def load(environ: Mapping[str, str]) -> Settings:

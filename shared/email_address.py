@@ -36,7 +36,7 @@ def parse(text: str) -> EmailAddress:
     if len(typed.encode(errors="replace")) > MAX_LENGTH:
         raise BadAddress(f"An address has {MAX_LENGTH} characters at the most.")
     try:
-        valid = validate_email(typed, check_deliverability=False, test_environment=True)
+        valid = validate_email(typed, check_deliverability=False, test_environment=True, strict=True)
     except (EmailNotValidError, UnicodeError) as error:
         raise BadAddress(str(error) or "That is not an e-mail address.") from None
     _refuse_lookalikes(valid.local_part, valid.domain)

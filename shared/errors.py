@@ -137,7 +137,7 @@ class Refused(UsherError):
     title = "The checks refused this"
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
-        super().__init__("Nothing was sent. " + " ".join(reason.message for reason in reasons))
+        super().__init__(" ".join(reason.message for reason in reasons))
         self.reasons = list(reasons)
         self.code = self.reasons[0].code
         self.remedy = self.reasons[0].remedy

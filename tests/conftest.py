@@ -110,6 +110,7 @@ def settings(database_url: str, broker_url: str) -> Settings:
         public_url="http://localhost:8000",
         secret_keys=("a-secret-key-of-the-tests-and-of-nothing-else",),
         operator_key="an-operator-key-of-the-tests",
+        reserved_domains="allow",
     )
 
 

@@ -14,7 +14,8 @@ from shared.services.api_keys import FoundKey
 from web import cookies
 from web.database import db
 from web.kit import kit
-from web.origin import caller_address
+from web.origin import SPEAKING, find_caller
+from web.origin import Caller as FoundCaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,19 @@ def actor(account_id: str | None = None, roles: tuple[Role, ...] = ()) -> Actor:
 
 def origin() -> str | None:
     """The caller's address behind our own proxies."""
-    trusted = kit().settings.trusted_proxies
-    forwarded = ",".join(request.headers.getlist("X-Forwarded-For")) or None
-    return caller_address(request.remote_addr, forwarded, trusted)
+    return _from_where().address
+
+
+def _from_where() -> FoundCaller:
+    lines = {name: request.headers.getlist(name) for name in SPEAKING}
+    return find_caller(request.remote_addr, lines, kit().settings.trusted_proxies)
 
 
 def _actor(
     kind: ActorKind, actor_id: str | None, user_id: str | None, account_id: str | None, roles: tuple[Role, ...]
 ) -> Actor:
-    return Actor(kind, actor_id, user_id, account_id, roles, request_id=g.request_id, origin=origin())
+    where = _from_where()
+    return Actor(kind, actor_id, user_id, account_id, roles, g.request_id, where.address, where.traces)
 
 
 def _identify() -> Caller:

@@ -105,6 +105,19 @@ def requires(permission: Permission) -> Callable[[View], View]:
     return lambda view: _guarded(view, permission, admit)
 
 
+def operator_or(permission: Permission) -> Callable[[View], View]:
+    """Only the operator may call this, and whoever has this permission in the account in the path."""
+
+    def admit(path: dict[str, Any]) -> None:
+        if auth.caller().kind is ActorKind.OPERATOR:
+            g.actor = auth.actor()
+            return
+        g.actor = _in_account(path["account_id"])
+        g.actor.require(permission)
+
+    return lambda view: _guarded(view, f"the operator, or {permission}", admit)
+
+
 def actor() -> Actor:
     """The caller, as the guard has admitted it."""
     admitted: Actor = g.actor

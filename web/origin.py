@@ -1,27 +1,51 @@
 """Where a request comes from: the peer's address, or what the proxies in front say, if they are ours.
 
 `X-Forwarded-For` is read from the right: each of our own proxies has added what it saw, and the first address that is
-none of theirs is the caller's. Whatever stands further left the caller wrote, and nothing is believed of it.
+none of theirs is the caller's. Whatever stands further left the caller wrote, and nothing is believed of it; but that
+something stands there is a trace of a proxy on the way, and so is a `Via` that none of ours has added.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from shared.config import Network
 
 Address = IPv4Address | IPv6Address
 
+# Headers that proxies of people put in; some load balancers do too, so they count only where none of ours is in front.
+_TELLTALES = ("Proxy-Connection", "X-Proxy-ID", "X-Proxy-Connection")
+SPEAKING = ("X-Forwarded-For", "Via", "Forwarded", *_TELLTALES)
+"""All headers that `find_caller` looks at."""
 
-def caller_address(peer: str | None, forwarded_for: str | None, trusted: Sequence[Network]) -> str | None:
-    """The caller's address, an IPv4-mapped one as IPv4; None where there is none to be had."""
-    seen = _parsed(peer)
-    hops = [] if forwarded_for is None else forwarded_for.split(",")
-    while seen is not None and hops and _within(seen, trusted):
-        further = _parsed(hops.pop())
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The caller's address, an IPv4-mapped one as IPv4, or None; and the headers in which a proxy has named itself."""
+
+    address: str | None
+    traces: tuple[str, ...] = ()
+
+
+def find_caller(peer: str | None, headers: Mapping[str, Sequence[str]], trusted: Sequence[Network]) -> Caller:
+    """Who called, by the peer's address and what each header says, given its lines in their order."""
+    seen, ours = _parsed(peer), 0
+    hops = _entries(headers, "X-Forwarded-For")
+    while seen is not None and _within(seen, trusted):
+        ours += 1
+        further = _parsed(hops.pop()) if hops else None
         if further is None:
             break
         seen = further
-    return str(seen) if seen else None
+    # Each proxy of ours may have added itself to these; what goes beyond was there before.
+    named = [name for name in ("Via", "Forwarded") if len(_entries(headers, name)) > ours]
+    named += ["X-Forwarded-For"] if hops else []
+    named += [name for name in _TELLTALES if _entries(headers, name) and not ours]
+    return Caller(str(seen) if seen else None, tuple(named))
+
+
+def _entries(headers: Mapping[str, Sequence[str]], name: str) -> list[str]:
+    return [entry for line in headers.get(name, ()) for entry in line.split(",") if entry.strip()]
 
 
 def _parsed(text: str | None) -> Address | None:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from celery import Celery
 
-from shared.broker import CHECK, EXPIRE, MAIL, SEAL, SWEEP, celery_app
+from shared.broker import CHECK, EXPIRE, FETCH, MAIL, SEAL, SWEEP, celery_app
 from shared.config import Settings
 from worker.runtime import Runtime
-from worker.tasks import checks, housekeeping, mail
+from worker.tasks import checks, feeds, housekeeping, mail
 
 TIME_LIMIT = 330
 """Longer than the slowest round: 45 s of mails, and one last mail that meets every timeout of the mail server."""
@@ -58,5 +58,9 @@ def _name_tasks(app: Celery, runtime: Callable[[], Runtime]) -> None:
     def seal() -> None:
         housekeeping.seal(runtime())
 
-    for task, do in ((CHECK, check), (MAIL, send), (EXPIRE, expire), (SWEEP, sweep), (SEAL, seal)):
+    def fetch() -> None:
+        feeds.fetch(runtime())
+
+    chores = ((EXPIRE, expire), (SWEEP, sweep), (SEAL, seal), (FETCH, fetch))
+    for task, do in ((CHECK, check), (MAIL, send), *chores):
         app.task(name=task.name)(do)

@@ -16,6 +16,7 @@ from shared.db import open_engine, session_factory, transaction
 from shared.services import jobs
 from shared.services.rules import Rules
 from worker.leases import Lease, Leases
+from worker.lookups.desk import Desk
 from worker.mail.rendering import Writer
 from worker.mail.route import route_of
 from worker.mail.smtp import Mailer
@@ -30,7 +31,7 @@ _PAUSE_SECONDS = 0.5
 
 
 class Runtime:
-    """Sessions, rules, templates, the mail server's connection, leases; `stopping` says when to begin nothing new."""
+    """Sessions, rules, templates, mail server, lookups, leases; `stopping` says when to begin nothing new."""
 
     def __init__(self, settings: Settings, rules: Rules, *, name: str, stopping: Callable[[], bool]) -> None:
         self.settings = settings
@@ -41,6 +42,7 @@ class Runtime:
         self.sessions = session_factory(self._engine)
         self.writer = Writer(settings)
         self.mailer = Mailer(route_of(settings))
+        self.desk = Desk(settings)
         self.leases = Leases(self.sessions, f"{name}/{os.getpid()}/")
         self._nudger = Nudger(settings.broker_url)
 
@@ -67,6 +69,7 @@ class Runtime:
         """Let go of everything; what was claimed and not finished is somebody else's now."""
         self.leases.close()
         self.mailer.close()
+        self.desk.close()
         self._engine.dispose()
 
     def _ring_for_promised(self, session: Session) -> None:

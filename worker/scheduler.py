@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared import log
-from shared.broker import CHECK, EXPIRE, MAIL, SEAL, SWEEP, BrokerAway, Publisher, Task, messages
+from shared.broker import CHECK, EXPIRE, FETCH, MAIL, SEAL, SWEEP, BrokerAway, Publisher, Task, messages
 from shared.config import Settings
 from shared.models import JobKind
 from shared.services import jobs, letters
@@ -57,6 +57,8 @@ class Scheduler:
             Chore(SEAL, 2.0, housekeeping.seal),
             Chore(SWEEP, 3600.0, housekeeping.sweep),
         ]
+        if any(source.is_remote for source in settings.network_lists):
+            self._chores.append(Chore(FETCH, 20.0, _leave_to_a_worker))
 
     def run(self, stop: threading.Event) -> None:
         """Tick until told to stop; a database that is away is waited for."""
@@ -118,6 +120,10 @@ class Scheduler:
         """Do the work here; what a worker has taken meanwhile is not free any more, and left out by the claim."""
         for task, ids in messages(due):
             _DO[task](self._runtime, ids)
+
+
+def _leave_to_a_worker(_: Runtime) -> None:
+    """Do nothing now: a slow site would hold up the relay, and what was fetched last is still there."""
 
 
 def main(settings: Settings) -> None:

@@ -1,16 +1,23 @@
 """Whether the address belongs to work: personal and disposable mail domains are refused, and their subdomains too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from disposable_email_domains import blocklist
 from publicsuffixlist import PublicSuffixList
 
-from shared.checks.verdict import Check, denied_by
+from shared.checks.exceptions import Exemption, covers, of_recipient, only_domains
+from shared.checks.likeness import WELL_KNOWN, latin_twin, suggestion
+from shared.checks.mail_domain import MailFact, mail_reasons, mail_unknown
+from shared.checks.verdict import Check, Verdict
+from shared.email_address import EmailAddress
 from shared.errors import Reason, Who
+from shared.policy import Effect, MailAnswer
 
 _PERSONAL = Path(__file__).with_name("personal_domains.txt")
 
@@ -49,22 +56,67 @@ def load_lists(personal_extra: tuple[str, ...] = ()) -> DomainLists:
     )
 
 
-def check_domain(domain: str, lists: DomainLists) -> Check:
-    """Refuse a domain that is listed as disposable or personal, or that stands below one."""
+def check_domain(
+    address: EmailAddress, lists: DomainLists, exemptions: Sequence[Exemption], mail: MailFact | None, now: datetime
+) -> Check:
+    """Judge the domain by the exceptions, then the lists, then its likeness to others, then by what name servers say.
+
+    `mail` is None as long as nobody has asked them: in a request nobody does.
+    """
+    data: dict[str, Any] = {"source": lists.source, "age": 0, "domain": address.domain}
+    data["mail"] = {"answer": "not_looked_up"} if mail is None else _said(mail, now)
+    exempt = of_recipient(exemptions, address)
+    if exempt is not None:
+        data["exception"] = exempt.id
+    denied = list(_denials(address.domain, lists, exemptions, exempt, mail))
+    if denied:
+        return Check("domain", Verdict.DENY, tuple(denied), data)
+    twin = latin_twin(address.domain)
+    if twin is not None and exempt is None:
+        return Check("domain", Verdict.HOLD, (_lookalike(address, twin),), data)
+    if mail is not None and mail.answer is MailAnswer.UNKNOWN:
+        return Check("domain", Verdict.UNKNOWN, (mail_unknown(address.domain, mail),), data)
+    near = suggestion(address.domain, WELL_KNOWN)
+    hints = () if near is None or exempt or address.domain in WELL_KNOWN else (_near_miss(address.domain, near),)
+    return Check("domain", Verdict.ALLOW, hints, data)
+
+
+def _said(mail: MailFact, now: datetime) -> dict[str, Any]:
+    age = max(0, int((now - mail.looked_up_at).total_seconds()))
+    return {"answer": mail.answer, "source": mail.source, "age": age}
+
+
+def _denials(
+    domain: str,
+    lists: DomainLists,
+    exemptions: Sequence[Exemption],
+    exempt: Exemption | None,
+    mail: MailFact | None,
+) -> Iterator[Reason]:
+    only = list(only_domains(exemptions))
+    if exempt is not None and exempt.effect is Effect.BLOCK:
+        yield _blocked(domain, exempt)
+    elif exempt is None and only and not any(covers(each.value, domain) for each in only):
+        yield _not_among(domain, only)
+    elif exempt is None:
+        yield from _listed(domain, lists)
+    if mail is not None:
+        yield from mail_reasons(domain, mail, suggestion(domain, WELL_KNOWN))
+
+
+def _listed(domain: str, lists: DomainLists) -> Iterator[Reason]:
     spans = list(lists.spans(domain))
-    reasons = []
     if any(span in lists.disposable for span in spans):
-        reasons.append(_disposable(domain))
+        yield _disposable(domain)
     elif any(span in lists.personal for span in spans):
-        reasons.append(_personal(domain))
-    return denied_by("domain", reasons, source=lists.source, domain=domain)
+        yield _personal(domain)
 
 
 def _disposable(domain: str) -> Reason:
     return Reason(
         "domain_disposable",
-        f"{domain} hands out throw-away addresses, and an invitation needs a lasting work address.",
-        "Ask for the person's work address and invite that one.",
+        f"{domain} hands out throw-away addresses, and an invitation needs a lasting work address. Nothing was sent.",
+        _remedy("Ask for the person's work address and invite that one.", domain),
         Who.INVITER,
     )
 
@@ -72,7 +124,52 @@ def _disposable(domain: str) -> Reason:
 def _personal(domain: str) -> Reason:
     return Reason(
         "domain_personal",
-        f"{domain} gives mailboxes to anybody, and an invitation needs a work address.",
-        "Ask for the person's address at their company and invite that one.",
+        f"{domain} gives mailboxes to anybody, and an invitation needs a work address. Nothing was sent.",
+        _remedy("Ask for the person's address at their company and invite that one.", domain),
+        Who.INVITER,
+    )
+
+
+def _remedy(mend: str, domain: str) -> str:
+    near = suggestion(domain, WELL_KNOWN)
+    hint = f"Did you mean {near}? " if near and domain not in WELL_KNOWN else ""
+    return f"{hint}{mend} If {domain} is a company of its own, ask the operator for an exception."
+
+
+def _blocked(domain: str, exempt: Exemption) -> Reason:
+    whose = "This account has" if exempt.of_account else "This installation has"
+    return Reason(
+        "domain_not_allowed",
+        f"{whose} blocked {exempt.value}, so {domain} can't be invited. Nothing was sent.",
+        "Invite an address at another domain, or have the exception removed.",
+        Who.ACCOUNT_OWNER if exempt.of_account else Who.OPERATOR,
+    )
+
+
+def _not_among(domain: str, only: Sequence[Exemption]) -> Reason:
+    return Reason(
+        "domain_not_allowed",
+        f"This account invites only to {', '.join(sorted(each.value for each in only))}, and {domain} is another "
+        "domain. Nothing was sent.",
+        f"Invite an address at one of those domains, or have {domain} added to them.",
+        Who.ACCOUNT_OWNER,
+    )
+
+
+def _lookalike(address: EmailAddress, twin: str) -> Reason:
+    return Reason(
+        "domain_lookalike",
+        f"The domain {address.domain} is written in letters that look like {twin}, and is another domain. "
+        "Nothing was sent yet: somebody looks at it first.",
+        f"If you meant {twin}, revoke this invitation and invite there; else wait for the operator to release it.",
+        Who.OPERATOR,
+    )
+
+
+def _near_miss(domain: str, near: str) -> Reason:
+    return Reason(
+        "domain_near_miss",
+        f"{domain} is a single letter away from {near}. It was let through.",
+        f"If you meant {near}, revoke the invitation; else there is nothing to do.",
         Who.INVITER,
     )

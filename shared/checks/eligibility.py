@@ -6,12 +6,14 @@ annual contract.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from shared.checks.verdict import Check, denied_by
+from shared.checks.verdict import Check, Verdict, denied_by
 from shared.config import Money
 from shared.errors import Reason, Who
+
+_UNTIL = "Until that is mended, no invitation is sent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,25 @@ class Terms:
     ends_on: date
 
 
-def check_eligibility(terms: Terms | None, *, minimum: Money, today: date) -> Check:
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """What is known of an account's contract: by whom and from when; `known` is false while nobody could say."""
+
+    terms: Terms | None
+    source: str = "contracts"
+    dated: datetime | None = None
+    known: bool = True
+
+
+def check_eligibility(commitment: Commitment, *, minimum: Money, now: datetime) -> Check:
     """Judge the contract on this day (UTC); every way in which it falls short is a reason of its own."""
-    reasons = [_missing(minimum)] if terms is None else list(_shortfalls(terms, minimum, today))
-    return denied_by("eligibility", reasons, source="contracts", age=0, on=today.isoformat())
+    age = max(0, int((now - commitment.dated).total_seconds())) if commitment.dated else 0
+    data = {"source": commitment.source, "age": age, "on": now.date().isoformat()}
+    if not commitment.known:
+        return Check("eligibility", Verdict.UNKNOWN, (_not_checked(),), data)
+    terms = commitment.terms
+    reasons = [_missing(minimum)] if terms is None else list(_shortfalls(terms, minimum, now.date()))
+    return denied_by("eligibility", reasons, **data)
 
 
 def is_annual(starts_on: date, ends_on: date) -> bool:
@@ -55,16 +72,26 @@ def _shortfalls(terms: Terms, minimum: Money, today: date) -> Iterator[Reason]:
 def _missing(minimum: Money) -> Reason:
     return Reason(
         "contract_missing",
-        f"This account has no contract on record; inviting needs a committed spend of {minimum} a month for a year.",
+        f"This account has no contract on record; inviting needs a committed spend of {minimum} a month for "
+        f"a year. {_UNTIL}",
         "Ask sales for a committed monthly spend plan; once it is recorded, inviting works at once.",
         Who.ACCOUNT_OWNER,
+    )
+
+
+def _not_checked() -> Reason:
+    return Reason(
+        "contract_not_checked",
+        "The billing system has not said yet what this account has committed to.",
+        "There is nothing to do: it is asked again by itself.",
+        Who.OPERATOR,
     )
 
 
 def _below_minimum(terms: Terms, minimum: Money) -> Reason:
     return Reason(
         "contract_below_minimum",
-        f"The contract commits {terms.amount} {terms.currency} a month; inviting needs {minimum} or more.",
+        f"The contract commits {terms.amount} {terms.currency} a month; inviting needs {minimum} or more. {_UNTIL}",
         f"Raise the committed monthly spend to {minimum} or more.",
         Who.ACCOUNT_OWNER,
     )
@@ -73,7 +100,7 @@ def _below_minimum(terms: Terms, minimum: Money) -> Reason:
 def _other_currency(terms: Terms, minimum: Money) -> Reason:
     return Reason(
         "contract_other_currency",
-        f"The contract is in {terms.currency}, and the minimum of {minimum} can't be compared with it.",
+        f"The contract is in {terms.currency}, and the minimum of {minimum} can't be compared with it. {_UNTIL}",
         f"Have the contract recorded in {minimum.currency}, or the installation's minimum changed.",
         Who.OPERATOR,
     )
@@ -82,7 +109,7 @@ def _other_currency(terms: Terms, minimum: Money) -> Reason:
 def _not_annual(terms: Terms) -> Reason:
     return Reason(
         "contract_not_annual",
-        f"The contract runs from {terms.starts_on} to {terms.ends_on}, less than a year.",
+        f"The contract runs from {terms.starts_on} to {terms.ends_on}, less than a year. {_UNTIL}",
         "Extend the contract to twelve months or more.",
         Who.ACCOUNT_OWNER,
     )
@@ -91,7 +118,7 @@ def _not_annual(terms: Terms) -> Reason:
 def _not_started(terms: Terms) -> Reason:
     return Reason(
         "contract_not_started",
-        f"The contract begins on {terms.starts_on}.",
+        f"The contract begins on {terms.starts_on}. {_UNTIL}",
         "Invite from that day on, or have the contract begin earlier.",
         Who.ACCOUNT_OWNER,
     )
@@ -100,7 +127,7 @@ def _not_started(terms: Terms) -> Reason:
 def _ended(terms: Terms) -> Reason:
     return Reason(
         "contract_ended",
-        f"The contract ended on {terms.ends_on}.",
+        f"The contract ended on {terms.ends_on}. {_UNTIL}",
         "Renew the contract; once it is recorded, inviting works at once.",
         Who.ACCOUNT_OWNER,
     )

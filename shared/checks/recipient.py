@@ -19,14 +19,14 @@ def check_recipient(shown: str, *, is_member: bool, already_invited: bool) -> Ch
 
 def email_invalid(why: str) -> Reason:
     """The address can't be mailed to; `why` is a sentence."""
-    return Reason("email_invalid", why, "Correct the address and invite again.", Who.INVITER)
+    return Reason("email_invalid", f"{why} Nothing was sent.", "Correct the address and invite again.", Who.INVITER)
 
 
 def already_invited(shown: str) -> Reason:
     """There is an open invitation for this address already."""
     return Reason(
         "already_invited",
-        f"{shown} has an open invitation to this account.",
+        f"{shown} has an open invitation to this account. Nothing more was sent.",
         "Resend that invitation, or revoke it and invite again.",
         Who.INVITER,
     )
@@ -36,7 +36,7 @@ def already_member(shown: str) -> Reason:
     """The address is that of a member."""
     return Reason(
         "already_member",
-        f"{shown} is a member of this account.",
+        f"{shown} is a member of this account already. Nothing was sent.",
         "Change the member's role instead.",
         Who.INVITER,
     )
@@ -53,14 +53,15 @@ def _not_assignable(role: Role, assignable: frozenset[Role]) -> Reason:
     if role is Role.OWNER:
         return Reason(
             "role_not_assignable",
-            "An account has one owner, who created it; ownership can't be given by invitation or by a change of role.",
+            "An account has one owner, who created it; ownership can't be given by invitation or by a change of "
+            "role. Nothing was changed.",
             "Choose admin, developer, finance_analyst or support.",
             Who.INVITER,
         )
     may = ", ".join(sorted(assignable)) or "no role at all"
     return Reason(
         "role_not_assignable",
-        f"The inviter may not hand out the role {role}; their own role lets them give {may}.",
+        f"The inviter may not hand out the role {role}; their own role lets them give {may}. Nothing was changed.",
         "Ask the owner or an admin of the account to invite.",
         Who.ACCOUNT_OWNER,
     )

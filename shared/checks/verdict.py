@@ -45,15 +45,15 @@ def denied_by(check: str, reasons: Iterable[Reason], **data: Any) -> Check:
     return Check(check, Verdict.DENY if found else Verdict.ALLOW, found, data)
 
 
-def overall(checks: Iterable[Check]) -> Verdict:
-    """What all checks together come to: any denial denies, else any hold holds; what is unknown stops nothing."""
-    verdicts = {check.verdict for check in checks}
+def overall(checks: Iterable[Check], *, unknown: Verdict = Verdict.ALLOW) -> Verdict:
+    """What all checks together come to: any denial denies, else any hold holds; what is unknown counts as `unknown`."""
+    verdicts = {unknown if check.verdict is Verdict.UNKNOWN else check.verdict for check in checks}
     for verdict in (Verdict.DENY, Verdict.HOLD):
         if verdict in verdicts:
             return verdict
     return Verdict.ALLOW
 
 
-def reasons_of(checks: Iterable[Check]) -> list[Reason]:
-    """The reasons of all checks that did not simply allow, in their order."""
-    return [reason for check in checks for reason in check.reasons]
+def reasons_of(checks: Iterable[Check], *verdicts: Verdict) -> list[Reason]:
+    """The reasons of the checks that came to one of these verdicts, in their order; without verdicts, all reasons."""
+    return [reason for check in checks if not verdicts or check.verdict in verdicts for reason in check.reasons]

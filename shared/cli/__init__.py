@@ -18,7 +18,14 @@ _LOADED_LATE = {
     "account": "setup",
     "contract": "setup",
     "audit": "audit",
+    "import": "bulk",
+    "check": "checks",
+    "why": "checks",
+    "policy": "checks",
 }
+
+
+_ATTRIBUTE = {"import": "import_"}
 
 
 class _Commands(click.Group):
@@ -32,7 +39,9 @@ class _Commands(click.Group):
         """The command of this name."""
         if cmd_name not in _LOADED_LATE:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(import_module(f"shared.cli.{_LOADED_LATE[cmd_name]}"), cmd_name)
+        command: click.Command = getattr(
+            import_module(f"shared.cli.{_LOADED_LATE[cmd_name]}"), _ATTRIBUTE.get(cmd_name, cmd_name)
+        )
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

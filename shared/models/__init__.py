@@ -5,11 +5,15 @@ from shared.models.account import Account, LapsedContract
 from shared.models.api_key import ApiKey
 from shared.models.audit_event import AuditEvent
 from shared.models.audit_seal import AuditChain, AuditSeal, AuditSealing
+from shared.models.billing_answer import BillingAnswer
 from shared.models.contract import Contract
 from shared.models.idempotency_key import IdempotencyKey
 from shared.models.invitation import OPEN, Delivery, Invitation, Status
 from shared.models.job import Job, JobKind, JobState
+from shared.models.mail_domain import MailDomain
 from shared.models.membership import Membership
+from shared.models.network_list import NetworkList
+from shared.models.policy_exception import PolicyException
 from shared.models.superseded_link import SupersededLink
 from shared.models.throttle import Throttle
 from shared.models.user import User
@@ -24,6 +28,7 @@ __all__ = [
     "AuditSeal",
     "AuditSealing",
     "Base",
+    "BillingAnswer",
     "Contract",
     "Delivery",
     "IdempotencyKey",
@@ -32,7 +37,10 @@ __all__ = [
     "JobKind",
     "JobState",
     "LapsedContract",
+    "MailDomain",
     "Membership",
+    "NetworkList",
+    "PolicyException",
     "Status",
     "SupersededLink",
     "Throttle",

@@ -49,7 +49,8 @@ _JOINED_SQL = text("membership_id IS NOT NULL")
 class Invitation(Base):
     """An offer of a role. `generation` counts its links: only the newest works, and `link_hash` finds it.
 
-    `invited_by` is the person who answers for it; `invited_via` the API key, where one was used.
+    `invited_by` is the person who answers for it; `invited_via` the API key, where one was used. `origin` is where the
+    last request to send it came from, and what the lists of networks said of that address then.
     """
 
     __tablename__ = "invitations"
@@ -82,6 +83,7 @@ class Invitation(Base):
     generation: Mapped[int] = mapped_column(server_default="1")
     link_hash: Mapped[bytes] = mapped_column(unique=True)
     lifetime_seconds: Mapped[int]
+    origin: Mapped[dict[str, Any] | None]
     checks: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
     sent_count: Mapped[int] = mapped_column(server_default="0")
     last_sent_at: Mapped[datetime | None]

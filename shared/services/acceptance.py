@@ -10,12 +10,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
-from shared.checks.eligibility import check_eligibility
+from shared.checks.evaluate import Facts, eligibility
+from shared.checks.proxy import check_proxy
+from shared.checks.verdict import Verdict
 from shared.email_address import masked
 from shared.errors import Conflict, Invalid, LinkDead, NotFound, Unauthenticated
 from shared.models import Account, Invitation, LapsedContract, Membership, Status, User
 from shared.permissions import Role
-from shared.services import audit, facts, invitations, links, memberships, sessions, standing, users
+from shared.services import audit, facts, invitations, links, memberships, origins, sessions, standing, users
 from shared.services.rules import Rules
 
 
@@ -102,7 +104,7 @@ def _accept(
     sign_up: SignUp | None,
 ) -> tuple[Membership, User]:
     links.refuse_dead(session, invitation)
-    _refuse_withdrawn_ground(session, rules, invitation)
+    about = _refuse_withdrawn_ground(session, rules, invitation)
     person = _person(session, invitation, user, sign_up)
     actor = replace(actor, kind=ActorKind.USER, id=person.id, user_id=person.id)
     membership = memberships.join(
@@ -112,7 +114,8 @@ def _accept(
         audit.record(session, actor, "user.signed_up", subject_id=person.id)
     invitation.status, invitation.ended_at = Status.ACCEPTED, func.now()
     invitation.accepted_by, invitation.membership_id = person.id, membership.id
-    invitations.note(session, actor, "invitation.accepted", invitation, membership_id=membership.id)
+    proxy = _seen_from(actor, rules, about)
+    invitations.note(session, actor, "invitation.accepted", invitation, membership_id=membership.id, **proxy)
     return membership, person
 
 
@@ -168,7 +171,7 @@ def _accepted_before(session: Session, invitation: Invitation, user: User | None
     return session.get(Membership, invitation.membership_id)
 
 
-def _refuse_withdrawn_ground(session: Session, rules: Rules, invitation: Invitation) -> None:
+def _refuse_withdrawn_ground(session: Session, rules: Rules, invitation: Invitation) -> Facts:
     """Look again at what may have changed since: whether the inviter may still give this role, and the contract."""
     ((_, about),) = facts.about_each(session, [invitation.id])
     if about.role not in about.assignable:
@@ -178,14 +181,21 @@ def _refuse_withdrawn_ground(session: Session, rules: Rules, invitation: Invitat
             remedy="Ask the owner or an admin of the account to invite you.",
         )
     if session.get_one(Account, invitation.account_id).lapsed_contract == LapsedContract.ALLOW:
-        return
-    check = check_eligibility(about.terms, minimum=rules.settings.minimum_commitment, today=about.at.date())
-    if check.reasons:
+        return about
+    check = eligibility(about, rules.settings)
+    if check.verdict is Verdict.DENY:
         raise Conflict(
             check.reasons[0].code,
             "The account can't take new members at the moment. Nothing was changed, and your link still holds.",
             remedy="Tell whoever invited you; once their contract is in order, open the link again.",
         )
+    return about
+
+
+def _seen_from(actor: Actor, rules: Rules, about: Facts) -> dict[str, object]:
+    """What speaks for a proxy at the invitee's end: noted for the account, and never held against the invitee."""
+    check = check_proxy(origins.of(actor, rules), about.exemptions, rules.settings.proxy_policy, about.at)
+    return {"proxy": check.as_json(about.at)} if check.reasons else {}
 
 
 def _person(session: Session, invitation: Invitation, user: User | None, sign_up: SignUp | None) -> User:

@@ -1,6 +1,6 @@
 """The committed monthly spend of an account: set by the operator, and the ground for being allowed to invite."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import func, select
@@ -8,17 +8,24 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
-from shared.checks.eligibility import Terms, check_eligibility
+from shared.checks.eligibility import Commitment, Terms, check_eligibility
 from shared.checks.verdict import Check
-from shared.models import Contract
-from shared.services import accounts, audit
+from shared.models import BillingAnswer, Contract, Invitation, JobKind, Status
+from shared.services import accounts, audit, jobs
 from shared.services.rules import Rules
+
+BILLING_LASTS = timedelta(minutes=15)
+"""How long an answer of the billing system counts; a worker asks again once it is half as old."""
+
+
+BILLING_RESTS = timedelta(seconds=15)
+"""How long a billing system that did not answer is left alone."""
 
 
 def set_terms(
     session: Session, *, actor: Actor, account_id: str, amount: Decimal, currency: str, starts_on: date, ends_on: date
 ) -> Contract:
-    """Record what the account has committed to, in place of what was recorded before."""
+    """Record what the account has committed to, in place of what was recorded before, and judge anew what is held."""
     accounts.get(session, account_id)
     said = {"amount": amount, "currency": currency, "starts_on": starts_on, "ends_on": ends_on}
     row = insert(Contract).values(account_id=account_id, **said)
@@ -34,14 +41,31 @@ def set_terms(
         before=_as_json(before),
         after=_as_json(terms_of(contract)),
     )
+    _judge_held_again(session, account_id)
     return contract
 
 
 def judge(session: Session, *, rules: Rules, account_id: str) -> tuple[Check, Terms | None]:
     """Whether the account may invite today, and the terms that say so."""
-    terms = terms_of(session.get(Contract, account_id))
-    today = session.scalars(select(func.now())).one().date()
-    return check_eligibility(terms, minimum=rules.settings.minimum_commitment, today=today), terms
+    now = session.scalars(select(func.now())).one()
+    if rules.settings.billing_url is None:
+        commitment = commitment_of(session.get(Contract, account_id))
+    else:
+        commitment = billed(session.get(BillingAnswer, account_id), now)
+    return check_eligibility(commitment, minimum=rules.settings.minimum_commitment, now=now), commitment.terms
+
+
+def commitment_of(contract: Contract | None) -> Commitment:
+    """What our own table says of an account's contract."""
+    return Commitment(terms_of(contract), dated=contract.updated_at if contract else None)
+
+
+def billed(billing: BillingAnswer | None, now: datetime) -> Commitment:
+    """What the operator's billing system said of it, if that is not too long ago."""
+    answered_at = billing.answered_at if billing else None
+    if billing is None or answered_at is None or now - answered_at > BILLING_LASTS:
+        return Commitment(None, "billing system", answered_at, known=False)
+    return Commitment(_from_json(billing.terms), "billing system", answered_at)
 
 
 def terms_of(contract: Contract | None) -> Terms | None:
@@ -49,6 +73,25 @@ def terms_of(contract: Contract | None) -> Terms | None:
     if contract is None:
         return None
     return Terms(contract.amount, contract.currency, contract.starts_on, contract.ends_on)
+
+
+def _judge_held_again(session: Session, account_id: str) -> None:
+    held = select(Invitation).where(Invitation.account_id == account_id, Invitation.status == Status.HELD)
+    for invitation in session.scalars(held):
+        jobs.promise(
+            session,
+            JobKind.INVITATION_CHECK,
+            subject_id=invitation.id,
+            account_id=account_id,
+            generation=invitation.generation,
+        )
+
+
+def _from_json(terms: dict[str, str] | None) -> Terms | None:
+    if terms is None:
+        return None
+    days = date.fromisoformat(terms["starts_on"]), date.fromisoformat(terms["ends_on"])
+    return Terms(Decimal(terms["amount"]), terms["currency"], *days)
 
 
 def _as_json(terms: Terms | None) -> dict[str, str] | None:

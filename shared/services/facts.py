@@ -1,69 +1,103 @@
-"""Gathers what the checks judge by: one query for an address that is to be invited, one for many invitations."""
+"""Gathers what the checks judge by: one statement for addresses that are to be invited, one for many invitations."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Text, cast, exists, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor, assignable_to
 from shared.checks.evaluate import Facts
+from shared.checks.mail_domain import is_fresh
 from shared.email_address import EmailAddress
-from shared.models import OPEN, Account, ApiKey, Contract, Invitation, Membership, User
+from shared.models import OPEN, Account, ApiKey, BillingAnswer, Contract, Invitation, MailDomain, Membership, User
 from shared.permissions import Role
-from shared.services.contracts import terms_of
+from shared.services import exceptions, origins
+from shared.services.contracts import billed, commitment_of
+from shared.services.outside import fact_of
+from shared.services.rules import Rules
 
 
 def about(
-    session: Session, *, actor: Actor, account_id: str, address: EmailAddress, role: Role, but_for: str = ""
+    session: Session,
+    *,
+    actor: Actor,
+    rules: Rules,
+    account_id: str,
+    address: EmailAddress,
+    role: Role,
+    but_for: str = "",
 ) -> Facts:
     """The facts about inviting this address into the account, at this moment and by this actor.
 
     `but_for` is the invitation that is being sent again, which doesn't stand in its own way.
     """
+    (found,) = about_all(
+        session, actor=actor, rules=rules, account_id=account_id, asked=[(address, role)], but_for=but_for
+    )
+    return found
+
+
+def about_all(
+    session: Session,
+    *,
+    actor: Actor,
+    rules: Rules,
+    account_id: str,
+    asked: Sequence[tuple[EmailAddress, Role]],
+    but_for: str = "",
+) -> Iterator[Facts]:
+    """The facts about inviting each of these addresses, in their order."""
+    keys, domains = [address.key for address, _ in asked], [address.domain for address, _ in asked]
+    wanted = func.unnest(cast(keys, ARRAY(Text)), cast(domains, ARRAY(Text)))
+    row = wanted.table_valued("key", "domain", with_ordinality="place", name="wanted").render_derived()
     open_one = exists().where(
         Invitation.account_id == account_id,
-        Invitation.email_key == address.key,
+        Invitation.email_key == row.c.key,
         Invitation.status.in_(OPEN),
         Invitation.id != but_for,
     )
-    query = select(Contract, _is_member(account_id, address.key), open_one, func.now())
-    contract, is_member, invited, moment = session.execute(
-        query.select_from(Account)
-        .outerjoin(Contract, Contract.account_id == Account.id)
-        .where(Account.id == account_id)
-    ).one()
-    return Facts(
-        address=address,
-        role=role,
-        assignable=actor.assignable,
-        is_member=is_member,
-        already_invited=invited,
-        terms=terms_of(contract),
-        at=moment,
+    query = _with_ground(
+        select(_is_member(account_id, row.c.key), open_one).select_from(row).join(Account, true()),
+        Account.id,
+        row.c.domain,
     )
+    query = query.where(Account.id == account_id).order_by(row.c.place)
+    origin = origins.of(actor, rules)
+    for (address, role), found in zip(asked, session.execute(query), strict=True):
+        is_member, invited, *ground = found
+        yield Facts(
+            address=address,
+            role=role,
+            assignable=actor.assignable,
+            is_member=is_member,
+            already_invited=invited,
+            origin=origin,
+            **_ground(*ground),
+        )
 
 
-def about_each(session: Session, invitation_ids: Collection[str]) -> Iterator[tuple[Invitation, Facts]]:
+def about_each(
+    session: Session, invitation_ids: Collection[str], *, lock: bool = True
+) -> Iterator[tuple[Invitation, Facts]]:
     """These invitations, locked in the order of their ids, each with the facts of this moment about it."""
     inviter = aliased(Membership)
+    query = _with_ground(
+        select(Invitation, inviter.role, ApiKey.role, _is_member(Invitation.account_id, Invitation.email_key)),
+        Invitation.account_id,
+        func.split_part(Invitation.email_key, "@", -1),
+    )
     query = (
-        select(
-            Invitation,
-            Contract,
-            inviter.role,
-            ApiKey.role,
-            _is_member(Invitation.account_id, Invitation.email_key),
-            func.now(),
+        query.outerjoin(
+            inviter, (inviter.account_id == Invitation.account_id) & (inviter.user_id == Invitation.invited_by)
         )
-        .outerjoin(Contract, Contract.account_id == Invitation.account_id)
-        .outerjoin(inviter, (inviter.account_id == Invitation.account_id) & (inviter.user_id == Invitation.invited_by))
         .outerjoin(ApiKey, (ApiKey.id == Invitation.invited_via) & _live_key())
         .where(Invitation.id.in_(invitation_ids))
         .order_by(Invitation.id)
-        .with_for_update(of=Invitation)
         .execution_options(populate_existing=True)
     )
-    for invitation, contract, inviters, keys, is_member, moment in session.execute(query):
+    query = query.with_for_update(of=Invitation) if lock else query
+    for invitation, inviters, keys, is_member, *ground in session.execute(query):
         roles = (inviters,) if invitation.invited_via is None else (keys, inviters)
         yield (
             invitation,
@@ -73,10 +107,30 @@ def about_each(session: Session, invitation_ids: Collection[str]) -> Iterator[tu
                 assignable=assignable_to(tuple(Role(role) if role else None for role in roles)),
                 is_member=is_member,
                 already_invited=False,
-                terms=terms_of(contract),
-                at=moment,
+                origin=origins.from_json(invitation.origin),
+                **_ground(*ground),
             ),
         )
+
+
+def _with_ground(query: Any, account_id: Any, domain: Any) -> Any:
+    """The query, with what is known of the account and the domain behind its own columns; `_ground` reads it."""
+    query = query.add_columns(Contract, BillingAnswer, MailDomain, exceptions.in_force(account_id), func.now())
+    query = query.outerjoin(Contract, Contract.account_id == account_id)
+    query = query.outerjoin(BillingAnswer, BillingAnswer.account_id == account_id)
+    return query.outerjoin(MailDomain, MailDomain.domain == domain)
+
+
+def _ground(
+    contract: Contract | None, billing: BillingAnswer | None, mail: MailDomain | None, rows: Any, at: Any
+) -> dict[str, Any]:
+    return {
+        "commitment": commitment_of(contract),
+        "billed": billed(billing, at),
+        "mail": fact_of(mail) if mail is not None and is_fresh(fact_of(mail), at) else None,
+        "exemptions": exceptions.from_json(rows),
+        "at": at,
+    }
 
 
 def _is_member(account_id: object, email_key: object) -> ColumnElement[bool]:

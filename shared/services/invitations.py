@@ -1,71 +1,22 @@
-"""The life of an invitation as its account sees it: invite, resend, revoke, find, list."""
+"""The life of an invitation as its account sees it, once it is made: resend, revoke, find, list."""
 
 from datetime import timedelta
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared.actor import Actor, ActorKind
-from shared.checks.evaluate import Facts, evaluate
-from shared.checks.recipient import already_invited, email_invalid
-from shared.checks.verdict import Check, Verdict, overall, reasons_of
+from shared.actor import Actor
+from shared.checks.recipient import already_invited
 from shared.db import violated
-from shared.email_address import BadAddress, EmailAddress, parse
 from shared.errors import Conflict, NotFound, Refused, TooSoon
-from shared.ids import new_id
 from shared.models import OPEN, Delivery, Invitation, JobKind, Status, SupersededLink
 from shared.permissions import Role
-from shared.services import audit, facts, inviters, jobs, links
+from shared.services import audit, facts, inviters, inviting, jobs, links, origins
 from shared.services.rules import Rules
 
 RESENDABLE = (Status.PENDING, Status.EXPIRED)
 """Where an invitation can stand to be sent again; an expired one comes back to life."""
-
-
-def invite(
-    session: Session,
-    *,
-    actor: Actor,
-    rules: Rules,
-    account_id: str,
-    email: str,
-    role: Role,
-    message: str | None = None,
-    lifetime: timedelta | None = None,
-    locale: str = "en",
-) -> Invitation:
-    """Promise an invitation, unless an instant check says no: then `Refused` tells why. Nothing is sent from here."""
-    address = _address(email)
-    about = facts.about(session, actor=actor, account_id=account_id, address=address, role=role)
-    checks = _refuse_denied(about, rules)
-    invitation_id, span = new_id("inv"), lifetime or rules.settings.invitation_ttl
-    row = insert(Invitation).values(
-        id=invitation_id,
-        account_id=account_id,
-        email=address.shown,
-        email_key=address.key,
-        role=role,
-        status=Status.CHECKING,
-        delivery=Delivery.NONE,
-        message=message,
-        locale=locale,
-        invited_by=actor.user_id,
-        invited_via=actor.id if actor.kind is ActorKind.API_KEY else None,
-        link_hash=links.hash_of(rules, invitation_id, 1),
-        lifetime_seconds=int(span.total_seconds()),
-        checks=[check.as_json(about.at) for check in checks],
-        resendable_at=func.now() + rules.settings.resend_cooldown,
-        expires_at=func.now() + span,
-    )
-    # The unique index decides between two people who invite the same address at once.
-    invitation = session.scalars(row.on_conflict_do_nothing().returning(Invitation)).one_or_none()
-    if invitation is None:
-        raise Refused([already_invited(address.shown)])
-    _promise_check(session, invitation)
-    note(session, actor, "invitation.created", invitation, email=invitation.email, role=role)
-    return invitation
 
 
 def resend(session: Session, *, actor: Actor, rules: Rules, account_id: str, invitation_id: str) -> Invitation:
@@ -79,17 +30,21 @@ def resend(session: Session, *, actor: Actor, rules: Rules, account_id: str, inv
     about = facts.about(
         session,
         actor=actor,
+        rules=rules,
         account_id=account_id,
         address=invitation.address,
         role=Role(invitation.role),
         but_for=invitation.id,
     )
-    checks = _refuse_denied(about, rules)
+    checks = inviting.passed(about, rules)
+    if isinstance(checks, Refused):
+        raise checks
     inviters.take_over_orphaned(session, actor=actor, invitation=invitation)
     session.add(SupersededLink(link_hash=invitation.link_hash, invitation_id=invitation.id))
     invitation.generation += 1
     invitation.link_hash = links.hash_of(rules, invitation.id, invitation.generation)
     invitation.status, invitation.delivery = Status.CHECKING, Delivery.NONE
+    invitation.origin = origins.as_json(about.origin)
     invitation.checks = [check.as_json(about.at) for check in checks]
     invitation.resendable_at = func.now() + rules.settings.resend_cooldown
     invitation.expires_at = func.now() + timedelta(seconds=invitation.lifetime_seconds)
@@ -160,20 +115,6 @@ def closed(invitation: Invitation) -> Conflict:
 def note(session: Session, actor: Actor, action: str, invitation: Invitation, **data: object) -> None:
     """Append to the invitation's timeline."""
     audit.record(session, actor, action, subject_id=invitation.id, account_id=invitation.account_id, **data)
-
-
-def _address(email: str) -> EmailAddress:
-    try:
-        return parse(email)
-    except BadAddress as error:
-        raise Refused([email_invalid(str(error))]) from None
-
-
-def _refuse_denied(about: Facts, rules: Rules) -> list[Check]:
-    checks = evaluate(about, lists=rules.lists, minimum=rules.settings.minimum_commitment)
-    if overall(checks) is Verdict.DENY:
-        raise Refused(reasons_of(checks))
-    return checks
 
 
 def _refuse_early(session: Session, invitation: Invitation) -> None:

@@ -39,6 +39,12 @@ def promise(
     return job
 
 
+def is_waiting(session: Session, kind: JobKind, *, subject_id: str) -> bool:
+    """Whether such a job is put off for later already."""
+    later = select(Job.id).where(Job.subject_id == subject_id, Job.kind == kind, Job.state == JobState.QUEUED)
+    return session.scalar(select(later.where(Job.due_at > func.now()).exists())) or False
+
+
 def promised(session: Session) -> list[tuple[JobKind, str]]:
     """Take the kinds and ids of what this session has promised, to nudge for them after the commit."""
     jobs: list[tuple[JobKind, str]] = session.info.pop("promised", [])

@@ -9,7 +9,7 @@ from shared.actor import Actor, ActorKind
 from shared.db import transaction
 from shared.models import Account, AuditEvent, Invitation, Job, JobKind, User
 from shared.permissions import Role
-from shared.services import invitations
+from shared.services.inviting import Wish, invite_all
 from shared.services.rules import Rules
 
 
@@ -28,18 +28,9 @@ class World:
     def invite_many(self, *emails: str, message: str | None = None) -> list[Invitation]:
         actor = Actor(ActorKind.USER, id=self.alice.id, user_id=self.alice.id, roles=(Role.OWNER,))
         with transaction(self.sessions) as session:
-            return [
-                invitations.invite(
-                    session,
-                    actor=actor,
-                    rules=self.rules,
-                    account_id=self.account.id,
-                    email=email,
-                    role=Role.DEVELOPER,
-                    message=message,
-                )
-                for email in emails
-            ]
+            wishes = [Wish(email, Role.DEVELOPER, message) for email in emails]
+            made = invite_all(session, actor=actor, rules=self.rules, account_id=self.account.id, wishes=wishes)
+            return [outcome for outcome in made if isinstance(outcome, Invitation)]
 
     def jobs(self, kind: JobKind | None = None) -> list[Job]:
         with self.sessions() as session:

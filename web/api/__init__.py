@@ -2,10 +2,29 @@
 
 from flask import Flask
 
-from web.api import accounts, api_keys, audit, check, invitations, links, me, members, roles, sessions, system, users
+from web.api import (
+    accounts,
+    api_keys,
+    audit,
+    check,
+    exceptions,
+    holding,
+    invitations,
+    links,
+    me,
+    members,
+    roles,
+    sessions,
+    system,
+    trials,
+    users,
+)
 from web.call import v1
 
-_RESOURCES = (accounts, api_keys, audit, check, invitations, links, me, members, roles, sessions, users)
+_RESOURCES = (
+    *(accounts, api_keys, audit, check, exceptions, holding, invitations),
+    *(links, me, members, roles, sessions, trials, users),
+)
 
 
 def register(app: Flask) -> None:

@@ -1,11 +1,10 @@
 """Invitations, as the account sees them."""
 
-from datetime import timedelta
 from typing import Any
 
 from shared.models import Invitation
 from shared.permissions import Permission
-from shared.services import audit, invitations, team
+from shared.services import audit, invitations, inviting, team
 from web.call import call, v1
 from web.database import transaction
 from web.guard import actor, requires
@@ -15,6 +14,7 @@ from web.paging import decoded, decoded_number, page
 from web.patience import once_checked
 from web.schemas.accounts import RoleBody
 from web.schemas.base import PageQuery
+from web.schemas.batch import BatchBody, BatchOut, result_out, understood, wish_of
 from web.schemas.invitations import (
     EventsOut,
     InvitationOut,
@@ -43,20 +43,33 @@ def invite(account_id: str, body: InviteBody) -> Any:
     422 with `reasons` where an instant check refuses; nothing is sent then. `Prefer: wait=N` (N up to 10 seconds)
     answers only once the checks are done.
     """
-    hours = body.expires_in_hours
     with transaction() as session:
-        invitation = invitations.invite(
-            session,
-            actor=actor(),
-            rules=kit().rules,
-            account_id=account_id,
-            email=body.email,
-            role=body.role,
-            message=body.message or None,
-            lifetime=timedelta(hours=hours) if hours else None,
-            locale=body.locale,
+        invitation = inviting.invite(
+            session, actor=actor(), rules=kit().rules, account_id=account_id, wish=wish_of(body)
         )
     return _located(invitation)
+
+
+@v1.post("/accounts/<account_id>/invitations/batch")
+@requires(Permission.TEAM_EDIT)
+@idempotent
+@call(
+    "Invitations",
+    body=BatchBody,
+    answers=BatchOut,
+    status=207,
+    problems=(409,),
+    example={"invitations": [{"email": "carol@corp.example", "role": "support"}, {"email": "dan@corp.example"}]},
+)
+def invite_many(account_id: str, body: BatchBody) -> dict[str, Any]:
+    """Invite up to 1,000 at once. Each row has an outcome of its own; one that is refused stops no other."""
+    rows = [understood(row) for row in body.invitations]
+    wishes = [wish_of(row) for row in rows if isinstance(row, InviteBody)]
+    with transaction() as session:
+        made = inviting.invite_all(session, actor=actor(), rules=kit().rules, account_id=account_id, wishes=wishes)
+    outcomes = iter(made)
+    results = [next(outcomes) if isinstance(row, InviteBody) else row for row in rows]
+    return {"results": [result_out(index, result) for index, result in enumerate(results)]}
 
 
 @v1.get("/accounts/<account_id>/invitations")

@@ -29,9 +29,10 @@ def alive() -> Response:
 def ready() -> Response:
     """Say whether this process can serve, part by part; 503 where one that it can't do without is missing.
 
-    Without the broker invitations are still recorded, and the scheduler does the work: that alone is no 503.
+    Without the broker invitations are still recorded, and the scheduler does the work; without a list of networks they
+    are judged by the others: that alone is no 503.
     """
-    parts = {"database": _tried(_database), "broker": _tried(_broker)}
+    parts = {"database": _tried(_database), "broker": _tried(_broker), "lists": _tried(_lists)}
     good = parts["database"] == "ok"
     return _json({"status": "ready" if good else "not ready", "parts": parts}, 200 if good else 503)
 
@@ -63,6 +64,10 @@ def _tried(part: Callable[[], str]) -> str:
 
 def _database() -> str:
     return "the schema is old: run `usher migrate`" if migrations.missing(db.session.connection()) else "ok"
+
+
+def _lists() -> str:
+    return " ".join(kit().rules.networks.problems()) or "ok"
 
 
 def _broker() -> str:

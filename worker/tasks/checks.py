@@ -1,26 +1,56 @@
-"""Checks invitations before they are mailed: a round in two transactions, the claim and the verdicts."""
+"""Checks invitations before they are mailed: claim, ask the outside world, judge. No transaction waits for an answer.
+
+What isn't answered within moments is left to come round again a little later, so that one silent name server holds up
+nobody else's invitation.
+"""
 
 from collections.abc import Collection, Sequence
-from functools import partial
+from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from shared.models import Job, JobKind
-from shared.services import checking, jobs
-from shared.services.rules import Rules
+from shared.services import checking, jobs, outside
+from shared.services.outside import Question
 from worker.leases import Lease
 from worker.runtime import Runtime
 from worker.tasks.rounds import claimed, put_off, settle
+
+COME_AGAIN = timedelta(seconds=1)
 
 
 def check(runtime: Runtime, ids: Collection[str]) -> None:
     """Judge the invitations of these jobs, and promise the mails of those that pass."""
     with claimed(runtime, ids, kinds=[JobKind.INVITATION_CHECK]) as (lease, batch):
-        settle(runtime, lease, batch, effect=partial(_judge, runtime.rules), rescue=put_off)
+        if not batch:
+            return
+        subjects = [job.subject_id for job in batch]
+        wanted = runtime.record(lease, lambda session: outside.questions(session, runtime.rules, subjects))
+        answers = runtime.desk.ask(set().union(*wanted.values()))
+        late = {subject for subject, questions in wanted.items() if not questions <= answers.keys()}
+
+        def judge(session: Session, lease: Lease, batch: Sequence[Job]) -> None:
+            _judge(runtime, session, lease, batch, answers=answers, late=late)
+
+        settle(runtime, lease, batch, effect=judge, rescue=put_off)
 
 
-def _judge(rules: Rules, session: Session, lease: Lease, batch: Sequence[Job]) -> None:
+def _judge(
+    runtime: Runtime,
+    session: Session,
+    lease: Lease,
+    batch: Sequence[Job],
+    *,
+    answers: dict[Question, Any],
+    late: Collection[str],
+) -> None:
     held = jobs.held(session, [job.id for job in batch], owner=lease.owner)
-    subjects = [job.subject_id for job in batch if job.id in held]
-    checking.judge(session, rules=rules, invitation_ids=subjects)
-    jobs.finish(session, held)
+    outside.keep(session, answers)
+    ready = [job for job in batch if job.id in held and job.subject_id not in late]
+    checking.judge(session, rules=runtime.rules, invitation_ids=[job.subject_id for job in ready])
+    jobs.finish(session, [job.id for job in ready])
+    waiting = held - {job.id for job in ready}
+    if waiting:
+        why = "Waiting for an answer about the domain or the contract."
+        jobs.postpone(session, waiting, after=COME_AGAIN, why=why, counts=False)

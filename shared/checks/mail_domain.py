@@ -1,0 +1,62 @@
+"""Whether a domain can take mail at all, by what name servers said of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.errors import Reason, Who
+from shared.policy import MailAnswer
+
+_RESERVED = frozenset({"example", "test", "invalid", "localhost", "example.com", "example.net", "example.org"})
+
+
+@dataclass(frozen=True, slots=True)
+class MailFact:
+    """An answer about a domain, who gave it and when; for `unknown`, `source` says why there is none."""
+
+    answer: MailAnswer
+    source: str
+    looked_up_at: datetime
+
+
+_LASTS = {
+    MailAnswer.MX: timedelta(hours=1),
+    MailAnswer.ADDRESS: timedelta(hours=1),
+    MailAnswer.UNKNOWN: timedelta(seconds=15),
+}
+_NO_LASTS = timedelta(minutes=5)
+
+
+def is_fresh(fact: MailFact, now: datetime) -> bool:
+    """Whether the answer can still be relied on: an hour for a yes, minutes for a no, moments for a don't-know."""
+    return now - fact.looked_up_at < _LASTS.get(fact.answer, _NO_LASTS)
+
+
+def is_reserved(domain: str) -> bool:
+    """Whether the name is set aside for examples and tests (RFC 2606, RFC 6761), so that nobody can own it."""
+    labels = domain.split(".")
+    return labels[-1] in _RESERVED or ".".join(labels[-2:]) in _RESERVED
+
+
+def mail_reasons(domain: str, fact: MailFact, suggestion: str | None) -> list[Reason]:
+    """Why no mail can be sent to this domain; none where it can, or where nobody knows."""
+    said = {
+        MailAnswer.NOT_FOUND: ("domain_not_found", f"The domain {domain} doesn't exist."),
+        MailAnswer.NO_MAIL: ("domain_no_mail", f"The domain {domain} has no mail server, nor any other."),
+        MailAnswer.NULL_MX: ("domain_null_mx", f"The domain {domain} declares that it takes no mail."),
+    }.get(fact.answer)
+    if said is None:
+        return []
+    code, message = said
+    hint = f"Did you mean {suggestion}? " if suggestion else ""
+    remedy = f"{hint}Check how the address is spelt, and invite the right one."
+    return [Reason(code, f"{message} Nothing was sent.", remedy, Who.INVITER)]
+
+
+def mail_unknown(domain: str, fact: MailFact) -> Reason:
+    """Nobody could say whether the domain takes mail."""
+    return Reason(
+        "domain_not_checked",
+        f"Whether {domain} takes mail could not be found out: {fact.source}.",
+        "There is nothing to do; if the mail can't be delivered, you will see that at the invitation.",
+        Who.OPERATOR,
+    )

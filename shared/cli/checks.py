@@ -1,0 +1,165 @@
+"""Looking into checks: try an address, ask why an invitation stands where it does, replay the past by other rules."""
+
+import os
+from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import Any
+
+import click
+from pydantic import ValidationError
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from shared import email_address
+from shared.actor import Actor, ActorKind
+from shared.cli.database import command_transaction
+from shared.cli.parts import settings_from
+from shared.config import Settings
+from shared.email_address import BadAddress
+from shared.errors import NotFound
+from shared.models import AuditEvent, Invitation
+from shared.permissions import Role
+from shared.services import accounts, backtest, rules, trials
+
+_REPLACEABLE = (
+    *("network_lists", "proxy_policy", "proxy_policy_api_keys"),
+    *("minimum_commitment", "personal_domains_extra", "unknown_policy"),
+)
+_ACTIONS = {
+    "invitation.created": "was invited",
+    "invitation.resent": "was invited again, with a new link",
+    "invitation.checked": "passed the checks; the mail is on its way to the mail server",
+    "invitation.held": "is held: nothing is sent until somebody decides",
+    "invitation.blocked": "was blocked by the checks: nothing was sent",
+    "invitation.released": "was released",
+    "invitation.refused": "was refused: nothing is sent",
+    "invitation.sent": "was mailed",
+    "invitation.delivery_failed": "could not be mailed",
+    "invitation.accepted": "accepted and is a member",
+    "invitation.declined": "declined",
+    "invitation.revoked": "was withdrawn; the link is dead",
+    "invitation.expired": "did not accept in time; the link is dead",
+}
+_NEXT = {
+    "checking": "Nothing to do: it is being checked. If this lasts, see: usher doctor.",
+    "held": "Somebody has to decide: POST .../invitations/{id}/release or /refuse, with a reason.",
+    "pending": "The mail is out. If it never arrived, look into the spam folder, then resend.",
+    "blocked": "Mend what the reasons name, then invite anew.",
+    "expired": "Resend it: that revives it under a new link.",
+    "revoked": "Invite the address anew.",
+    "declined": "Ask the person, then invite anew.",
+    "accepted": "Nothing to do.",
+}
+
+
+def _is_address(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    del ctx, option
+    try:
+        return str(ip_address(value)) if value is not None else None
+    except ValueError:
+        raise click.BadParameter("write an address, such as 192.0.2.1") from None
+
+
+@click.command()
+@click.argument("email")
+@click.option("--account", "account_id", required=True, metavar="ACCOUNT", help="The account's id, acc_...")
+@click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.DEVELOPER.value)
+@click.option("--from-ip", callback=_is_address, metavar="ADDRESS", help="Judge as if the request came from there.")
+def check(email: str, account_id: str, role: str, from_ip: str | None) -> None:
+    """Say what would come of inviting EMAIL. Nothing is recorded, nothing is sent."""
+    settings = settings_from(os.environ)
+    actor = Actor(ActorKind.OPERATOR, roles=(Role.OWNER,), origin=from_ip)
+    with command_transaction(settings) as session:
+        accounts.get(session, account_id)
+        (trial,) = trials.try_out(
+            session, actor=actor, rules=rules.load(settings), account_id=account_id, asked=[(email, Role(role))]
+        )
+    click.echo(f"{email}: {trial.verdict}")
+    for done in trial.checks:
+        data = done["data"]
+        source = data.get("source", "this account") if isinstance(data, dict) else ""
+        click.echo(f"  {done['check']}: {done['verdict']} (by {source})")
+    _tell(reason.as_json() for reason in trial.reasons)
+
+
+@click.command()
+@click.argument("which", metavar="INVITATION_OR_EMAIL")
+def why(which: str) -> None:
+    """Tell what happened to an invitation (its id, or all to an address), and what to do now."""
+    with command_transaction(settings_from(os.environ)) as session:
+        found = _find(session, which)
+        for invitation in found:
+            _tell_one(session, invitation)
+    if not found:
+        raise NotFound(f"There is no invitation {which}.")
+
+
+@click.group()
+def policy() -> None:
+    """The rules of this installation."""
+
+
+@policy.command("backtest")
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3650), help="How far to go back.")
+@click.option(
+    "--set", "changes", multiple=True, metavar="SETTING=VALUE", help=f"A changed setting: {', '.join(_REPLACEABLE)}."
+)
+def backtest_policy(days: int, changes: tuple[str, ...]) -> None:
+    """Replay past invitations against changed settings, and show whose would have ended otherwise.
+
+    Requests that were refused at once have left no invitation, so they are not among them.
+    """
+    settings = settings_from(os.environ)
+    changed = _changed(settings, changes)
+    count = differing = 0
+    with command_transaction(settings) as session:
+        for difference in backtest.replay(session, now=rules.load(settings), then=rules.load(changed), days=days):
+            count += 1
+            if difference is not None:
+                differing += 1
+                invitation = difference.invitation
+                click.echo(f"{invitation.id} {invitation.email}: {difference.before} -> {difference.after}")
+                _tell(reason.as_json() for reason in difference.reasons)
+    click.echo(f"{count} invitations of {days} days, {differing} would have ended otherwise.")
+
+
+def _changed(settings: Settings, changes: Iterable[str]) -> Settings:
+    values: dict[str, Any] = {}
+    for change in changes:
+        name, sign, value = change.partition("=")
+        if not sign or name.lower() not in _REPLACEABLE:
+            raise click.BadParameter(f"{change!r} is not SETTING=VALUE of {', '.join(_REPLACEABLE)}")
+        values[name.lower()] = value
+    try:
+        return Settings.model_validate(dict(settings) | values)
+    except ValidationError as error:
+        raise click.BadParameter("; ".join(problem["msg"] for problem in error.errors())) from None
+
+
+def _find(session: Session, which: str) -> list[Invitation]:
+    try:
+        key = email_address.parse(which).key
+    except BadAddress:
+        key = which
+    query = select(Invitation).where(or_(Invitation.id == which, Invitation.email_key == key))
+    return list(session.scalars(query.order_by(Invitation.id)))
+
+
+def _tell_one(session: Session, invitation: Invitation) -> None:
+    click.echo(f"{invitation.id}: {invitation.email} as {invitation.role} in {invitation.account_id}")
+    until = f"{invitation.expires_at:%Y-%m-%d %H:%M} UTC"
+    click.echo(f"Now {invitation.status}, delivery {invitation.delivery}, until {until}.")
+    query = select(AuditEvent).where(AuditEvent.subject_id == invitation.id).order_by(AuditEvent.seq)
+    for event in session.scalars(query):
+        words = _ACTIONS.get(event.action, event.action)
+        detail = event.data.get("reason") or event.data.get("said") or event.data.get("why")
+        click.echo(f"{event.at:%Y-%m-%d %H:%M:%S}  {words}" + (f" ({detail})" if isinstance(detail, str) else ""))
+        _tell(event.data.get("reasons") or ())
+    _tell(reason for done in invitation.checks if done["verdict"] != "deny" for reason in done["reasons"])
+    click.echo(_NEXT[invitation.status].replace("{id}", invitation.id))
+
+
+def _tell(reasons: Iterable[dict[str, Any]]) -> None:
+    for reason in reasons:
+        click.echo(f"    {reason['code']}: {reason['message']}")
+        click.echo(f"    -> {reason['remedy']} (who can: {str(reason['who']).replace('_', ' ')})")

@@ -1,0 +1,36 @@
+"""Where an installation or an account departs from the lists: a domain, an address or a network, for a time."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+from shared.models.columns import Id, Ref, Written, one_of
+from shared.policy import Effect, Subject
+
+
+class PolicyException(Base):
+    """One exception; without an account it holds for the installation, without an end until it is removed.
+
+    A removed one is kept, because verdicts name it.
+    """
+
+    __tablename__ = "policy_exceptions"
+    __table_args__ = (
+        one_of("effect", Effect),
+        one_of("subject", Subject),
+        Index("ix_policy_exceptions_account_id_id", "account_id", "id"),
+    )
+
+    id: Mapped[Id]
+    account_id: Mapped[Ref | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    effect: Mapped[str]
+    subject: Mapped[str]
+    value: Mapped[str]
+    reason: Mapped[str]
+    author: Mapped[dict[str, Any]]
+    created_at: Mapped[Written]
+    ends_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]

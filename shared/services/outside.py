@@ -1,0 +1,84 @@
+"""What has to be asked of the outside world before invitations can be judged, and what it answered.
+
+Answers are kept for all processes and all invitations, for as long as they can be relied on.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.checks.mail_domain import MailFact, is_fresh, is_reserved
+from shared.models import BillingAnswer, Invitation, MailDomain, Status
+from shared.policy import MailAnswer
+from shared.services.contracts import BILLING_LASTS, BILLING_RESTS
+from shared.services.rules import Rules
+
+
+class Topic(StrEnum):
+    """Whom a question is for: name servers, about a domain; or the billing system, about an account."""
+
+    MAIL = "mail"
+    BILLING = "billing"
+
+
+Question = tuple[Topic, str]
+
+
+def questions(session: Session, rules: Rules, invitation_ids: Collection[str]) -> dict[str, set[Question]]:
+    """What has to be asked for each of these invitations, by its id; nothing where fresh answers are there."""
+    domain = func.split_part(Invitation.email_key, "@", -1)
+    query = (
+        select(Invitation.id, Invitation.account_id, domain, MailDomain, BillingAnswer, func.now())
+        .outerjoin(MailDomain, MailDomain.domain == domain)
+        .outerjoin(BillingAnswer, BillingAnswer.account_id == Invitation.account_id)
+        .where(Invitation.id.in_(invitation_ids), Invitation.status.in_((Status.CHECKING, Status.HELD)))
+    )
+    wanted: dict[str, set[Question]] = {}
+    for invitation_id, account_id, name, mail, billing, now in session.execute(query):
+        wanted[invitation_id] = asked = set()
+        passes = rules.settings.reserved_domains == "allow" and is_reserved(name)
+        if not passes and (mail is None or not is_fresh(fact_of(mail), now)):
+            asked.add((Topic.MAIL, name))
+        if rules.settings.billing_url is not None and _is_due(billing, now):
+            asked.add((Topic.BILLING, account_id))
+    return wanted
+
+
+def keep(session: Session, answers: Mapping[Question, Any]) -> None:
+    """Write down what was answered, for whoever asks next."""
+    # In one order everywhere, so that two who write the same rows never wait for each other.
+    for (topic, subject), said in sorted(answers.items(), key=lambda item: item[0]):
+        if topic is Topic.MAIL:
+            _keep_mail(session, subject, *said)
+        else:
+            _keep_contract(session, subject, said)
+
+
+def fact_of(row: MailDomain) -> MailFact:
+    """The answer of a row, free of the database."""
+    return MailFact(MailAnswer(row.answer), row.source, row.looked_up_at)
+
+
+def _keep_mail(session: Session, domain: str, answer: MailAnswer, source: str) -> None:
+    said = {"answer": answer, "source": source, "looked_up_at": func.now()}
+    row = insert(MailDomain).values(domain=domain, **said)
+    session.execute(row.on_conflict_do_update(index_elements=[MailDomain.domain], set_=said))
+
+
+def _keep_contract(session: Session, account_id: str, said: Any) -> None:
+    answered = said is None or isinstance(said, dict)
+    values = {"terms": said, "answered_at": func.now()} if answered else {"failed_at": func.now()}
+    row = insert(BillingAnswer).values(account_id=account_id, **values)
+    session.execute(row.on_conflict_do_update(index_elements=[BillingAnswer.account_id], set_=values))
+
+
+def _is_due(billing: BillingAnswer | None, now: Any) -> bool:
+    if billing is None:
+        return True
+    if billing.failed_at is not None and now - billing.failed_at < BILLING_RESTS:
+        return False
+    return billing.answered_at is None or now - billing.answered_at > BILLING_LASTS / 2

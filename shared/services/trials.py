@@ -1,0 +1,62 @@
+"""Tries invitations out: what would come of each, by the one evaluator, with nothing recorded and nothing sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from shared.actor import Actor
+from shared.checks.evaluate import Facts, evaluate
+from shared.checks.recipient import already_invited, email_invalid
+from shared.checks.verdict import Verdict, reasons_of
+from shared.email_address import BadAddress, EmailAddress, parse
+from shared.errors import Reason
+from shared.permissions import Role
+from shared.services import facts
+from shared.services.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What would come of an invitation."""
+
+    verdict: Verdict
+    reasons: list[Reason]
+    checks: list[dict[str, Any]]
+
+
+def try_out(
+    session: Session, *, actor: Actor, rules: Rules, account_id: str, asked: Sequence[tuple[str, Role]]
+) -> list[Trial]:
+    """What would come of inviting each of these, one after the other; nobody is asked but the database."""
+    parsed = [_parsed(email) for email, _ in asked]
+    good = [(found, role) for found, (_, role) in zip(parsed, asked, strict=True) if isinstance(found, EmailAddress)]
+    # All of them before the first is judged: the rows come over one connection.
+    judged = iter(list(facts.about_all(session, actor=actor, rules=rules, account_id=account_id, asked=good)))
+    invited: set[str] = set()
+    trials = []
+    for found in parsed:
+        if isinstance(found, Reason):
+            trials.append(Trial(Verdict.DENY, [found], []))
+            continue
+        trial = _trial(next(judged), rules, invited)
+        if trial.verdict is not Verdict.DENY:
+            invited.add(found.key)
+        trials.append(trial)
+    return trials
+
+
+def _trial(about: Facts, rules: Rules, invited: set[str]) -> Trial:
+    if about.address.key in invited:
+        return Trial(Verdict.DENY, [already_invited(about.address.shown)], [])
+    judgement = evaluate(about, lists=rules.lists, settings=rules.settings)
+    checks = [check.as_json(about.at) for check in judgement.checks]
+    return Trial(judgement.verdict, reasons_of(judgement.checks), checks)
+
+
+def _parsed(email: str) -> EmailAddress | Reason:
+    try:
+        return parse(email)
+    except BadAddress as error:
+        return email_invalid(str(error))

@@ -1,0 +1,29 @@
+"""What would come of invitations, before anybody is invited."""
+
+from typing import Any
+
+from flask import Response
+
+from shared.permissions import Permission
+from shared.services import trials
+from web.call import call, v1
+from web.database import transaction
+from web.guard import actor, requires
+from web.kit import kit
+from web.schemas.exceptions import TrialBody, TrialsOut
+
+
+@v1.post("/accounts/<account_id>/invitations/check")
+@requires(Permission.TEAM_EDIT)
+@call("Invitations", body=TrialBody, answers=TrialsOut, example={"email": "bob@corp.example", "role": "developer"})
+def try_invitations(account_id: str, body: TrialBody) -> Response:
+    """Say what would come of an invitation, or of each of up to 1,000; nothing is recorded, nothing is sent.
+
+    Name servers are not asked: what they last said within the hour counts.
+    """
+    with transaction() as session:
+        found = trials.try_out(session, actor=actor(), rules=kit().rules, account_id=account_id, asked=body.rows)
+    shown = [{"verdict": trial.verdict, "reasons": trial.reasons, "checks": trial.checks} for trial in found]
+    many: dict[str, Any] = {"results": [{"index": index, **trial} for index, trial in enumerate(shown)]}
+    answer = TrialsOut.model_validate(shown[0] if body.invitations is None else many)
+    return Response(answer.model_dump_json(exclude_none=True), content_type="application/json")

@@ -1,0 +1,65 @@
+"""Many invitations at once: rows in, an outcome for each row out."""
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import Field
+
+from shared.errors import Invalid, Refused
+from shared.models import Invitation
+from shared.services.inviting import MOST, Wish
+from web.call import read
+from web.schemas.base import Body, FieldError, Out, ReasonOut
+from web.schemas.invitations import InvitationOut, InviteBody, invitation_out
+
+
+class BatchBody(Body):
+    """Up to 1,000 rows, each like the body of one invitation."""
+
+    invitations: list[Any] = Field(
+        min_length=1,
+        max_length=MOST,
+        description="Each as for one invitation.",
+        json_schema_extra={"items": {"type": "object"}},
+    )
+
+
+class ResultOut(Out):
+    """What came of a row: `status` is what the row alone would have been answered, 202 or 422."""
+
+    index: int
+    status: int
+    invitation: InvitationOut | None = None
+    code: str | None = None
+    reasons: list[ReasonOut] | None = None
+    errors: list[FieldError] | None = None
+
+
+class BatchOut(Out):
+    """What came of each row, in their order."""
+
+    results: list[ResultOut]
+
+
+def understood(row: Any) -> InviteBody | Invalid:
+    """The row as a body, or what is wrong with it."""
+    try:
+        return read(lambda: InviteBody.model_validate(row))
+    except Invalid as error:
+        return error
+
+
+def wish_of(body: InviteBody) -> Wish:
+    """What the body asks for."""
+    hours = body.expires_in_hours
+    return Wish(body.email, body.role, body.message or None, timedelta(hours=hours) if hours else None, body.locale)
+
+
+def result_out(index: int, result: Invitation | Refused | Invalid) -> dict[str, Any]:
+    """The outcome of a row."""
+    if isinstance(result, Refused):
+        return {"index": index, "status": 422, "code": result.code, "reasons": result.reasons}
+    if isinstance(result, Invalid):
+        errors = [{"field": field, "message": message} for field, message in result.errors]
+        return {"index": index, "status": 422, "code": result.code, "errors": errors}
+    return {"index": index, "status": 202, "invitation": invitation_out(result)}

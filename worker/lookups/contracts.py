@@ -1,0 +1,90 @@
+"""Asks the operator's billing system what an account has committed to spend.
+
+The request: `GET BILLING_URL?account_id=acc_...` with `X-Usher-Timestamp` (seconds since 1970) and `X-Usher-Signature`,
+the hex HMAC-SHA-256 under BILLING_KEY of "timestamp.account id". The answer: 200 and `{"contract": null}`, or
+`{"contract": {"amount": "1000.00", "currency": "USD", "starts_on": "2026-01-01", "ends_on": "2026-12-31"}}`.
+"""
+
+import hashlib
+import hmac
+import json
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+from shared import log
+
+logger = log.get(__name__)
+
+TIMEOUT_SECONDS = 3.0
+LARGEST = 64 * 1024
+AT_ONCE = 8
+
+NO_ANSWER = "no answer"
+Said = dict[str, str] | None | str
+"""The terms, None for no contract, or `NO_ANSWER`."""
+
+
+class Billing:
+    """Asks about several accounts at once."""
+
+    def __init__(self, url: str | None, key: str | None) -> None:
+        self._url, self._key = url or "", key or ""
+        self._pool: ThreadPoolExecutor | None = None
+
+    def ask(self, account_id: str) -> Future[Said]:
+        """What this account has committed to; the answer comes within the time-out, and is never an error."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="billing")
+        return self._pool.submit(self._asked, account_id)
+
+    def close(self) -> None:
+        """Ask nothing any more."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _asked(self, account_id: str) -> Said:
+        try:
+            with urlopen(self._request(account_id), timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - the operator's URL
+                return read_answer(answer.read(LARGEST))
+        except (OSError, HTTPException, ValueError) as error:
+            logger.warning("the billing system did not answer", account=account_id, why=str(error))
+            return NO_ANSWER
+
+    def _request(self, account_id: str) -> Request:
+        stamp = str(int(time.time()))
+        joint = "&" if "?" in self._url else "?"
+        return Request(  # noqa: S310 - the settings allow http and https only
+            f"{self._url}{joint}account_id={quote(account_id)}",
+            headers={"X-Usher-Timestamp": stamp, "X-Usher-Signature": signature(self._key, stamp, account_id)},
+        )
+
+
+def signature(key: str, stamp: str, account_id: str) -> str:
+    """What proves that a request is ours."""
+    return hmac.new(key.encode(), f"{stamp}.{account_id}".encode(), hashlib.sha256).hexdigest()
+
+
+def read_answer(body: bytes) -> dict[str, str] | None:
+    """The terms in an answer, or None for no contract; raises `ValueError` for what is neither."""
+    document = json.loads(body)
+    if not isinstance(document, dict) or "contract" not in document:
+        raise ValueError("the answer has no `contract`")
+    contract: Any = document["contract"]
+    if contract is None:
+        return None
+    try:
+        amount = Decimal(contract["amount"])
+        days = date.fromisoformat(contract["starts_on"]), date.fromisoformat(contract["ends_on"])
+        currency = str(contract["currency"]).upper()
+    except (TypeError, KeyError, InvalidOperation) as error:
+        raise ValueError(f"the contract can't be read ({type(error).__name__})") from None
+    if not amount.is_finite() or amount < 0:
+        raise ValueError("the contract's amount is no amount")
+    first, last = (day.isoformat() for day in days)
+    return {"amount": str(amount), "currency": currency, "starts_on": first, "ends_on": last}

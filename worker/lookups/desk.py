@@ -1,0 +1,66 @@
+"""Where one process asks the outside world, and waits for answers no longer than others can spare.
+
+What isn't answered at once is asked on in the background, while its job waits in the database; by the time the job
+comes round again, the answer is here.
+"""
+
+import time
+from collections.abc import Collection
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.config import Settings
+from shared.services.outside import Question, Topic
+from worker.lookups.contracts import Billing
+from worker.lookups.dns import Resolver
+
+PATIENCE_SECONDS = 0.15
+"""How long a round waits for a question that is new; name servers that know the answer need a tenth of that."""
+
+FORGET_SECONDS = 60.0
+"""How long an answer waits to be fetched; its job may have gone to another process."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    answer: "Future[Any]"
+    at: float = field(default_factory=time.monotonic)
+
+
+class Desk:
+    """The questions of one process that are on their way."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._resolver = Resolver(settings.dns_servers, settings.dns_timeout)
+        self._billing = Billing(settings.billing_url, settings.billing_key)
+        self._asked: dict[Question, _Asked] = {}
+
+    def ask(self, questions: Collection[Question]) -> dict[Question, Any]:
+        """The answers that are there within moments; for those that are left out, ask again later."""
+        self._forget()
+        asked = {question: self._asked.get(question) or self._begin(question) for question in questions}
+        newest = max((each.at for each in asked.values()), default=0.0)
+        left = newest + PATIENCE_SECONDS - time.monotonic()
+        wait([each.answer for each in asked.values()], timeout=max(0.0, left))
+        answered = {question: each.answer.result() for question, each in asked.items() if each.answer.done()}
+        for question in answered:
+            del self._asked[question]
+        return answered
+
+    def close(self) -> None:
+        """Ask nothing any more."""
+        self._resolver.close()
+        self._billing.close()
+
+    def _begin(self, question: Question) -> _Asked:
+        topic, subject = question
+        answer = self._resolver.ask(subject) if topic is Topic.MAIL else self._billing.ask(subject)
+        self._asked[question] = asked = _Asked(answer)
+        return asked
+
+    def _forget(self) -> None:
+        now = time.monotonic()
+        for question, asked in list(self._asked.items()):
+            if now - asked.at > FORGET_SECONDS:
+                del self._asked[question]
