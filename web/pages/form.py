@@ -60,4 +60,6 @@ def sentences(refusal: UsherError) -> str:
     if isinstance(refusal, TooSoon):
         minutes = -(-refusal.retry_after // 60)
         return f"{refusal.detail} Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+    if isinstance(refusal, Invalid):
+        return " ".join(sentence for _, sentence in refusal.errors)
     return f"{refusal.detail} {refusal.remedy}".strip()

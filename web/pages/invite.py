@@ -11,8 +11,10 @@ from typing import Any
 from flask import Response, render_template, request
 
 from shared.errors import Invalid, Reason, Refused
+from shared.models import Invitation
 from shared.permissions import Permission, Role
-from shared.services import contracts, invitations
+from shared.services import inviting, trials
+from shared.services.inviting import Wish
 from shared.services.roster import Entry
 from web import auth
 from web.api.audit import cell
@@ -24,7 +26,7 @@ from web.pages.pasted import Line
 from web.pages.site import site
 from web.schemas.team import InviteForm, ResultsForm
 
-PORTION = 20
+PORTION = 100
 """How many are invited before the page shows how far it is."""
 
 
@@ -62,7 +64,7 @@ def invite(account_id: str) -> Response | str:
         return place.again("pages/invite.html", account_id, refusal, **_shown(account_id))
     scripted = "HX-Request" in request.headers
     now, later = (lines[:PORTION], lines[PORTION:]) if scripted else (lines, [])
-    outcomes = [_invited(account_id, body, line) for line in now]
+    outcomes = _invited(account_id, body, now)
     shown = {
         "outcomes": outcomes,
         "body": body,
@@ -75,6 +77,18 @@ def invite(account_id: str) -> Response | str:
     if scripted:
         return render_template("pages/invited.html", account_id=account_id, **shown)
     return place.page("pages/invite.html", account_id, **_shown(account_id) | shown)
+
+
+@site.post("/accounts/<account_id>/team/invite/check")
+@requires(Permission.TEAM_EDIT)
+def try_out(account_id: str) -> str:
+    """Say beside each address what would come of inviting it; nothing is recorded, nothing is sent."""
+    body = form.filled(InviteForm)
+    lines = pasted.addresses(body.addresses)[:PORTION]
+    with transaction() as session:
+        asked = [(line.email, body.role) for line in lines]
+        found = trials.try_out(session, actor=actor(), rules=kit().rules, account_id=account_id, asked=asked)
+    return render_template("pages/trials.html", trials=zip(lines, found, strict=True))
 
 
 @site.post("/accounts/<account_id>/team/invite/results.csv")
@@ -99,28 +113,40 @@ def _lines(body: InviteForm) -> list[Line]:
     return lines
 
 
-def _invited(account_id: str, body: InviteForm, line: Line) -> Outcome:
-    """Invite in a transaction of its own: one bad line never stops the others."""
-    try:
-        with transaction() as session:
-            invitation = invitations.invite(
-                session,
-                actor=actor(),
-                rules=kit().rules,
-                account_id=account_id,
-                email=line.email,
-                role=Role(line.role) if line.role in set(Role) else body.role,
-                message=line.message[:1000] or body.message or None,
-                lifetime=timedelta(hours=body.hours) if body.hours else None,
-                locale=languages.spoken(),
-            )
-    except Refused as refusal:
-        return Outcome(line, reasons=tuple(refusal.reasons))
-    return Outcome(line, entry=Entry(auth.user(), invitation=invitation))
+def _invited(account_id: str, body: InviteForm, lines: list[Line]) -> list[Outcome]:
+    with transaction() as session:
+        made = inviting.invite_all(
+            session,
+            actor=actor(),
+            rules=kit().rules,
+            account_id=account_id,
+            wishes=[_wish(line, body) for line in lines],
+        )
+    return [_outcome(line, found) for line, found in zip(lines, made, strict=True)]
+
+
+def _wish(line: Line, body: InviteForm) -> Wish:
+    return Wish(
+        line.email,
+        _role(line, body),
+        line.message[:1000] or body.message or None,
+        timedelta(hours=body.hours) if body.hours else None,
+        languages.spoken(),
+    )
+
+
+def _outcome(line: Line, found: Invitation | Refused) -> Outcome:
+    if isinstance(found, Refused):
+        return Outcome(line, reasons=tuple(found.reasons))
+    return Outcome(line, entry=Entry(auth.user(), invitation=found))
+
+
+def _role(line: Line, body: InviteForm) -> Role:
+    return Role(line.role) if line.role in set(Role) else body.role
 
 
 def _shown(account_id: str) -> dict[str, Any]:
     with transaction() as session:
-        check, _ = contracts.judge(session, rules=kit().rules, account_id=account_id)
+        stopped = trials.in_the_way(session, actor=actor(), rules=kit().rules, account_id=account_id)
     days = kit().settings.invitation_ttl.days
-    return {"stopped": check.reasons, "assignable": sorted(actor().assignable), "days": days, "outcomes": ()}
+    return {"stopped": stopped, "assignable": sorted(actor().assignable), "days": days, "outcomes": ()}

@@ -5,7 +5,7 @@ Flask-Babel around it would look for compiled files and bring a second library o
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
@@ -37,7 +37,7 @@ def register(app: Flask) -> None:
     install: Callable[..., None] = jinja.install_gettext_callables  # type: ignore[attr-defined]
     install(translated, lambda one, many, count: _catalogue().ungettext(one, many, count), newstyle=True)
     jinja.globals |= {"languages": NAMES, "spoken": spoken}
-    jinja.filters |= {"moment": moment, "day": day, "number": number}
+    jinja.filters |= {"moment": moment, "date": date_of, "day": day, "number": number}
 
 
 def spoken() -> str:
@@ -54,10 +54,14 @@ def translated(text: str) -> str:
 
 def moment(when: datetime) -> str:
     """A time by the reader's clock; where the browser hasn't told its zone, the clock is UTC, and it says so."""
-    told = request.cookies.get(ZONE, "")
-    zone = ZoneInfo(told if told in _ZONES else "UTC")
-    written = format_datetime(when, "medium", tzinfo=zone, locale=spoken())
-    return written if told in _ZONES else f"{written} UTC"
+    zone = _zone()
+    written = format_datetime(when, "medium", tzinfo=zone or UTC, locale=spoken())
+    return written if zone else f"{written} UTC"
+
+
+def date_of(when: datetime) -> str:
+    """The day of a time, by the reader's clock."""
+    return day(when.astimezone(_zone() or UTC).date())
 
 
 def day(when: date) -> str:
@@ -68,6 +72,11 @@ def day(when: date) -> str:
 def number(amount: float) -> str:
     """A number as the reader writes it."""
     return format_decimal(amount, locale=spoken())
+
+
+def _zone() -> ZoneInfo | None:
+    told = request.cookies.get(ZONE, "")
+    return ZoneInfo(told) if told in _ZONES else None
 
 
 def _catalogue() -> NullTranslations:

@@ -6,10 +6,10 @@ from typing import Any
 from flask import Response, render_template, request
 
 from shared import clock
-from shared.errors import NotFound, UsherError
+from shared.errors import Invalid, NotFound, PermissionDenied, UsherError
 from shared.models import Status
 from shared.permissions import Permission
-from shared.services import contracts, invitations, roster, team
+from shared.services import holding, invitations, roster, team, trials
 from shared.services.roster import Entry, Wanted
 from web.database import transaction
 from web.guard import actor, requires
@@ -39,10 +39,10 @@ def show_team(account_id: str) -> str:
         rows = roster.listed(
             session, account_id=account_id, wanted=wanted, before=decoded(query.cursor) or "", limit=PAGE + 1
         )
-        check, _ = contracts.judge(session, rules=kit().rules, account_id=account_id)
+        stopped = trials.in_the_way(session, actor=actor(), rules=kit().rules, account_id=account_id)
     listed = page(rows, limit=PAGE, key=lambda each: each.place)
     return place.page(
-        "pages/team.html", account_id, query=query, rows=listed, states=words.STATES, stopped=check.reasons, **around()
+        "pages/team.html", account_id, query=query, rows=listed, states=words.STATES, stopped=stopped, **around()
     )
 
 
@@ -86,8 +86,18 @@ def _do(account_id: str, invitation_id: str, body: InvitationForm) -> None:
                 invitations.resend(session, rules=kit().rules, **this)
             case InvitationAction.REVOKE:
                 invitations.revoke(session, **this)
+            case InvitationAction.RELEASE:
+                holding.release(session, rules=kit().rules, reason=_why(body), **this)
+            case InvitationAction.REFUSE:
+                holding.refuse(session, rules=kit().rules, reason=_why(body), **this)
             case _:
                 raise NotFound("An invitation can't do that.")
+
+
+def _why(body: InvitationForm) -> str:
+    if not body.reason:
+        raise Invalid([("reason", "Say why, for whoever reads it later.")])
+    return body.reason
 
 
 def _act(account_id: str, row_id: str, change: Callable[[], None]) -> Response | str:
@@ -95,7 +105,7 @@ def _act(account_id: str, row_id: str, change: Callable[[], None]) -> Response |
     alone = "HX-Request" in request.headers
     try:
         change()
-    except form.REFUSALS as refusal:
+    except (*form.REFUSALS, PermissionDenied) as refusal:
         if not alone:
             raise
         return _row(account_id, _entry(account_id, row_id), refusal)
