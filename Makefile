@@ -8,7 +8,7 @@ PRODUCTION_LOCK := .ci/requirements.production.lock
 # Where this is set, every start would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up install test check lock help
+.PHONY: up install test check bench lock help
 
 up: install  ## Start everything on embedded defaults; Ctrl-C stops it.
 	@$(BIN)/usher up
@@ -34,6 +34,9 @@ $(VENV)/.installed: pyproject.toml $(LOCK)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -c 'from importlib.metadata import entry_points as e; [p.load() for p in e(group="usher.parts")]; import shared.cli.up'
 	@touch $@
+
+bench: install  ## What was promised, measured on real parts; a few minutes.
+	$(BIN)/python -m tests.bench
 
 lock:  ## Make the locks anew (needs uv): every version with its hashes, no addresses of any index.
 	uv lock --upgrade

@@ -226,7 +226,8 @@ class Settings(BaseModel):
         default=8000, description="The port that the web server listens at."
     )
     web_processes: Annotated[int, Field(ge=1, le=64)] = Field(
-        default=1, description="Processes of one web server; each opens as many database connections as it has threads."
+        default=1,
+        description="Processes of one web server; each opens up to two database connections for each of its threads.",
     )
     web_threads: Annotated[int, Field(ge=1, le=256)] = Field(
         default=8, description="Requests that one web process answers at a time."

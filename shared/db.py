@@ -9,10 +9,15 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Engine, MetaData, Text, create_engine, event
+import psycopg
+from sqlalchemy import DateTime, Engine, MetaData, Select, Text, create_engine, event
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DisconnectionError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+Bare = psycopg.Connection[Any]
+"""A connection of the driver's own."""
 
 # Constraints have names of our choosing, so that code can match one by name and a migration can drop it anywhere.
 NAMING = {
@@ -68,6 +73,31 @@ def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
     del record, proxy
     if connection.closed or select.select([connection.fileno()], [], [], 0)[0]:
         raise DisconnectionError("the server has closed this connection")
+
+
+def open_reader(url: str, *, pool_size: int) -> Engine:
+    """An engine for `Question`s: each statement is a transaction of its own, and so sees all that came before it."""
+    options = engine_options(pool_size) | {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+    engine = create_engine(with_driver(url), **options)
+    replace_dead_connections(engine)
+    return engine
+
+
+class Question:
+    """A query that is written out once and asked over the bare driver, thousands of times a second.
+
+    SQLAlchemy's own way to execute it costs some three times as much as all the rest of such a request.
+    """
+
+    def __init__(self, query: Select[*tuple[Any, ...]]) -> None:
+        written = query.compile(dialect=postgresql.psycopg.dialect())  # type: ignore[no-untyped-call]
+        self._query, self._sql, self._fixed = query, written.string, written.params
+
+    def ask(self, asked: Bare | Session, **values: Any) -> list[Any]:
+        """The rows, with these values for the query's parameters; within a transaction, when a session is asked."""
+        if isinstance(asked, Session):
+            return list(asked.execute(self._query, values))
+        return asked.execute(self._sql, self._fixed | values).fetchall()
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:

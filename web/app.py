@@ -12,7 +12,7 @@ from shared.ids import new_id
 from shared.services import rules
 from shared.templating import TEMPLATES
 from web import api, cookies, csrf, errors, pages
-from web.database import db
+from web.database import db, give_back
 from web.kit import Kit
 
 MAX_BODY = 2 * 1024 * 1024
@@ -41,7 +41,13 @@ def create_app(settings: Settings) -> Flask:
     db.init_app(app)
     with app.app_context():
         database.replace_dead_connections(db.engine)
-    app.extensions["usher"] = Kit(settings, rules.load(settings), Nudger(settings.broker_url))
+    app.extensions["usher"] = Kit(
+        settings,
+        rules.load(settings),
+        Nudger(settings.broker_url),
+        database.open_reader(settings.database_url, pool_size=settings.web_threads),
+    )
+    app.teardown_appcontext(give_back)
     app.before_request(_begin)
     app.after_request(_finish)
     app.jinja_env.globals["csrf_token"] = csrf.token

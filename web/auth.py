@@ -12,7 +12,7 @@ from shared.permissions import Role
 from shared.services import api_keys, sessions
 from shared.services.api_keys import FoundKey
 from web import cookies
-from web.database import db
+from web.database import db, latest
 from web.kit import kit
 from web.origin import SPEAKING, find_caller
 from web.origin import Caller as FoundCaller
@@ -101,7 +101,7 @@ def _by_bearer(token: str) -> Caller | None:
     if operator_key and hmac.compare_digest(token.encode(), operator_key.encode()):
         return Caller(ActorKind.OPERATOR)
     if token.startswith(api_keys.PREFIX):
-        found = api_keys.find(db.session(), token)
+        found = api_keys.find(latest(), token)
         return Caller(ActorKind.API_KEY, key=found) if found else None
     person = sessions.signed_in(db.session(), token)
     return Caller(ActorKind.USER, token, person) if person else None

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from flask import g
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
+from shared.db import Bare
 from shared.services import jobs
 from web.kit import kit
 
@@ -38,6 +39,15 @@ def transaction() -> Iterator[Session]:
     kit().nudger.nudge(jobs.promised(session))
 
 
-def latest() -> Connection:
-    """The connection of the request's reading, each of whose statements sees what was committed before it."""
-    return db.session().connection()
+def latest() -> Bare:
+    """A bare connection whose every statement sees what was committed before it; the request's own until its end."""
+    if "reading" not in g:
+        g.reading = kit().reader.raw_connection()
+    return cast(Bare, g.reading.dbapi_connection)
+
+
+def give_back(_: BaseException | None) -> None:
+    """Let go of the bare connection at the end of a request."""
+    reading = g.pop("reading", None)
+    if reading is not None:
+        reading.close()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 from flask import Flask, Response, g, json, render_template, request
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -24,13 +25,15 @@ STATUS: dict[type[errors.UsherError], int] = {
     errors.Unavailable: 503,
 }
 
+# status: code, title, what happened, what to do.
 _HTTP_CODES = {
-    400: ("validation_failed", "The request can't be read", "Send one JSON object as it is documented at /docs."),
-    404: ("not_found", "Not found", "Check the address; every call is documented at /docs."),
-    405: ("method_not_allowed", "This address doesn't take that method", "The Allow header names those it takes."),
-    413: ("too_large", "The request is too large", "Send less at once."),
-    415: ("validation_failed", "The request can't be read", "Send JSON."),
+    400: ("validation_failed", "The request can't be read", "It holds something that can't be read.", "Send JSON."),
+    404: ("not_found", "Not found", "There is nothing at this address.", "Check it; all calls stand at /docs."),
+    405: ("method_not_allowed", "Not that method", "This address doesn't take it.", "The Allow header names others."),
+    413: ("too_large", "The request is too large", "It holds more than is taken at once.", "Send less at once."),
+    415: ("validation_failed", "The request can't be read", "It is not JSON.", "Send JSON."),
 }
+_REFUSED = ("http_error", "The request was refused", "It can't be answered.", "")
 
 
 def register(app: Flask) -> None:
@@ -39,7 +42,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(RecursionError, _unreadable)
     app.register_error_handler(DataError, _unreadable)
-    for away in (OperationalError, InterfaceError, PoolTimeout):
+    for away in (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError):
         app.register_error_handler(away, _database_away)
     app.register_error_handler(Exception, _unforeseen)
 
@@ -80,8 +83,7 @@ def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return Response(status=status, headers=dict(error.get_headers()))
-    code, title, remedy = _HTTP_CODES.get(status, ("http_error", "The request was refused", ""))
-    answer = problem(status, code, title, f"{title}. Nothing was changed.", remedy)
+    answer = _plain(status)
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         answer.headers["Allow"] = ", ".join(sorted(allowed))
@@ -89,8 +91,12 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unreadable(_: Exception) -> Response:
-    code, title, remedy = _HTTP_CODES[400]
-    return problem(400, code, title, "The request holds something that can't be read. Nothing was changed.", remedy)
+    return _plain(400)
+
+
+def _plain(status: int) -> Response:
+    code, title, detail, remedy = _HTTP_CODES.get(status, _REFUSED)
+    return problem(status, code, title, f"{detail} Nothing was changed.", remedy)
 
 
 def _database_away(error: Exception) -> Response:

@@ -1,9 +1,10 @@
-"""What one web process holds beside its database: settings, lists, and the bell it rings for the workers."""
+"""What one web process holds beside its sessions: settings, lists, the workers' bell, a reader for what is hot."""
 
 from dataclasses import dataclass
 from typing import cast
 
 from flask import current_app
+from sqlalchemy import Engine
 
 from shared.broker import Nudger
 from shared.config import Settings
@@ -12,11 +13,12 @@ from shared.services.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """The process's settings, rules and nudger."""
+    """The process's settings, rules, nudger and reader."""
 
     settings: Settings
     rules: Rules
     nudger: Nudger
+    reader: Engine
 
 
 def kit() -> Kit:

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
+from shared.db import Bare, Question
 from shared.errors import Invalid, NotFound, Reason, Refused, Who
 from shared.ids import new_id
 from shared.models import ApiKey, Invitation, Membership
@@ -30,6 +31,21 @@ class FoundKey(NamedTuple):
     created_by: str
     creators_role: Role
     use_is_due: bool
+
+
+_FIND = Question(
+    select(
+        ApiKey.id,
+        ApiKey.account_id,
+        ApiKey.role,
+        ApiKey.created_by,
+        Membership.role,
+        or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - USED_EVERY),
+    )
+    .join(Membership, and_(Membership.account_id == ApiKey.account_id, Membership.user_id == ApiKey.created_by))
+    .where(ApiKey.token_hash == bindparam("hash"), ApiKey.revoked_at.is_(None))
+    .where(or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+)
 
 
 def create(
@@ -109,18 +125,11 @@ def live_of(account_id: str, created_by: str) -> ColumnElement[bool]:
     return and_(ApiKey.account_id == account_id, ApiKey.created_by == created_by, ApiKey.revoked_at.is_(None))
 
 
-def find(session: Session, secret: str) -> FoundKey | None:
+def find(asked: Bare | Session, secret: str) -> FoundKey | None:
     """The live key that this is, with the role its creator has now; a key whose creator has left opens nothing."""
-    due = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - USED_EVERY)
-    query = select(ApiKey.id, ApiKey.account_id, ApiKey.role, ApiKey.created_by, Membership.role, due).join(
-        Membership, and_(Membership.account_id == ApiKey.account_id, Membership.user_id == ApiKey.created_by)
-    )
-    live = ApiKey.revoked_at.is_(None) & or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
-    row = session.execute(query.where(ApiKey.token_hash == sha256(secret), live)).one_or_none()
-    if row is None:
-        return None
-    key_id, account_id, role, created_by, creators_role, use_is_due = row
-    return FoundKey(key_id, account_id, Role(role), created_by, Role(creators_role), use_is_due)
+    for key_id, account_id, role, created_by, creators_role, use_is_due in _FIND.ask(asked, hash=sha256(secret)):
+        return FoundKey(key_id, account_id, Role(role), created_by, Role(creators_role), use_is_due)
+    return None
 
 
 def used(session: Session, key_id: str) -> None:

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM
 from shared.models import Invitation, Status
+from shared.models.columns import among
 from shared.models.invitation import OPEN
 from shared.services import audit
 
@@ -19,7 +20,7 @@ def expire(session: Session, *, limit: int = BATCH) -> int:
     """
     over = (
         select(Invitation.id)
-        .where(Invitation.status.in_(OPEN), Invitation.expires_at <= func.now())
+        .where(among(Invitation.status, *OPEN), Invitation.expires_at <= func.now())
         .order_by(Invitation.expires_at)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -11,6 +11,7 @@ from shared.checks.evaluate import Facts
 from shared.checks.mail_domain import is_fresh
 from shared.email_address import EmailAddress
 from shared.models import OPEN, Account, ApiKey, BillingAnswer, Contract, Invitation, MailDomain, Membership, User
+from shared.models.columns import among
 from shared.permissions import Role
 from shared.services import exceptions, origins
 from shared.services.contracts import billed, commitment_of
@@ -54,7 +55,7 @@ def about_all(
     open_one = exists().where(
         Invitation.account_id == account_id,
         Invitation.email_key == row.c.key,
-        Invitation.status.in_(OPEN),
+        among(Invitation.status, *OPEN),
         Invitation.id != but_for,
     )
     query = _with_ground(

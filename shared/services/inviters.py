@@ -10,6 +10,7 @@ from shared.checks.evaluate import Facts
 from shared.checks.verdict import Check, Verdict
 from shared.errors import Reason, Who
 from shared.models import OPEN, Invitation, Status
+from shared.models.columns import among
 from shared.services import audit, facts
 
 CHECK = "inviter"
@@ -17,7 +18,7 @@ CHECK = "inviter"
 
 def hold_orphaned(session: Session, *, actor: Actor, account_id: str, whose: ColumnElement[bool]) -> list[Invitation]:
     """Hold the open invitations, of those that `whose` picks, whose inviter may no longer give their role."""
-    open_ones = select(Invitation.id).where(Invitation.account_id == account_id, Invitation.status.in_(OPEN), whose)
+    open_ones = select(Invitation.id).where(Invitation.account_id == account_id, among(Invitation.status, *OPEN), whose)
     held = []
     for invitation, about in facts.about_each(session, session.scalars(open_ones).all()):
         if about.role not in about.assignable and invitation.status in OPEN:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from shared.ids import new_id
 from shared.models import Job, JobKind, JobState
+from shared.models.columns import among
 
 LEASE = timedelta(seconds=60)
 """How long a claim holds without a renewal; a killed worker's jobs are free again after this."""
@@ -55,7 +56,7 @@ def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
     """Take up to `limit` jobs that are due and unclaimed, or whose lease has run out, to ring for them now."""
     due = (
         select(Job.id)
-        .where(Job.state.in_(_UNFINISHED), Job.ring_at <= func.now())
+        .where(among(Job.state, *_UNFINISHED), Job.ring_at <= func.now())
         .order_by(Job.ring_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -68,7 +69,7 @@ def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
 
 def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], owner: str) -> list[Job]:
     """Claim those jobs that are due and free, under a lease; somebody else's, ended or early ones are left out."""
-    free = or_(Job.state == JobState.QUEUED, and_(_lease_ran_out(), Job.lost_leases < MAX_LOST_LEASES - 1))
+    free = or_(among(Job.state, JobState.QUEUED), and_(_lease_ran_out(), Job.lost_leases < MAX_LOST_LEASES - 1))
     takeable = (
         select(Job.id)
         .where(Job.id.in_(ids), Job.kind.in_(list(kinds)), Job.due_at <= func.now(), free)
@@ -96,7 +97,7 @@ def renew(session: Session, *, owners: Collection[str]) -> None:
     """Hold on to what these owners have claimed for another lease."""
     session.execute(
         update(Job)
-        .where(Job.lease_owner.in_(owners), Job.state == JobState.RUNNING)
+        .where(Job.lease_owner.in_(owners), among(Job.state, JobState.RUNNING))
         .values(lease_until=func.now() + LEASE, ring_at=func.now() + LEASE),
         execution_options=_BLIND,
     )
@@ -127,7 +128,7 @@ def release(session: Session, ids: Collection[str], *, owner: str) -> None:
 
 def release_all(session: Session, *, owners: str) -> None:
     """Put back all that is held by owners whose names begin so: a worker that stops leaves nothing behind."""
-    theirs = and_(Job.state == JobState.RUNNING, Job.lease_owner.startswith(owners, autoescape=True))
+    theirs = and_(among(Job.state, JobState.RUNNING), Job.lease_owner.startswith(owners, autoescape=True))
     _put_back(session, theirs, ring_at=func.now())
 
 
@@ -140,7 +141,7 @@ def bury_lost(session: Session) -> list[Job]:
 
 
 def _lease_ran_out() -> ColumnElement[bool]:
-    return and_(Job.state == JobState.RUNNING, Job.lease_until < func.now())
+    return and_(among(Job.state, JobState.RUNNING), Job.lease_until < func.now())
 
 
 def _ended(state: JobState, why: str | None) -> dict[str, Any]:

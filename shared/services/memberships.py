@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal_column, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, Select, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,12 @@ from shared.services import audit
 # As the index has it: words are taken as they are written, in whatever language.
 _WORDS: ColumnElement[Any] = literal_column(WORDS.text)
 _AS_WRITTEN: ColumnElement[Any] = literal_column("'simple'")
+
+NEARBY = 500
+"""How many members a search looks through one by one: a common word is found among them at once."""
+
+MANY = 50_000
+"""How many people with the same rare word are taken from the index of words."""
 
 SEEN_EVERY = timedelta(minutes=1)
 """How fine `last_seen_at` is: a member's reading writes no more often than this."""
@@ -56,19 +62,27 @@ def members(
 
     `q` is the beginning of a word of the name or the address; with several, each has to begin one.
     """
-    query = select(Membership, User).join(User, User.id == Membership.user_id)
-    query = query.where(Membership.account_id == account_id, Membership.id > after)
+    behind = [Membership.account_id == account_id, Membership.id > after]
     if role is not None:
-        query = query.where(Membership.role == role)
-    if q:
-        query = query.where(named(q))
-    return [(place, user) for place, user in session.execute(query.order_by(Membership.id).limit(limit))]
+        behind.append(Membership.role == role)
+    query = select(Membership, User).join(User, User.id == Membership.user_id)
+    query = query.where(*behind).order_by(Membership.id).limit(limit)
+    if not q:
+        return _pairs(session, query)
+    near = select(Membership.id).where(*behind).order_by(Membership.id).limit(NEARBY).scalar_subquery()
+    found = _pairs(session, query.where(Membership.id.in_(near), _called(q).is_(True)))
+    return found if len(found) == limit else _pairs(session, query.where(among(session, q)))
 
 
-def named(q: str) -> ColumnElement[bool]:
-    """Whose name or address has a word that begins so; with several words, one for each."""
-    beginnings = " & ".join(f"{word}:*" for word in re.findall(r"[^\W_]+", q))
-    return _WORDS.op("@@")(func.to_tsquery(_AS_WRITTEN, beginnings))
+def among(session: Session, q: str) -> ColumnElement[bool]:
+    """Who of all people is called so, by the index of words; who of the account, where too many are to be listed.
+
+    The planner takes every word for one of a hundred, be it rare or everywhere, so it is not left the choice: `IS TRUE`
+    keeps it from the index, `MATERIALIZED` keeps it there.
+    """
+    called = select(User.id).where(_called(q)).cte().prefix_with("MATERIALIZED", dialect="postgresql")
+    people = session.scalars(select(called.c.id).limit(MANY)).all()
+    return _called(q).is_(True) if len(people) == MANY else Membership.user_id == func.any(list(people))
 
 
 def accounts_of(
@@ -80,6 +94,15 @@ def accounts_of(
     if q:
         query = query.where(Account.name.icontains(q, autoescape=True))
     return [(account, place) for account, place in session.execute(query.order_by(Account.id).limit(limit))]
+
+
+def _pairs(session: Session, query: Select[Membership, User]) -> list[tuple[Membership, User]]:
+    return [(place, user) for place, user in session.execute(query)]
+
+
+def _called(q: str) -> ColumnElement[bool]:
+    beginnings = " & ".join(f"{word}:*" for word in re.findall(r"[^\W_]+", q))
+    return _WORDS.op("@@", return_type=Boolean())(func.to_tsquery(_AS_WRITTEN, beginnings))
 
 
 def _place(account_id: str, user_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -48,7 +48,7 @@ def listed(session: Session, *, account_id: str, wanted: Wanted, before: str, li
     """The rows of an account's team, from behind the place `before` on."""
     parts = []
     if wanted.status is None:
-        parts.append(_members(account_id, wanted, before, limit))
+        parts.append(_members(session, account_id, wanted, before, limit))
     if not wanted.members_only:
         parts.append(_invitations(account_id, wanted, before, limit))
     both = union_all(*(select(part.subquery()) for part in parts)).subquery()
@@ -62,7 +62,7 @@ def entry(session: Session, *, account_id: str, row_id: str) -> Entry | None:
     return found[0] if found else None
 
 
-def _members(account_id: str, wanted: Wanted, before: str, limit: int) -> Select[str, str]:
+def _members(session: Session, account_id: str, wanted: Wanted, before: str, limit: int) -> Select[str, str]:
     query = select(Membership.id, func.substr(Membership.id, _PREFIX + 1).label("place"))
     query = query.where(Membership.account_id == account_id)
     if before:
@@ -70,7 +70,7 @@ def _members(account_id: str, wanted: Wanted, before: str, limit: int) -> Select
     if wanted.role is not None:
         query = query.where(Membership.role == wanted.role)
     if wanted.q:
-        query = query.join(User, User.id == Membership.user_id).where(memberships.named(wanted.q))
+        query = query.join(User, User.id == Membership.user_id).where(memberships.among(session, wanted.q))
     return query.order_by(Membership.id.desc()).limit(limit)
 
 

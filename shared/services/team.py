@@ -13,6 +13,7 @@ from shared.actor import Actor, ActorKind
 from shared.checks.recipient import check_role
 from shared.errors import Conflict, NotFound, Refused
 from shared.models import OPEN, ApiKey, Invitation, Membership, User
+from shared.models.columns import among
 from shared.permissions import ASSIGNABLE, Permission, Role
 from shared.services import api_keys, audit, invitations, inviters, standing
 
@@ -73,7 +74,7 @@ def ending(session: Session, *, account_id: str, membership_id: str) -> Ending:
     _refuse_owner(membership)
     keys = api_keys.live_of(account_id, user.id)
     open_ones = select(Invitation).where(
-        Invitation.account_id == account_id, Invitation.status.in_(OPEN), Invitation.invited_by == user.id
+        Invitation.account_id == account_id, among(Invitation.status, *OPEN), Invitation.invited_by == user.id
     )
     return Ending(
         membership,

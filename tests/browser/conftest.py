@@ -15,11 +15,10 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import text
 
 from shared.cli.embedded.process import Command, running
 from shared.config import Settings
-from shared.db import Base, open_engine, session_factory
+from shared.db import open_engine, session_factory
 from tests.browser.programs import chromium
 from tests.conftest import renamed
 from tests.web.conftest import World
@@ -57,20 +56,22 @@ class Web:
 
 
 @pytest.fixture(scope="session")
-def database(database_server: str, database_admin: psycopg.Connection, template: str) -> Iterator[str]:
-    """The address of the one database of all tests in a browser: starting a web server for each takes seconds."""
+def database(database_admin: psycopg.Connection, template: str) -> Iterator[str]:
+    """The name of the one database of all tests in a browser: starting a web server for each takes seconds."""
     name = f"usher_test_{token_hex(4)}"
-    database_admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
-    yield renamed(database_server, name)
+    _clone(database_admin, template, name)
+    yield name
     database_admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
 @pytest.fixture(scope="session")
-def web_settings(database: str, broker_server: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def web_settings(
+    database_server: str, database: str, broker_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     return Settings(
-        database_url=database,
+        database_url=renamed(database_server, database),
         broker_url=broker_server,
         smtp_url="smtp://127.0.0.1:9?starttls=off",
         mail_from="Usher <usher@corp.example>",
@@ -89,11 +90,11 @@ def site(web_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture
-def world(web_settings: Settings) -> Iterator[World]:
+def world(web_settings: Settings, database_admin: psycopg.Connection, template: str, database: str) -> Iterator[World]:
     """A world without anybody in it yet."""
+    # The audit can't be emptied, so the database is made anew under its name; the web server opens new connections.
+    _clone(database_admin, template, database)
     engine = open_engine(web_settings.database_url)
-    with engine.begin() as connection:
-        connection.execute(text("TRUNCATE " + ", ".join(Base.metadata.tables) + " CASCADE"))
     app = create_app(web_settings)
     yield World(app, web_settings, session_factory(engine))
     with app.app_context():
@@ -121,3 +122,8 @@ def page(request, browser: Browser, site: str) -> Iterator[Page]:
     context = browser.new_context(base_url=site, java_script_enabled=request.param)
     yield context.new_page()
     context.close()
+
+
+def _clone(admin: psycopg.Connection, template: str, name: str) -> None:
+    admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+    admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))

@@ -68,7 +68,7 @@ def invite(page: Page, acme: str, address: str, scripts: bool) -> None:
     if scripts:
         trials = page.locator(".trials li")
         expect(trials.nth(0)).to_contain_text("fine")
-        expect(trials.nth(1)).to_contain_text("personal")
+        expect(trials.nth(1)).to_contain_text("work address")
     page.get_by_role("radio", name=re.compile("^developer")).check()
     page.get_by_role("button", name="Invite user").click()
     rows = page.locator(".entry")

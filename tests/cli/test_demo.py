@@ -24,7 +24,7 @@ def test_its_company_may_invite_and_its_key_is_an_admins(sessions: sessionmaker[
         found = api_keys.find(session, made.api_key)
         assert check.verdict == "allow"
         assert found is not None
-        assert found[0].role == Role.ADMIN
+        assert found.role == Role.ADMIN
 
 
 def test_a_second_start_makes_nothing_twice(sessions: sessionmaker[Session]) -> None:

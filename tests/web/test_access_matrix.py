@@ -14,6 +14,8 @@ from tests.web.conftest import Caller, World
 PUBLIC, SIGNED_IN, AUTHENTICATED = "public", "signed_in", "authenticated"
 MEMBER, PROGRAM, OPERATOR = "member", "program", "operator"
 
+OR_OPERATOR = "operator or "
+
 # Who may call it: a permission in the account of the path, or one of the words above.
 TABLE = {
     "POST /v1/users": PUBLIC,
@@ -47,8 +49,18 @@ TABLE = {
     "GET /v1/accounts/<account_id>/invitations/<invitation_id>": "team:view",
     "PATCH /v1/accounts/<account_id>/invitations/<invitation_id>": "team:edit",
     "GET /v1/accounts/<account_id>/invitations/<invitation_id>/events": "team:view",
+    "POST /v1/accounts/<account_id>/invitations/batch": "team:edit",
     "POST /v1/accounts/<account_id>/invitations/<invitation_id>/resend": "team:edit",
     "POST /v1/accounts/<account_id>/invitations/<invitation_id>/revoke": "team:edit",
+    "POST /v1/accounts/<account_id>/invitations/check": "team:edit",
+    "POST /v1/accounts/<account_id>/invitations/<invitation_id>/release": OR_OPERATOR + "team:edit",
+    "POST /v1/accounts/<account_id>/invitations/<invitation_id>/refuse": OR_OPERATOR + "team:edit",
+    "GET /v1/accounts/<account_id>/exceptions": OR_OPERATOR + "team:view",
+    "POST /v1/accounts/<account_id>/exceptions": OR_OPERATOR + "team:edit",
+    "DELETE /v1/accounts/<account_id>/exceptions/<exception_id>": OR_OPERATOR + "team:edit",
+    "GET /v1/exceptions": OPERATOR,
+    "POST /v1/exceptions": OPERATOR,
+    "DELETE /v1/exceptions/<exception_id>": OPERATOR,
     "POST /v1/accounts/<account_id>/api-keys": "credentials:edit",
     "GET /v1/accounts/<account_id>/api-keys": "credentials:view",
     "DELETE /v1/accounts/<account_id>/api-keys/<key_id>": "credentials:edit",
@@ -106,6 +118,8 @@ def expected(needs: str, who: Who) -> tuple[int, str | None] | None:
         return 401, None
     if needs in {SIGNED_IN, AUTHENTICATED}:
         return None
+    if needs.startswith(OR_OPERATOR):
+        return None if who.kind == "operator" else expected(needs.removeprefix(OR_OPERATOR), who)
     if needs == OPERATOR:
         return None if who.kind == "operator" else (403, "operator")
     if needs == PROGRAM:
@@ -128,11 +142,17 @@ class Subjects:
             "member_id": lambda: self.world.join(self.account, self.world.person(self._email()), Role.SUPPORT),
             "invitation_id": lambda: self.world.invited(self.account, self.inviter, self._email()),
             "key_id": lambda: self.world.api_key(self.account, self.owner, Role.SUPPORT).id,
+            "exception_id": lambda: self._exception(of_account="/accounts/" in rule),
         }
         for name, make in made.items():
             if f"<{name}>" in rule:
                 rule = rule.replace(f"<{name}>", make())
         return rule
+
+    def _exception(self, *, of_account: bool) -> str:
+        who, path = (self.inviter, f"/accounts/{self.account}") if of_account else (self.world.operator, "")
+        body = {"effect": "block", "subject": "domain", "value": "rival.example", "reason": "A test."}
+        return who.post(f"/v1{path}/exceptions", body).json["id"]
 
     def _email(self) -> str:
         return f"person{next(self.numbers)}@corp.example"

@@ -62,6 +62,7 @@ def register(app: Flask) -> None:
         "rfc3339": rfc3339,
         "role": words.role,
         "rights": words.rights,
+        "summary": words.summary,
         "standing": words.standing,
         "version": words.version,
         "reasons": words.reasons,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.models import Delivery, Invitation, Status
-from shared.permissions import RESOURCES, Permission, Role, allows
+from shared.permissions import PERMISSIONS_OF, RESOURCES, Role
 from web.pages.languages import translated
 
 
@@ -114,7 +114,7 @@ _WHO = {
     "operator": N_("The operator can mend this."),
     "invitee": N_("Whoever is invited can mend this."),
 }
-_RIGHTS = {(True, True): N_("view and edit %(what)s"), (True, False): N_("view %(what)s")}
+_EDITS, _VIEWS = N_("view and edit %(what)s"), N_("view %(what)s")
 
 
 def standing(invitation: Invitation) -> Standing:
@@ -156,12 +156,22 @@ def mender(who: str) -> str:
 
 def rights(name: str) -> list[str]:
     """What a role may do, each in a few words."""
-    found = []
-    for resource, what in RESOURCES.items():
-        may = tuple(_granted(Role(name), f"{resource}:{action}") for action in ("view", "edit"))
-        if may in _RIGHTS:
-            found.append(translated(_RIGHTS[may]) % {"what": translated(what)})
-    return found
+    highest = {resource: _highest(Role(name), resource) for resource in RESOURCES}
+    return [
+        translated(_EDITS if highest[resource] == "edit" else _VIEWS) % {"what": translated(what)}
+        for resource, what in RESOURCES.items()
+        if highest[resource]
+    ]
+
+
+def summary(name: str) -> str:
+    """The same on one line: what the role may edit, and what it may view besides."""
+    parts = []
+    for action, words in (("edit", _EDITS), ("view", _VIEWS)):
+        what = [translated(thing) for resource, thing in RESOURCES.items() if _highest(Role(name), resource) == action]
+        if what:
+            parts.append(translated(words) % {"what": ", ".join(what)})
+    return "; ".join(parts)
 
 
 def reasons(checks: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -169,5 +179,6 @@ def reasons(checks: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [reason for check in checks if check["verdict"] != "allow" for reason in check["reasons"]]
 
 
-def _granted(role: Role, permission: str) -> bool:
-    return permission in set(Permission) and allows(role, Permission(permission))
+def _highest(role: Role, resource: str) -> str:
+    """What the role may do at the most: edit, view, or nothing."""
+    return next((action for action in ("edit", "view") if f"{resource}:{action}" in PERMISSIONS_OF[role]), "")

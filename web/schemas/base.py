@@ -12,7 +12,7 @@ _LINKLIKE = ("://", "www.", "@")
 
 
 def _storable(text: str) -> str:
-    if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+    if "\0" in text or (not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text)):
         raise ValueError("Holds a character that is not text.")
     return text
 

@@ -35,7 +35,7 @@ class InviteForm(Body):
     total: int = Field(default=0, ge=0, le=1000)
     role: Role
     message: Text | None = Field(default=None, max_length=1000)
-    hours: Annotated[int | None, LeftEmpty, Field(ge=1, le=720)] = None
+    hours: Annotated[Annotated[int, Field(ge=1, le=720)] | None, LeftEmpty] = None
 
 
 class InvitationAction(StrEnum):

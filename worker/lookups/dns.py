@@ -94,6 +94,8 @@ class Resolver:
             async with asyncio.timeout(self._seconds):
                 found = await self._mail_of(domain)
         except NXDOMAIN:
+            if await self._cut_off():
+                return MailAnswer.UNKNOWN, "the system's name servers deny even the root: they know no outside"
             found = MailAnswer.NOT_FOUND
         except NoNameservers:
             self._answers += 1
@@ -105,6 +107,21 @@ class Resolver:
             return MailAnswer.UNKNOWN, f"the question could not be asked ({type(error).__name__})"
         self._answers += 1
         return found, self._name
+
+    async def _cut_off(self) -> bool:
+        """Whether the system's own servers deny every name, the root too, as those of a machine without a network do.
+
+        Servers that a setting names are taken at their word.
+        """
+        if self._servers:
+            return False
+        try:
+            await self._resolve(".", "NS")
+        except NXDOMAIN:
+            return True
+        except DNSException:
+            return False
+        return False
 
     async def _mail_of(self, domain: str) -> MailAnswer:
         exchanges = await self._resolve(domain, "MX")

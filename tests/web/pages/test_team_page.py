@@ -152,3 +152,14 @@ def test_a_team_can_be_searched_and_narrowed_down(window, world, carol, acme):
     assert shown("state=members") == ["carol", "bob"]
     assert shown("state=pending") == ["dora"]
     assert shown("state=revoked") == []
+
+
+def test_each_address_is_tried_before_anything_is_sent(window, world, acme):
+    path = f"/accounts/{acme}/team/invite"
+    answer = window.send(
+        f"{path}/check", seen_at=path, addresses="dora@corp.example eve@gmail.com", role="support", hours=""
+    )
+    assert re.findall(r"</span> (\S+@[\w.]+)", answer.text) == ["dora@corp.example", "eve@gmail.com"]
+    assert "Whoever invites can mend this." in answer.text
+    with world.sessions() as session:
+        assert session.query(Invitation).count() == 0

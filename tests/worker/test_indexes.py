@@ -1,0 +1,42 @@
+"""What is looked for every moment is found by its small index, however many finished rows there are."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session, sessionmaker
+
+from shared.db import with_driver
+from shared.services import expiry, jobs
+from tests.cli.processes import eventually
+
+
+@pytest.mark.parametrize(
+    ("index", "look"),
+    [
+        ("ix_jobs_ringing", lambda session: jobs.ring(session, limit=10)),
+        ("ix_jobs_ringing", jobs.bury_lost),
+        ("ix_jobs_ringing", lambda session: jobs.renew(session, owners=["somebody"])),
+        ("ix_jobs_ringing", lambda session: jobs.release_all(session, owners="somebody")),
+        ("ix_invitations_expiring", expiry.expire),
+    ],
+    ids=["ring", "bury", "renew", "release", "expire"],
+)
+def test_finished_rows_are_not_read_to_find_the_others(
+    database_url: str, sessions: sessionmaker[Session], index: str, look: Callable[[Session], Any]
+) -> None:
+    # As PostgreSQL plans once a statement is prepared: without looking at its parameters.
+    options = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+    engine = create_engine(with_driver(database_url), connect_args={"options": options, "prepare_threshold": 0})
+    with Session(engine) as session:
+        look(session)
+        session.commit()
+    engine.dispose()
+
+    def used() -> bool:
+        with sessions() as session:
+            query = text("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = :index")
+            return bool(session.execute(query, {"index": index}).scalar_one())
+
+    eventually(used)
