@@ -6,6 +6,7 @@ Flask-Babel around it would look for compiled files and bring a second library o
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
@@ -15,7 +16,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
-from flask import Flask, request
+from flask import Flask, g, request
 
 from web.pages import visitor
 
@@ -42,9 +43,12 @@ def register(app: Flask) -> None:
 
 def spoken() -> str:
     """The reader's language: what they chose for themselves, else what their browser prefers of ours."""
-    me = visitor.known()
-    chosen = me.locale.partition("-")[0] if me else ""
-    return chosen if chosen in NAMES else request.accept_languages.best_match(NAMES, "en")
+    if "spoken" not in g:
+        me = visitor.known()
+        chosen = me.locale.partition("-")[0] if me else ""
+        g.spoken = chosen if chosen in NAMES else request.accept_languages.best_match(NAMES, "en")
+    found: str = g.spoken
+    return found
 
 
 def translated(text: str) -> str:
@@ -54,24 +58,34 @@ def translated(text: str) -> str:
 
 def moment(when: datetime) -> str:
     """A time by the reader's clock; where the browser hasn't told its zone, the clock is UTC, and it says so."""
-    zone = _zone()
-    written = format_datetime(when, "medium", tzinfo=zone or UTC, locale=spoken())
-    return written if zone else f"{written} UTC"
+    return _moment(when, _zone(), spoken())
 
 
 def date_of(when: datetime) -> str:
     """The day of a time, by the reader's clock."""
-    return day(when.astimezone(_zone() or UTC).date())
+    return _day(when.astimezone(_zone() or UTC).date(), spoken())
 
 
 def day(when: date) -> str:
     """A day as the reader writes it."""
-    return format_date(when, "medium", locale=spoken())
+    return _day(when, spoken())
 
 
 def number(amount: float) -> str:
     """A number as the reader writes it."""
     return format_decimal(amount, locale=spoken())
+
+
+# A list shows the same days over and over, and writing one out costs more than all else of its row.
+@lru_cache(maxsize=4096)
+def _moment(when: datetime, zone: ZoneInfo | None, tag: str) -> str:
+    written = format_datetime(when, "medium", tzinfo=zone or UTC, locale=tag)
+    return written if zone else f"{written} UTC"
+
+
+@lru_cache(maxsize=4096)
+def _day(when: date, tag: str) -> str:
+    return format_date(when, "medium", locale=tag)
 
 
 def _zone() -> ZoneInfo | None:

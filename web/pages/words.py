@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.models import Delivery, Invitation, Status
 from shared.permissions import PERMISSIONS_OF, RESOURCES, Role
+from shared.policy import Effect, Subject
 from web.pages.languages import translated
 
 
@@ -100,6 +101,16 @@ NOUNS = {
     "access": N_("Refused access"),
 }
 """What the audit can be narrowed down to."""
+
+EFFECTS = {
+    Effect.BLOCK: N_("never invite"),
+    Effect.ONLY: N_("invite nobody but"),
+    Effect.ALLOW: N_("always allowed"),
+}
+"""What an exception does."""
+
+SUBJECTS = {Subject.DOMAIN: N_("domain"), Subject.ADDRESS: N_("address"), Subject.NETWORK: N_("network")}
+"""What an exception is about."""
 
 _ACTORS = {
     "user": N_("a person"),

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from shared.models import Status
 from shared.permissions import Role
+from shared.policy import Effect, Subject
 from web.schemas.base import Body, Name, Text
 
 LeftEmpty = BeforeValidator(lambda typed: typed or None)
@@ -95,3 +96,12 @@ class AuditQuery(CursorQuery):
 
     action: Text | None = Field(default=None, max_length=100)
     since: date | None = None
+
+
+class ExceptionForm(Body):
+    """An exception that an account makes for itself."""
+
+    effect: Effect
+    subject: Subject
+    value: Text = Field(min_length=1, max_length=320)
+    reason: Text = Field(min_length=1, max_length=500)

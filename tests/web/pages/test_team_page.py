@@ -1,8 +1,10 @@
 """The pages of an account: who is seen, who may do what there, and what comes of it."""
 
 import re
+import time
 
 import pytest
+from sqlalchemy import text
 
 from shared.models import Invitation, Membership, Status
 from shared.permissions import Role
@@ -19,9 +21,9 @@ def acme(world, carol, window) -> str:
 def test_carol_sees_members_and_invitations_in_one_list(window, world, carol, acme):
     world.join(acme, world.person("bob@corp.example"), Role.DEVELOPER)
     world.invited(acme, carol, "dora@corp.example")
-    text = window.open(f"/accounts/{acme}/team").text
+    page = window.open(f"/accounts/{acme}/team").text
     for shown in ("carol@corp.example", "bob@corp.example", "dora@corp.example", "sending", "Add new user"):
-        assert shown in text
+        assert shown in page
 
 
 def test_a_stranger_sees_nothing(window, world, acme):
@@ -163,3 +165,53 @@ def test_each_address_is_tried_before_anything_is_sent(window, world, acme):
     assert "Whoever invites can mend this." in answer.text
     with world.sessions() as session:
         assert session.query(Invitation).count() == 0
+
+
+def test_carol_blocks_a_domain_and_lets_it_go_again(window, world, acme):
+    settings = f"/accounts/{acme}/settings"
+    told = {"effect": "block", "subject": "domain", "value": "rival.example", "reason": "They compete with us."}
+    refused = window.send(f"/accounts/{acme}/exceptions", seen_at=settings, **told | {"value": "no domain"})
+    assert refused.status_code == 422
+    assert 'value="They compete with us."' in refused.text
+    assert window.send(f"/accounts/{acme}/exceptions", seen_at=settings, **told).status_code == 303
+    assert "They compete with us." in window.open(settings).text
+    (remove,) = re.findall(r'action="(/accounts/\w+/exceptions/\w+/remove)"', window.open(settings).text)
+    window.send(remove, seen_at=settings)
+    assert "They compete with us." not in window.open(settings).text
+
+
+def test_a_team_of_ten_thousand_is_a_page_of_fifty(window, world, carol, acme):
+    with world.sessions.begin() as session:
+        session.execute(text(_MEMBERS), {"account": acme})
+        session.execute(text(_INVITATIONS), {"account": acme, "user": carol.id})
+        session.execute(text("ANALYZE"))
+    window.open(f"/accounts/{acme}/team")
+    times = []
+    for _ in range(5):
+        began = time.process_time()
+        answer = window.open(f"/accounts/{acme}/team")
+        times.append(time.process_time() - began)
+    assert answer.text.count('class="entry"') == 50
+    assert len(answer.data) < 150_000
+    assert min(times) < 0.1, times
+    (older,) = re.findall(r'href="(\?[^"]+cursor=[^"]+)"', answer.text)
+    assert window.open(f"/accounts/{acme}/team{older.replace('&amp;', '&')}").text.count('class="entry"') == 50
+
+
+_MEMBERS = """
+WITH people AS (
+    INSERT INTO users (id, email, email_key, name, password_hash)
+    SELECT 'usr_' || lpad(n::text, 26, '0'), e, e, 'Member ' || n, 'x'
+    FROM generate_series(1, 5000) n, concat('member', n, '@corp.example') e
+    RETURNING id
+)
+INSERT INTO memberships (id, account_id, user_id, role)
+SELECT 'mem_' || substr(id, 5), :account, id, 'developer' FROM people
+"""
+_INVITATIONS = """
+INSERT INTO invitations (id, account_id, email, email_key, role, status, delivery, invited_by, link_hash,
+    lifetime_seconds, resendable_at, expires_at)
+SELECT 'inv_1' || lpad(n::text, 25, '0'), :account, e, e, 'support', 'pending', 'sent', :user, sha256(e::bytea),
+    3600, now(), now() + interval '1 day'
+FROM generate_series(1, 5000) n, concat('guest', n, '@corp.example') e
+"""
