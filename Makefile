@@ -1,5 +1,6 @@
 # One target for each thing a person does here. `make up` and `make test` install what they need first.
 PYTHON ?= python3
+SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := .ci/requirements.lock
@@ -8,7 +9,7 @@ PRODUCTION_LOCK := .ci/requirements.production.lock
 # Where this is set, every start would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up install test check bench lock help
+.PHONY: up install test check bench faults lock help
 
 up: install  ## Start everything on embedded defaults; Ctrl-C stops it.
 	@$(BIN)/usher up
@@ -21,6 +22,10 @@ check: install  ## Lint, format, types and import arrows.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+faults: install  ## The fault plan in full, with a table of what came of it (about an hour). One: make faults ONLY=chaos
+	$(BIN)/python -m tests.faults --seed $(SEED) $(ONLY)
+	USHER_TEST_ROUNDS=20 $(BIN)/python -m pytest tests/worker/test_killed_at_each_point.py
 
 install: $(VENV)/.installed  ## Everything into .venv, with the versions and hashes of the lock; again only once they change.
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from celery import Celery
 from kombu.exceptions import KombuError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from shared import log
 from shared.models import JobKind
@@ -31,6 +31,11 @@ REST_SECONDS = 3.0
 MAX_NUDGES = 10_000
 """Nudges that may wait for a slow broker; what comes beyond them is left to the relay."""
 
+ENOUGH_WAITING = 20
+"""With this many messages unread a nudge would only jump the queue."""
+
+MOST_RUNG = 400
+"""How many jobs are nudged for at once; of more, the relay decides whose turn it is."""
 
 VISIBILITY_SECONDS = 300
 """How long the broker waits before it hands a message that nobody acknowledged to another worker."""
@@ -103,6 +108,15 @@ class Publisher:
             client = self._connect().default_channel.client
             return sum(int(client.llen(name)) for name in QUEUES)
 
+    def evicts(self) -> bool:
+        """Whether a full broker would drop keys, and with them queues; False where it doesn't say."""
+        with self._trouble_named():
+            client = self._connect().default_channel.client
+            try:
+                return str(client.config_get("maxmemory-policy").get("maxmemory-policy")) not in {"noeviction", "None"}
+            except ResponseError:
+                return False
+
     def close(self) -> None:
         """Leave the broker."""
         connection, self._connection = self._connection, None
@@ -132,7 +146,8 @@ class Nudger:
     """Rings for promised jobs behind the caller's back: a call costs microseconds and can't fail.
 
     One thread, made at the first call in each process, gathers what has come meanwhile and publishes it. What it can't
-    publish it drops: the relay rings for the same jobs a second later.
+    publish, or what would wait in the broker for longer than a moment, it drops: the relay rings for the same jobs a
+    second later, and lets accounts take turns.
     """
 
     def __init__(self, broker_url: str) -> None:
@@ -164,8 +179,10 @@ class Nudger:
     def _run(self) -> None:
         publisher = Publisher(self._broker_url)
         while True:
+            jobs = self._gather()
             with suppress(BrokerAway):
-                publisher.ring(self._gather())
+                if publisher.waiting() < ENOUGH_WAITING:
+                    publisher.ring(jobs[:MOST_RUNG])
 
     def _gather(self) -> list[tuple[JobKind, str]]:
         """Wait for a first job, then take along what is there already."""

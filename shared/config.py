@@ -205,7 +205,7 @@ class Settings(BaseModel):
     billing_key: Annotated[str, Field(min_length=16)] | None = Field(
         default=None,
         validate_default=True,
-        description="The key that requests to BILLING_URL are signed with, 16 signs or more.",
+        description="The key that requests to BILLING_URL are signed with, 16 characters or more.",
     )
     minimum_commitment: Annotated[Money, BeforeValidator(_money)] = Field(
         default=Money(amount=Decimal(750), currency="USD"),
@@ -234,6 +234,17 @@ class Settings(BaseModel):
     )
     worker_processes: Annotated[int, Field(ge=1, le=256)] = Field(
         default=2, description="Processes of one worker; each mails over a connection of its own."
+    )
+    worker_metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        default=None,
+        description="A port at WEB_HOST where Prometheus reads what one worker or scheduler counts; none by default.",
+    )
+    metrics: Annotated[str, Field(pattern="^(anyone|operator|off)$")] = Field(
+        default="anyone", description="Who may read `/metrics` of the web server: anyone, operator or off."
+    )
+    otlp_endpoint: Annotated[str, _url("http", "https")] | None = Field(
+        default=None,
+        description="Where OpenTelemetry traces go, by default nowhere (`usher[otel]`): `http://host:4318/v1/traces`.",
     )
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = Field(
         default="INFO", description="DEBUG, INFO, WARNING or ERROR."

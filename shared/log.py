@@ -40,3 +40,15 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
+
+
+def bound(*names: str) -> dict[str, str]:
+    """What is bound to every line of this request or round under these names, as far as it is."""
+    context = structlog.contextvars.get_contextvars()
+    return {name: context[name] for name in names if name in context}
+
+
+def begin(**names: str) -> None:
+    """Bind these to every line from here on in this thread, in place of what was bound before."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**names)

@@ -5,13 +5,14 @@ import re
 from flask import Flask, Response, g, request
 
 from shared import db as database
+from shared import log
 from shared.broker import Nudger
 from shared.config import Settings
 from shared.errors import NotFound
 from shared.ids import new_id
 from shared.services import rules
 from shared.templating import TEMPLATES
-from web import api, cookies, csrf, errors, pages
+from web import api, cookies, csrf, errors, metrics, pages
 from web.database import db, give_back
 from web.kit import Kit
 
@@ -48,6 +49,7 @@ def create_app(settings: Settings) -> Flask:
         database.open_reader(settings.database_url, pool_size=settings.web_threads),
     )
     app.teardown_appcontext(give_back)
+    metrics.register(app)
     app.before_request(_begin)
     app.after_request(_finish)
     app.jinja_env.globals["csrf_token"] = csrf.token
@@ -60,6 +62,7 @@ def create_app(settings: Settings) -> Flask:
 def _begin() -> None:
     asked = request.headers.get("X-Request-Id", "")
     g.request_id = asked if _REQUEST_ID.fullmatch(asked) else new_id("req")
+    log.begin(request_id=g.request_id)
     if "\0" in request.path or any("\0" in value for value in request.args.values()):
         raise NotFound("There is no such address.")
 

@@ -8,7 +8,7 @@ import os
 from granian import Granian
 from granian.constants import Interfaces
 
-from shared import config, log
+from shared import config, log, tracing
 from shared.config import Settings
 from web.app import create_app
 
@@ -34,4 +34,5 @@ def application() -> object:
     """What each of granian's processes serves; it reads the settings of its own environment."""
     settings = config.load(os.environ)
     log.configure(settings.log_level)
+    tracing.configure(settings.otlp_endpoint, "web")
     return create_app(settings)

@@ -40,11 +40,12 @@ class Lease:
 
 
 class Leases:
-    """The leases of one process; `name` begins the name of each."""
+    """The leases of one process; `name` begins the name of each, `renewed` is called when some were."""
 
-    def __init__(self, sessions: Callable[[], Session], name: str) -> None:
+    def __init__(self, sessions: Callable[[], Session], name: str, renewed: Callable[[], None] = lambda: None) -> None:
         self._sessions = sessions
         self._name = name
+        self._renewed = renewed
         self._numbers = itertools.count(1)
         self._held: dict[str, Lease] = {}
         self._closed = threading.Event()
@@ -71,6 +72,7 @@ class Leases:
             jobs.renew(session, owners=held)
         for lease in held.values():
             lease.extend(now)
+        self._renewed()
 
     def close(self) -> None:
         """Renew nothing any more."""

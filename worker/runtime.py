@@ -9,16 +9,16 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from shared import log
+from shared import log, tracing
 from shared.broker import Nudger
 from shared.config import Settings
 from shared.db import open_engine, session_factory, transaction
 from shared.services import jobs
 from shared.services.rules import Rules
+from shared.smtp_route import route_of
 from worker.leases import Lease, Leases
 from worker.lookups.desk import Desk
 from worker.mail.rendering import Writer
-from worker.mail.route import route_of
 from worker.mail.smtp import Mailer
 
 logger = log.get(__name__)
@@ -31,20 +31,33 @@ _PAUSE_SECONDS = 0.5
 
 
 class Runtime:
-    """Sessions, rules, templates, mail server, lookups, leases; `stopping` says when to begin nothing new."""
+    """Sessions, rules, templates, mail server, lookups, leases.
 
-    def __init__(self, settings: Settings, rules: Rules, *, name: str, stopping: Callable[[], bool]) -> None:
+    `stopping` says when to begin nothing new; `pulse` is called whenever work is taken or held.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        rules: Rules,
+        *,
+        name: str,
+        stopping: Callable[[], bool],
+        pulse: Callable[[], None] = lambda: None,
+    ) -> None:
         self.settings = settings
         self.rules = rules
         self.stopping = stopping
+        self.pulse = pulse
         # One connection to work with, one for the thread that renews the leases.
         self._engine = open_engine(settings.database_url, pool_size=2)
         self.sessions = session_factory(self._engine)
         self.writer = Writer(settings)
         self.mailer = Mailer(route_of(settings))
         self.desk = Desk(settings)
-        self.leases = Leases(self.sessions, f"{name}/{os.getpid()}/")
+        self.leases = Leases(self.sessions, f"{name}/{os.getpid()}/", renewed=pulse)
         self._nudger = Nudger(settings.broker_url)
+        tracing.configure(settings.otlp_endpoint, "worker")
 
     def record(self, lease: Lease, effect: Callable[[Session], T]) -> T:
         """Commit an effect that has already happened outside, once more while the database is away and the lease holds.
@@ -67,6 +80,7 @@ class Runtime:
 
     def close(self) -> None:
         """Let go of everything; what was claimed and not finished is somebody else's now."""
+        tracing.close()
         self.leases.close()
         self.mailer.close()
         self.desk.close()

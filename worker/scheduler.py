@@ -11,25 +11,27 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shared import log
 from shared.broker import CHECK, EXPIRE, FETCH, MAIL, SEAL, SWEEP, BrokerAway, Publisher, Task, messages
 from shared.config import Settings
-from shared.models import JobKind
-from shared.services import jobs, letters
+from shared.models import JobKind, Part
+from shared.services import deliveries, heartbeats, jobs
 from shared.services.rules import load
+from worker import metrics
 from worker.runtime import DATABASE_AWAY, Runtime
 from worker.tasks import checks, housekeeping, mail
 
 logger = log.get(__name__)
 
-TICK_SECONDS = 0.25
+TICK_SECONDS = 0.1
 RING_LIMIT = 400
 """How many jobs one tick rings for; while there are more, the next tick follows at once."""
 
-MAX_WAITING = 100
-"""With this many messages unread the relay rings for nothing more: the workers are busy, or away."""
+MAX_WAITING = 40
+"""With this many messages unread the relay rings for nothing more: whose turn it is, is decided when they are read."""
 
 DATABASE_REST_SECONDS = 1.0
 
@@ -49,8 +51,10 @@ class Chore:
 class Scheduler:
     """One relay; `tick` does what is due now."""
 
-    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+    def __init__(self, settings: Settings, runtime: Runtime, name: str = "scheduler") -> None:
         self._runtime = runtime
+        self._name = name
+        self._beats_at = 0.0
         self._publisher = Publisher(settings.broker_url)
         self._chores = [
             Chore(EXPIRE, 2.0, housekeeping.expire),
@@ -73,7 +77,8 @@ class Scheduler:
 
     def tick(self) -> bool:
         """Ring for what is due and see to the chores; true where more is due at once."""
-        if self._runtime.commit(letters.bury_lost):
+        self._beat()
+        if self._runtime.commit(deliveries.bury_lost):
             logger.error("buried jobs whose workers died under them again and again")
         busy = self._workers_are_busy()
         self._see_to_chores(here=busy)
@@ -84,8 +89,16 @@ class Scheduler:
         return len(due) == RING_LIMIT
 
     def close(self) -> None:
-        """Let go of the broker."""
+        """Take leave, and let go of the broker."""
         self._publisher.close()
+        with suppress(*DATABASE_AWAY):
+            self._runtime.commit(lambda session: heartbeats.end(session, self._name))
+
+    def _beat(self) -> None:
+        """Say that this scheduler lives, every few seconds."""
+        if time.monotonic() >= self._beats_at:
+            self._runtime.commit(lambda session: heartbeats.beat(session, self._name, Part.SCHEDULER))
+            self._beats_at = time.monotonic() + heartbeats.EVERY.total_seconds()
 
     def _see_to_chores(self, *, here: bool) -> None:
         """Send those that are due to the workers, or do them here, where a worker would come to them too late."""
@@ -120,6 +133,7 @@ class Scheduler:
         """Do the work here; what a worker has taken meanwhile is not free any more, and left out by the claim."""
         for task, ids in messages(due):
             _DO[task](self._runtime, ids)
+            self._beat()
 
 
 def _leave_to_a_worker(_: Runtime) -> None:
@@ -133,7 +147,8 @@ def main(settings: Settings) -> None:
         signal.signal(signum, lambda _signum, _frame: stop.set())
     name = f"{socket.gethostname()}-{secrets.token_hex(3)}"
     runtime = Runtime(settings, load(settings), name=name, stopping=stop.is_set)
-    scheduler = Scheduler(settings, runtime)
+    scheduler = Scheduler(settings, runtime, name)
+    metrics.serve(settings)
     logger.info("scheduler ready")
     scheduler.run(stop)
     scheduler.close()

@@ -24,11 +24,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared import log
 from shared.config import Settings
 from shared.db import open_engine, session_factory, transaction
-from shared.services import jobs
+from shared.services import heartbeats, jobs
 from shared.services.rules import load
+from shared.smtp_route import route_of
+from worker import metrics
 from worker.app import make_app
-from worker.mail.route import route_of
 from worker.runtime import Runtime
+from worker.watch import Pulse, Watch
 
 logger = log.get(__name__)
 
@@ -54,8 +56,10 @@ class StopFlag:
 def main(settings: Settings) -> None:
     """Run until SIGTERM; database, broker and mail server may come and go meanwhile."""
     route_of(settings)  # A bad SMTP_URL is for this process to complain of, not for each of its children.
-    name, stop, rules = f"{socket.gethostname()}-{secrets.token_hex(3)}", StopFlag(), load(settings)
-    runtime = cache(lambda: Runtime(settings, rules, name=name, stopping=stop.is_up))
+    name, rules = f"{socket.gethostname()}-{secrets.token_hex(3)}", load(settings)
+    stop, pulse = StopFlag(), Pulse()
+    runtime = cache(lambda: Runtime(settings, rules, name=name, stopping=stop.is_up, pulse=pulse.beat))
+    watch = Watch(settings, name, pulse, end_deaf=lambda: _leave_behind(settings, name, code=1))
 
     def begin_process(**_: object) -> None:
         # Sent to the whole group, a SIGTERM means the same as one to the parent.
@@ -67,14 +71,17 @@ def main(settings: Settings) -> None:
 
     def shut_down(**_: object) -> None:
         stop.up()
-        timer = threading.Timer(PATIENCE_SECONDS, _leave_behind, (settings, name))
+        timer = threading.Timer(PATIENCE_SECONDS, _leave_behind, (settings, name), {"code": 0})
         timer.daemon = True
         timer.start()
 
     signals.worker_process_init.connect(begin_process, weak=False)
     signals.worker_process_shutdown.connect(end_process, weak=False)
     signals.worker_shutting_down.connect(shut_down, weak=False)
+    metrics.serve(settings)
+    watch.start()
     code = _run(make_app(settings, runtime), name)
+    watch.close()
     _put_back(settings, name)
     sys.exit(code)
 
@@ -91,21 +98,22 @@ def _run(app: Celery, name: str) -> int:
     return int(worker.exitcode or 0)
 
 
-def _leave_behind(settings: Settings, name: str) -> None:
-    """End without the processes that don't come to an end."""
+def _leave_behind(settings: Settings, name: str, *, code: int) -> None:
+    """End without the processes that don't come to an end by themselves."""
     for process in active_children():
         logger.warning("a process doesn't stop, leaving it behind", pid=process.pid)
         os.kill(process.pid, signal.SIGKILL)
     _put_back(settings, name)
-    os._exit(0)
+    os._exit(code)
 
 
 def _put_back(settings: Settings, name: str) -> None:
-    """Put back what processes of this worker still hold: those that were killed in the middle of something."""
+    """Take leave: put back what processes of this worker still hold that were killed in the middle of something."""
     engine = open_engine(settings.database_url, pool_size=1)
     try:
         with transaction(session_factory(engine)) as session:
             jobs.release_all(session, owners=f"{name}/")
+            heartbeats.end(session, name)
     except SQLAlchemyError as trouble:
         logger.warning("leases not put back, they run out by themselves", why=str(trouble.__cause__ or trouble))
     finally:

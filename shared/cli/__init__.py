@@ -18,6 +18,8 @@ _LOADED_LATE = {
     "account": "setup",
     "contract": "setup",
     "audit": "audit",
+    "doctor": "doctor",
+    "jobs": "jobs",
     "import": "bulk",
     "check": "checks",
     "why": "checks",

@@ -4,13 +4,18 @@ A part is found by its name among the entry points, so that commands start web a
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import entry_points
+from tempfile import TemporaryDirectory
 
 import click
 
 from shared import config, log
 from shared.config import Settings
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder in which the processes of one machine count together; `usher up` sets it for all its parts."""
 
 
 def settings_from(environ: Mapping[str, str]) -> Settings:
@@ -48,4 +53,16 @@ def _run(name: str) -> None:
     settings = settings_from(os.environ)
     log.configure(settings.log_level)
     (part,) = entry_points(group="usher.parts", name=name)
-    part.load()(settings)
+    with _counting():
+        part.load()(settings)
+
+
+@contextmanager
+def _counting() -> Iterator[None]:
+    """A folder for what the processes of this part count, named before the part is loaded (prometheus_client)."""
+    if METRICS_FOLDER in os.environ:
+        yield
+        return
+    with TemporaryDirectory(prefix="usher-metrics-") as folder:
+        os.environ[METRICS_FOLDER] = folder
+        yield

@@ -1,6 +1,7 @@
 """`usher up`: everything in one go, as the very processes that production runs."""
 
 import os
+import shutil
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from shared.cli.database import bring_up_to_date, command_transaction
 from shared.cli.embedded.foundation import Foundation, free_port, lay, usher
 from shared.cli.embedded.home import Home, occupied
 from shared.cli.embedded.supervisor import Supervisor
-from shared.cli.parts import settings_from
+from shared.cli.parts import METRICS_FOLDER, settings_from
 from shared.config import Settings
 
 _PARTS = ("web", "worker", "scheduler")
@@ -47,6 +48,7 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
         reach = _ANYWHERE.get(host, host)
         public_url = f"http://[{reach}]:{port}" if ":" in reach else f"http://{reach}:{port}"
         given = {**os.environ, "USHER_WEB_HOST": host, "USHER_WEB_PORT": str(port)}
+        given[METRICS_FOLDER] = str(_emptied(home.folder / "metrics"))
         foundation = lay(home, given, public_url=public_url)
         settings = settings_from(foundation.environment)
         with Supervisor(home.logs) as supervisor:
@@ -63,6 +65,13 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
             supervisor.wait_for("web", lambda: _ready(reach, port), within=60)
             click.echo("Usher is ready. Ctrl-C stops it.")
             supervisor.watch()
+
+
+def _emptied(folder: Path) -> Path:
+    """The folder with nothing in it: what was counted before an earlier end counts no more."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
 
 
 def _wait_for(supervisor: Supervisor, foundation: Foundation, *names: str) -> None:

@@ -7,19 +7,23 @@ from shared.models.audit_event import AuditEvent
 from shared.models.audit_seal import AuditChain, AuditSeal, AuditSealing
 from shared.models.billing_answer import BillingAnswer
 from shared.models.contract import Contract
+from shared.models.heartbeat import Heartbeat, Part
 from shared.models.idempotency_key import IdempotencyKey
 from shared.models.invitation import OPEN, Delivery, Invitation, Status
 from shared.models.job import Job, JobKind, JobState
 from shared.models.mail_domain import MailDomain
 from shared.models.membership import Membership
 from shared.models.network_list import NetworkList
+from shared.models.pause import ALL_MAIL, Pause
 from shared.models.policy_exception import PolicyException
 from shared.models.superseded_link import SupersededLink
+from shared.models.suppression import Suppression
 from shared.models.throttle import Throttle
 from shared.models.user import User
 from shared.models.user_session import UserSession
 
 __all__ = [
+    "ALL_MAIL",
     "OPEN",
     "Account",
     "ApiKey",
@@ -31,6 +35,7 @@ __all__ = [
     "BillingAnswer",
     "Contract",
     "Delivery",
+    "Heartbeat",
     "IdempotencyKey",
     "Invitation",
     "Job",
@@ -40,9 +45,12 @@ __all__ = [
     "MailDomain",
     "Membership",
     "NetworkList",
+    "Part",
+    "Pause",
     "PolicyException",
     "Status",
     "SupersededLink",
+    "Suppression",
     "Throttle",
     "User",
     "UserSession",

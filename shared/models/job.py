@@ -37,14 +37,27 @@ class JobKind(StrEnum):
     SIGNUP_NOTICE_MAIL = "signup_notice.mail"
 
 
+UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
+_UNFINISHED_SQL = text("state IN ('queued', 'running')")
+
+
 class Job(Base):
-    """One piece of background work; `lease_owner` is the fence that a late finisher fails at."""
+    """One piece of background work; `lease_owner` is the fence that a late finisher fails at.
+
+    `lane` is the destination domain of a mail, which can be held back by a pause; `worker` the last that took the job.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
         one_of("kind", JobKind),
         one_of("state", JobState),
-        Index("ix_jobs_ringing", "ring_at", postgresql_where=text("state IN ('queued', 'running')")),
+        Index("ix_jobs_ringing", "ring_at", postgresql_where=_UNFINISHED_SQL),
+        # Each account's due jobs, to take turns by; people's own mails have no account and share one turn.
+        Index("ix_jobs_taking_turns", text("coalesce(account_id, '')"), "ring_at", postgresql_where=_UNFINISHED_SQL),
+        # What an operator looks at: there are few of these, whatever was done before.
+        Index("ix_jobs_open", "state", "id", postgresql_where=text("state IN ('queued', 'running', 'dead')")),
+        Index("ix_jobs_account_id_id", "account_id", "id"),
+        Index("ix_jobs_finished_at", "finished_at"),
         Index("ix_jobs_subject_id", "subject_id"),
     )
 
@@ -54,6 +67,7 @@ class Job(Base):
     account_id: Mapped[Ref | None]
     subject_id: Mapped[Ref]
     generation: Mapped[int] = mapped_column(server_default="0")
+    lane: Mapped[str | None]
     data: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     due_at: Mapped[Written]
     # The first second is left to the nudge that the promising process sends.
@@ -62,6 +76,7 @@ class Job(Base):
     lost_leases: Mapped[int] = mapped_column(server_default="0")
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
+    worker: Mapped[str | None]
     first_tried_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
     created_at: Mapped[Written]

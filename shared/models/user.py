@@ -6,6 +6,7 @@ from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
+from shared.email_address import EmailAddress
 from shared.models.columns import Id, Ref, Written
 
 WORDS = text("to_tsvector('simple', translate(users.name || ' ' || users.email, '@.+-_', '     '))")
@@ -36,3 +37,8 @@ class User(Base):
     reset_hash: Mapped[bytes | None] = mapped_column(unique=True)
     reset_expires_at: Mapped[datetime | None]
     created_at: Mapped[Written]
+
+    @property
+    def address(self) -> EmailAddress:
+        """The one address that their mails go to."""
+        return EmailAddress(self.email, self.email_key, self.email_key.rpartition("@")[2])

@@ -18,10 +18,11 @@ ASK_AGAIN = timedelta(minutes=1)
 """How long an invitation that is held for want of facts waits until they are asked for again."""
 
 
-def judge(session: Session, *, rules: Rules, invitation_ids: Collection[str]) -> None:
+def judge(session: Session, *, rules: Rules, invitation_ids: Collection[str]) -> list[dict[str, Any]]:
     """Check these invitations and record what came of it: a mail promised, held, or blocked with its reasons.
 
-    One that has moved on meanwhile (revoked, released, judged by a worker that then died) is left as it is.
+    Returns what each check said, as the rows keep it. One that has moved on meanwhile (revoked, released, judged by
+    a worker that then died) is left as it is.
     """
     changes = [
         _judge_one(session, rules, invitation, about)
@@ -31,6 +32,7 @@ def judge(session: Session, *, rules: Rules, invitation_ids: Collection[str]) ->
     if changes:
         # All rows in one go: changed one by one, they would cost a round trip each.
         session.execute(update(Invitation), changes)
+    return [check for change in changes for check in change["checks"]]
 
 
 def is_orphaned(about: Facts) -> bool:
@@ -46,6 +48,7 @@ def let_through(session: Session, invitation: Invitation) -> dict[str, Any]:
         subject_id=invitation.id,
         account_id=invitation.account_id,
         generation=invitation.generation,
+        lane=invitation.address.domain,
     )
     return {"status": Status.PENDING, "delivery": Delivery.QUEUED}
 

@@ -11,9 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from shared import log, tracing
 from shared.ids import new_id
 from shared.models import Job, JobKind, JobState
 from shared.models.columns import among
+from shared.models.job import UNFINISHED
+from shared.services import turns
+from shared.services.pauses import held_back, held_back_until
 
 LEASE = timedelta(seconds=60)
 """How long a claim holds without a renewal; a killed worker's jobs are free again after this."""
@@ -27,17 +31,37 @@ MAX_LOST_LEASES = 5
 # Rows that the session may have in memory are not brought up to date: nobody reads them after these statements.
 _BLIND = {"synchronize_session": False}
 
-_UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
-
 
 def promise(
-    session: Session, kind: JobKind, *, subject_id: str, account_id: str | None = None, generation: int = 0
+    session: Session,
+    kind: JobKind,
+    *,
+    subject_id: str,
+    account_id: str | None = None,
+    generation: int = 0,
+    lane: str | None = None,
 ) -> Job:
-    """Write a job into this transaction; once that commits, it will be done at least once, whatever dies."""
-    job = Job(id=new_id("job"), kind=kind, subject_id=subject_id, account_id=account_id, generation=generation)
+    """Write a job into this transaction; once that commits, it will be done at least once, whatever dies.
+
+    `lane` is the destination domain of a mail.
+    """
+    job = Job(
+        id=new_id("job"),
+        kind=kind,
+        subject_id=subject_id,
+        account_id=account_id,
+        generation=generation,
+        lane=lane,
+        data=session.info.get("origins", {}).get(subject_id) or log.bound("request_id") | tracing.carried(),
+    )
     session.add(job)
     session.info.setdefault("promised", []).append((kind, job.id))
     return job
+
+
+def carry_on(session: Session, claimed: Iterable[Job]) -> None:
+    """Let what is promised later in this transaction about the same things name the request that these jobs name."""
+    session.info["origins"] = {job.subject_id: job.data for job in claimed}
 
 
 def is_waiting(session: Session, kind: JobKind, *, subject_id: str) -> bool:
@@ -53,26 +77,32 @@ def promised(session: Session) -> list[tuple[JobKind, str]]:
 
 
 def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
-    """Take up to `limit` jobs that are due and unclaimed, or whose lease has run out, to ring for them now."""
-    due = (
-        select(Job.id)
-        .where(among(Job.state, *_UNFINISHED), Job.ring_at <= func.now())
-        .order_by(Job.ring_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+    """Take up to `limit` jobs that are due and unclaimed, or whose lease has run out, to ring for them now.
+
+    While there are more, accounts take turns. Those that a pause holds back are left alone until it ends.
+    """
+    due = and_(among(Job.state, *UNFINISHED), Job.ring_at <= func.now())
+    ids = session.scalars(select(Job.id).where(due).order_by(Job.ring_at).limit(limit)).all()
+    if len(ids) == limit:
+        ids = session.scalars(turns.fair(limit)).all()
+    free = select(Job.id).where(Job.id.in_(ids), due).order_by(Job.id).with_for_update(skip_locked=True)
+    pause_ends = held_back_until()
     rows = session.execute(
-        update(Job).where(Job.id.in_(due)).values(ring_at=func.now() + RING_AGAIN).returning(Job.kind, Job.id)
+        update(Job)
+        .where(Job.id.in_(free))
+        .values(ring_at=func.coalesce(pause_ends, func.now() + RING_AGAIN))
+        .returning(Job.kind, Job.id, pause_ends.is_(None)),
+        execution_options=_BLIND,
     )
-    return [(JobKind(kind), job_id) for kind, job_id in rows]
+    return [(JobKind(kind), job_id) for kind, job_id, wanted in rows if wanted]
 
 
 def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], owner: str) -> list[Job]:
-    """Claim those jobs that are due and free, under a lease; somebody else's, ended or early ones are left out."""
+    """Claim those jobs that are due, free and not paused, under a lease; somebody else's or ended ones stay theirs."""
     free = or_(among(Job.state, JobState.QUEUED), and_(_lease_ran_out(), Job.lost_leases < MAX_LOST_LEASES - 1))
     takeable = (
         select(Job.id)
-        .where(Job.id.in_(ids), Job.kind.in_(list(kinds)), Job.due_at <= func.now(), free)
+        .where(Job.id.in_(ids), Job.kind.in_(list(kinds)), Job.due_at <= func.now(), free, ~held_back())
         .order_by(Job.id)
         .with_for_update(skip_locked=True)
     )
@@ -82,6 +112,7 @@ def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], o
         .values(
             state=JobState.RUNNING,
             lease_owner=owner,
+            worker=owner,
             lease_until=func.now() + LEASE,
             ring_at=func.now() + LEASE,
             attempts=Job.attempts + 1,
@@ -130,6 +161,12 @@ def release_all(session: Session, *, owners: str) -> None:
     """Put back all that is held by owners whose names begin so: a worker that stops leaves nothing behind."""
     theirs = and_(among(Job.state, JobState.RUNNING), Job.lease_owner.startswith(owners, autoescape=True))
     _put_back(session, theirs, ring_at=func.now())
+
+
+def begin_anew(session: Session, job_id: str) -> None:
+    """Put a job that nobody holds back to its beginning: due now, and never tried."""
+    anew = {"due_at": func.now(), "attempts": 0, "lost_leases": 0, "first_tried_at": None, "finished_at": None}
+    _put_back(session, Job.id == job_id, ring_at=func.now(), **anew)
 
 
 def bury_lost(session: Session) -> list[Job]:

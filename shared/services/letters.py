@@ -1,28 +1,27 @@
-"""What mails are made of, and what became of them: the rows' side of the mail task.
+"""What mails are made of: the rows' side of writing one.
 
-A letter is read once, with one statement for all invitations of a round and one for all people, and holds what its
-template says. Whether it may still go is judged here as well: between promise and mail an invitation may have been
-revoked, accepted, or sent again with a newer link. What the mail server said is recorded with one statement for each
-table, by whoever holds the jobs.
+Letters are read with one statement for all invitations of a round and one for all people, and hold what their
+templates say. Whether they may still go is judged here as well: between promise and mail an invitation may have been
+revoked, accepted, or sent again with a newer link, its role changed, or its address found to be nobody's.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, select, true, update
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
 
-from shared.actor import SYSTEM
-from shared.models import Account, Delivery, Invitation, Job, JobKind, JobState, Status, User
+from shared.models import Account, Invitation, Job, JobKind, Status, User
 from shared.permissions import Role, in_words
-from shared.services import audit, jobs
+from shared.services import suppressions
 from shared.tokens import Purpose
 
 MAIL_KINDS = frozenset(JobKind) - {JobKind.INVITATION_CHECK}
 _RIGHTS = {role: in_words(role) for role in Role}
-_BLIND = {"synchronize_session": False}
+_Row = tuple[Invitation, str, str, str, datetime | None]
+"""An invitation, the names of its account and its inviter, the inviter's address, and when its mail was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +40,13 @@ class Letter:
 
     job: Job
     recipient: str
+    recipient_key: str
     message_id: str
     words: Mapping[str, Any]
     link: Link | None
     age: timedelta
     left: timedelta | None
+    waited: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,68 +57,47 @@ class Moot:
     why: str
 
 
-def load(session: Session, claimed: Collection[Job]) -> list[Letter | Moot]:
-    """The letters of these jobs, in their order, and those that have become moot in between."""
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """A mail to an address that nobody has, as a mail server said before."""
+
+    job: Job
+    why: str
+
+
+def load(session: Session, claimed: Collection[Job]) -> list[Letter | Moot | Suppressed]:
+    """The letters of these jobs, in their order, and those that may not go any more."""
     now: datetime = session.scalars(select(func.now())).one()
     invitations = _invitations(session, [job.subject_id for job in claimed if job.kind == JobKind.INVITATION_MAIL])
     people = _people(session, [job.subject_id for job in claimed if job.kind != JobKind.INVITATION_MAIL])
-    return [
+    letters = [
         _of_invitation(job, invitations.get(job.subject_id), now)
         if job.kind == JobKind.INVITATION_MAIL
         else _of_person(job, people.get(job.subject_id), now)
         for job in claimed
     ]
+    return _without_suppressed(session, letters)
 
 
-def sent(session: Session, said: Mapping[str, str], *, of: Collection[Job]) -> None:
-    """Record the jobs whose mail the server has taken; `said` holds its answer for each job's id."""
-    session.execute(
-        update(Invitation)
-        .where(Job.id.in_(list(said)), Job.kind == JobKind.INVITATION_MAIL, Invitation.id == Job.subject_id)
-        .values(
-            sent_count=Invitation.sent_count + 1,
-            last_sent_at=func.now(),
-            delivery=case((Invitation.generation == Job.generation, Delivery.SENT), else_=Invitation.delivery),
-        ),
-        execution_options=_BLIND,
-    )
-    for job in of:
-        if job.id in said and job.kind == JobKind.INVITATION_MAIL:
-            _record(session, job, "invitation.sent", generation=job.generation, said=said[job.id])
-    jobs.finish(session, list(said))
+def _without_suppressed(session: Session, letters: Sequence[Letter | Moot]) -> list[Letter | Moot | Suppressed]:
+    told = suppressions.among(session, {each.recipient_key for each in letters if isinstance(each, Letter)})
+    return [
+        Suppressed(each.job, f"Nothing was mailed, because of what came of an earlier mail. {told[each.recipient_key]}")
+        if isinstance(each, Letter) and each.recipient_key in told
+        else each
+        for each in letters
+    ]
 
 
-def fail(session: Session, job: Job, *, delivery: Delivery = Delivery.FAILED, why: str) -> None:
-    """End a job as dead, and let its invitation show it; `why` says what happened and what to do."""
-    if job.kind in {JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL}:
-        checking = job.kind == JobKind.INVITATION_CHECK
-        current = true() if checking else Invitation.generation == job.generation
-        session.execute(
-            update(Invitation).where(Invitation.id == job.subject_id, current).values(delivery=delivery),
-            execution_options=_BLIND,
-        )
-        action = "invitation.check_failed" if checking else "invitation.delivery_failed"
-        _record(session, job, action, generation=job.generation, delivery=delivery, why=why)
-    jobs.finish(session, [job.id], state=JobState.DEAD, why=why)
-
-
-def bury_lost(session: Session) -> int:
-    """Bury the jobs whose workers keep dying, and let their invitations show it; returns how many there were."""
-    buried = jobs.bury_lost(session)
-    for job in buried:
-        fail(session, job, why=job.last_error or "")
-    return len(buried)
-
-
-def _record(session: Session, job: Job, action: str, **data: Any) -> None:
-    audit.record(session, SYSTEM, action, subject_id=job.subject_id, account_id=job.account_id, **data)
-
-
-def _invitations(session: Session, ids: list[str]) -> dict[str, tuple[Invitation, str, str, str]]:
+def _invitations(session: Session, ids: list[str]) -> dict[str, _Row]:
     if not ids:
         return {}
+    check = aliased(Job)
+    asked_at = select(func.min(check.created_at)).where(
+        check.subject_id == Invitation.id, check.generation == Invitation.generation
+    )
     query = (
-        select(Invitation, Account.name, User.name, User.email)
+        select(Invitation, Account.name, User.name, User.email, asked_at.scalar_subquery())
         .join(Account, Account.id == Invitation.account_id)
         .join(User, User.id == Invitation.invited_by)
         .where(Invitation.id.in_(ids))
@@ -129,10 +109,10 @@ def _people(session: Session, ids: list[str]) -> dict[str, User]:
     return {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))} if ids else {}
 
 
-def _of_invitation(job: Job, row: tuple[Invitation, str, str, str] | None, now: datetime) -> Letter | Moot:
+def _of_invitation(job: Job, row: _Row | None, now: datetime) -> Letter | Moot:
     if row is None:
         return Moot(job, "The invitation is gone.")
-    invitation, account, inviter, inviter_email = row
+    invitation, account, inviter, inviter_email, asked_at = row
     if invitation.status != Status.PENDING:
         return Moot(job, f"Nothing was mailed: the invitation was {invitation.status} before its mail could go.")
     if invitation.generation != job.generation:
@@ -143,6 +123,7 @@ def _of_invitation(job: Job, row: tuple[Invitation, str, str, str] | None, now: 
     return Letter(
         job=job,
         recipient=deliverable(invitation.email, invitation.email_key),
+        recipient_key=invitation.email_key,
         message_id=f"{invitation.id}.{invitation.generation}",
         words={
             "account": account,
@@ -156,6 +137,7 @@ def _of_invitation(job: Job, row: tuple[Invitation, str, str, str] | None, now: 
         link=Link(Purpose.INVITATION, invitation.id, invitation.generation, invitation.link_hash),
         age=_age(job, now),
         left=invitation.expires_at - now,
+        waited=now - (asked_at or job.created_at),
     )
 
 
@@ -180,11 +162,13 @@ def _to(user: User, job: Job, now: datetime, *, link: Link | None, expires_at: d
     return Letter(
         job=job,
         recipient=deliverable(user.email, user.email_key),
+        recipient_key=user.email_key,
         message_id=job.id,
         words={"name": user.name, "email": user.email, "expires_at": expires_at},
         link=link,
         age=_age(job, now),
         left=expires_at - now if expires_at is not None else None,
+        waited=now - job.created_at,
     )
 
 

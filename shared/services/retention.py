@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, delete, func, inspect, select
 from sqlalchemy.orm import Session
 
 from shared.db import Base
-from shared.models import IdempotencyKey, SupersededLink, Throttle, UserSession
+from shared.models import Heartbeat, IdempotencyKey, Pause, SupersededLink, Suppression, Throttle, UserSession
 
 BATCH = 1000
 
@@ -24,6 +24,9 @@ def _spent() -> list[tuple[type[Base], ColumnElement[bool]]]:
         (UserSession, UserSession.expires_at < func.now() - timedelta(days=1)),
         # An invitation lives 30 days at the most, so a link replaced longer ago than this leads nowhere.
         (SupersededLink, SupersededLink.superseded_at < func.now() - timedelta(days=90)),
+        (Heartbeat, Heartbeat.beat_at < func.now() - timedelta(days=1)),
+        (Pause, Pause.until < func.now() - timedelta(days=1)),
+        (Suppression, Suppression.until < func.now() - timedelta(days=1)),
     ]
 
 

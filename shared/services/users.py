@@ -33,7 +33,7 @@ def sign_up(
     user = claim_address(session, address=address, name=name, password_hash=password_hash, locale=locale)
     if user is None:
         owner = session.scalars(select(User).where(User.email_key == address.key)).one()
-        jobs.promise(session, JobKind.SIGNUP_NOTICE_MAIL, subject_id=owner.id)
+        jobs.promise(session, JobKind.SIGNUP_NOTICE_MAIL, subject_id=owner.id, lane=address.domain)
         return _likeness(address, name, locale)
     audit.record(session, actor, "user.signed_up", subject_id=user.id)
     send_proof(session, rules=rules, user=user)
@@ -60,7 +60,13 @@ def send_proof(session: Session, *, rules: Rules, user: User) -> None:
     user.proof_generation += 1
     user.proof_hash = _link_hash(rules, Purpose.VERIFICATION, user.id, user.proof_generation)
     user.proof_expires_at = func.now() + PROOF_TTL
-    jobs.promise(session, JobKind.VERIFICATION_MAIL, subject_id=user.id, generation=user.proof_generation)
+    jobs.promise(
+        session,
+        JobKind.VERIFICATION_MAIL,
+        subject_id=user.id,
+        generation=user.proof_generation,
+        lane=user.address.domain,
+    )
 
 
 def resend_proof(session: Session, *, rules: Rules, address: EmailAddress) -> None:
@@ -91,7 +97,13 @@ def request_reset(session: Session, *, actor: Actor, rules: Rules, address: Emai
     user.reset_generation += 1
     user.reset_hash = _link_hash(rules, Purpose.PASSWORD_RESET, user.id, user.reset_generation)
     user.reset_expires_at = func.now() + RESET_TTL
-    jobs.promise(session, JobKind.PASSWORD_RESET_MAIL, subject_id=user.id, generation=user.reset_generation)
+    jobs.promise(
+        session,
+        JobKind.PASSWORD_RESET_MAIL,
+        subject_id=user.id,
+        generation=user.reset_generation,
+        lane=user.address.domain,
+    )
     audit.record(session, actor, "user.password_reset_requested", subject_id=user.id)
 
 

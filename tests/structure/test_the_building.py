@@ -1,6 +1,7 @@
 """Tests of the building itself: what must hold for every view, error, job and mail, however many come."""
 
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +79,10 @@ def test_over_tls_cookies_and_headers_are_bound_to_the_host(app):
     assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
     assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_every_setting_stands_in_the_readme():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    missing = [name for name in Settings.model_fields if f"`{name.upper()}`" not in readme]
+    # `usher up` sets it for its own web server; nobody else has a use for it.
+    assert missing == ["mailbox_dir"]

@@ -13,9 +13,11 @@ from worker.mail.outcome import (
     Delivered,
     GiveUp,
     Outcome,
+    Rest,
     Stage,
     Trouble,
     TryAgain,
+    after_slow,
     classify,
     decide,
 )
@@ -38,7 +40,6 @@ TABLE = [
     (Stage.SENDER, None, "Connection unexpectedly closed", Trouble.SERVER),
     (Stage.SENDER, 421, "4.4.2 idle for too long", Trouble.SERVER),
     (Stage.SENDER, 451, "4.3.2 not accepting messages", Trouble.SERVER),
-    (Stage.RECIPIENT, 450, "4.3.2 system going down", Trouble.SERVER),
     # It refuses us: an operator must mend the settings.
     (Stage.LOGIN, 535, "5.7.8 authentication credentials invalid", Trouble.SETUP),
     (Stage.LOGIN, 534, "5.7.9 mechanism too weak", Trouble.SETUP),
@@ -47,18 +48,21 @@ TABLE = [
     (Stage.SENDER, 553, "5.1.8 sender domain unknown", Trouble.SETUP),
     (Stage.RECIPIENT, 530, "authentication required", Trouble.SETUP),
     (Stage.RECIPIENT, 554, "5.7.8 sign in first", Trouble.SETUP),
+    # Its domain has had enough for now.
+    (Stage.RECIPIENT, 450, "4.3.2 system going down", Trouble.THROTTLED),
+    (Stage.RECIPIENT, 451, "4.7.1 rate limit exceeded", Trouble.THROTTLED),
+    (Stage.RECIPIENT, 421, "4.7.0 too many errors for this recipient", Trouble.THROTTLED),
+    (Stage.RECIPIENT, 421, "too many messages from your address", Trouble.THROTTLED),
+    (Stage.VERDICT, 421, "4.7.28 unusual rate of mail", Trouble.THROTTLED),
     # Not now.
     (Stage.RECIPIENT, 450, "4.7.1 greylisted, try again in 5 minutes", Trouble.LATER),
-    (Stage.RECIPIENT, 451, "4.7.1 rate limit exceeded", Trouble.LATER),
     (Stage.RECIPIENT, 451, "", Trouble.LATER),
     (Stage.RECIPIENT, 452, "4.2.2 mailbox full", Trouble.LATER),
-    (Stage.RECIPIENT, 421, "4.7.0 too many errors for this recipient", Trouble.LATER),
     (Stage.RECIPIENT, 550, "4.2.1 mailbox temporarily disabled", Trouble.LATER),
     (Stage.RECIPIENT, None, "Connection unexpectedly closed", Trouble.LATER),
     (Stage.CONTENT, None, "no answer in time", Trouble.LATER),
     (Stage.CONTENT, 452, "4.3.1 insufficient storage", Trouble.LATER),
     (Stage.VERDICT, 451, "4.3.0 queue file write error", Trouble.LATER),
-    (Stage.VERDICT, 421, "4.7.28 unusual rate of mail", Trouble.LATER),
     # Handed over, and no answer.
     (Stage.VERDICT, None, "Connection unexpectedly closed", Trouble.UNANSWERED),
     (Stage.VERDICT, None, "no answer in time", Trouble.UNANSWERED),
@@ -180,6 +184,25 @@ def test_nothing_is_tried_beyond_the_end_of_the_invitation(code: int | None) -> 
     assert "No time is left" in outcome.why
 
 
-def test_nothing_is_tried_for_longer_than_two_days() -> None:
-    for answer in (Answer(Stage.CONNECT, None, "refused"), Answer(Stage.RECIPIENT, 450, "4.7.1 not now")):
-        assert isinstance(outcome_of(answer, attempts=9, age=GIVE_UP_AFTER, left=None), GiveUp)
+def test_no_mail_is_tried_for_longer_than_two_days() -> None:
+    answer = Answer(Stage.RECIPIENT, 450, "4.7.1 not now")
+    assert isinstance(outcome_of(answer, attempts=9, age=GIVE_UP_AFTER, left=None), GiveUp)
+
+
+@pytest.mark.parametrize("answer", [Answer(Stage.CONNECT, None, "refused"), Answer(Stage.LOGIN, 535, "5.7.8 no")])
+def test_a_server_in_trouble_fails_no_mail_however_long_it_lasts(answer: Answer) -> None:
+    outcome = outcome_of(answer, attempts=9, age=GIVE_UP_AFTER * 2, left=timedelta(seconds=1))
+    assert isinstance(outcome, TryAgain)
+    assert (outcome.rest, outcome.counts) == (Rest.ALL, False)
+
+
+def test_a_domain_that_takes_no_more_lets_its_mails_rest_and_no_others() -> None:
+    outcome = outcome_of(Answer(Stage.RECIPIENT, 421, "4.7.28 unusual rate of mail"))
+    assert isinstance(outcome, TryAgain)
+    assert (outcome.rest, outcome.counts) == (Rest.DOMAIN, True)
+    assert outcome.rest_for == outcome.after
+
+
+def test_a_slow_domain_rests_four_times_as_long_as_it_took() -> None:
+    assert after_slow(timedelta(seconds=4)) is None
+    assert after_slow(timedelta(seconds=30)) == timedelta(minutes=2)

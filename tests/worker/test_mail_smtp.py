@@ -12,11 +12,11 @@ import pytest
 import trustme
 
 from shared.config import BadSettings, Settings
+from shared.smtp_route import Route, route_of
 from tests.smtp_server import DROP, SILENCE, SmtpServer
 from worker.mail import smtp
 from worker.mail.message import Content, Sender, build
 from worker.mail.outcome import Answer, Stage
-from worker.mail.route import Route, route_of
 from worker.mail.smtp import Mailer
 
 SENDER = Sender.of("usher@corp.example")

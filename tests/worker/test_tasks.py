@@ -12,7 +12,7 @@ from shared.config import Settings
 from shared.db import transaction
 from shared.ids import new_id
 from shared.models import Contract, Delivery, Invitation, Job, JobKind, JobState, Status, User
-from shared.services import jobs, letters
+from shared.services import deliveries, jobs
 from shared.services.rules import Rules
 from shared.tokens import Purpose, derive, sha256
 from tests.smtp_server import DROP, SmtpServer
@@ -290,7 +290,7 @@ def test_a_job_whose_workers_keep_dying_is_buried_and_not_taken_again(runtime: R
         run_out(world)
     with transaction(world.sessions) as session:
         assert jobs.claim(session, ids, kinds=[CHECK], owner="doomed") == []
-    assert runtime.commit(letters.bury_lost) == 1
+    assert runtime.commit(deliveries.bury_lost) == 1
     assert world.jobs()[0].state == JobState.DEAD
     assert world.again(invitation).delivery == Delivery.FAILED
     assert world.actions(invitation)[-1] == "invitation.check_failed"

@@ -10,6 +10,7 @@ from web.api import (
     exceptions,
     holding,
     invitations,
+    jobs,
     links,
     me,
     members,
@@ -23,7 +24,7 @@ from web.call import v1
 
 _RESOURCES = (
     *(accounts, api_keys, audit, check, exceptions, holding, invitations),
-    *(links, me, members, roles, sessions, trials, users),
+    *(jobs, links, me, members, roles, sessions, trials, users),
 )
 
 

@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, current_app, json, render_template
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import migrations
+from shared.actor import ActorKind
 from shared.broker import BrokerAway, Publisher
-from web import openapi
+from shared.errors import NotFound
+from shared.models import Part
+from shared.services import heartbeats
+from web import auth, metrics, openapi
 from web.database import db
 from web.guard import public
 from web.kit import kit
@@ -29,12 +34,25 @@ def alive() -> Response:
 def ready() -> Response:
     """Say whether this process can serve, part by part; 503 where one that it can't do without is missing.
 
-    Without the broker invitations are still recorded, and the scheduler does the work; without a list of networks they
-    are judged by the others: that alone is no 503.
+    Without broker, workers or scheduler invitations are still recorded, and nothing is lost; without a list of networks
+    they are judged by the others: that alone is no 503.
     """
     parts = {"database": _tried(_database), "broker": _tried(_broker), "lists": _tried(_lists)}
-    good = parts["database"] == "ok"
-    return _json({"status": "ready" if good else "not ready", "parts": parts}, 200 if good else 503)
+    parts |= {str(part): _tried(partial(_alive, part)) for part in Part}
+    if parts["database"] != "ok":
+        return _json({"status": "not ready", "parts": parts}, 503)
+    missing = [name for name, said in parts.items() if said != "ok"]
+    return _json({"status": "degraded" if missing else "ready", "parts": parts, "missing": missing})
+
+
+@system.get("/metrics")
+@public
+def measure() -> Response:
+    """Give Prometheus its figures, to whom METRICS allows it."""
+    allowed = kit().settings.metrics
+    if allowed == "off" or (allowed == "operator" and auth.caller().kind is not ActorKind.OPERATOR):
+        raise NotFound("There is no such address.")
+    return Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
 
 
 @system.get("/openapi.json")
@@ -64,6 +82,10 @@ def _tried(part: Callable[[], str]) -> str:
 
 def _database() -> str:
     return "the schema is old: run `usher migrate`" if migrations.missing(db.session.connection()) else "ok"
+
+
+def _alive(part: Part) -> str:
+    return "ok" if heartbeats.alive(db.session(), part) else "none gives a sign of life"
 
 
 def _lists() -> str:

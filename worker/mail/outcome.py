@@ -1,8 +1,8 @@
 """What follows from a mail server's answer: delivered, try again, or give up. Pure: values in, a decision out.
 
-An enhanced code (RFC 3463) wins over the basic one. Trouble with the server itself costs a mail no attempt and stops
-the whole round; trouble with one recipient concerns that mail only. Times are spans, never moments: the database's
-clock says how old a job is and how long its invitation has left.
+An enhanced code (RFC 3463) wins over the basic one. Trouble with the server itself costs a mail no attempt and lets
+all mails rest; a domain that is pressed too hard lets its own rest; other trouble concerns one mail only. Times are
+spans, never moments: the database's clock says how old a job is and how long its invitation has left.
 """
 
 import re
@@ -15,8 +15,11 @@ from shared.models import Delivery
 GIVE_UP_AFTER = timedelta(hours=48)
 """A mail that couldn't be handed over for this long is given up; its invitation's end comes first if it is sooner."""
 
-DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
+DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 10, 30, 60))
 """How long a mail waits after its first, second, … try; the last repeats. Greylisting wants minutes, not seconds."""
+
+SLOW = timedelta(seconds=5)
+"""A mail that takes longer than this to be handed over keeps a process from the mails to others."""
 
 MAX_UNANSWERED = 4
 """After this many tries a handed-over mail without an answer is left alone: each further try may be one more copy."""
@@ -64,13 +67,23 @@ class Delivered:
     said: str
 
 
+class Rest(Enum):
+    """Which mails are left alone for a while after a trouble, beside the one that met it."""
+
+    NONE = auto()
+    DOMAIN = auto()
+    ALL = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class TryAgain:
-    """Try again after a while; `counts` is False, and the round stops, where the whole server is in trouble."""
+    """Try again after a while; `counts` is False where the mail is not to blame. Others rest for `rest_for`."""
 
     after: timedelta
     why: str
     counts: bool
+    rest: Rest = Rest.NONE
+    rest_for: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,7 @@ class Trouble(Enum):
 
     SERVER = auto()  # away, overloaded or unfit: all mails wait, none is blamed
     SETUP = auto()  # it refuses us, not the mail: the operator must mend something
+    THROTTLED = auto()  # the destination takes no more for now: its mails wait
     LATER = auto()  # this mail is not taken now
     UNANSWERED = auto()  # the mail was handed over and the answer was lost
     FULL = auto()  # the mailbox is full, or the mail too large for it
@@ -101,6 +115,7 @@ _SENTENCES = {
     Trouble.SERVER: "The mail server is in trouble while {stage}: {said}. The mail waits for it.",
     Trouble.SETUP: "The mail server refuses this service while {stage}: {said}. The mail waits; an operator must "
     "mend SMTP_URL or MAIL_FROM.",
+    Trouble.THROTTLED: "The destination takes no more mail for now: {said}. Mails to this domain wait a while.",
     Trouble.LATER: "The mail server doesn't take this mail now: {said}. It is tried again.",
     Trouble.UNANSWERED: "The connection broke after the mail was handed over: {said}. It may have arrived; it is "
     "tried again with the same Message-ID.",
@@ -115,8 +130,14 @@ _SENTENCES = {
 # Before a recipient was named the connection can't have broken because of this mail.
 _BROKEN_AT = {Stage.SENDER: Trouble.SERVER, Stage.VERDICT: Trouble.UNANSWERED}
 
+_RESTS = {Trouble.SERVER: Rest.ALL, Trouble.SETUP: Rest.ALL, Trouble.THROTTLED: Rest.DOMAIN}
+
+# After a rest of all mails the server is asked again with the first that is due: it may be well long before their turn.
+_LONGEST_REST = {Rest.NONE: timedelta(0), Rest.DOMAIN: timedelta(minutes=30), Rest.ALL: timedelta(seconds=30)}
+
 _NO_ADDRESS = re.compile(r"5\.(1\.(1|2|3|6|10)|2\.1|4\.4)")
 _FULL = re.compile(r"5\.2\.[23]|5\.3\.4")
+_TOO_MUCH = re.compile(r"\brate\b|too (many|much|fast)|throttl|limit|unusual|slow down", re.IGNORECASE)
 _SIGN_IN = re.compile(r"[45]\.7\.(8|9|11)")
 _SOUNDS_LIKE_POLICY = re.compile(r"relay|spam|block|polic", re.IGNORECASE)
 
@@ -134,9 +155,19 @@ def decide(answer: Answer, *, attempts: int, age: timedelta, left: timedelta | N
     if _is_final(trouble, attempts):
         return GiveUp(Delivery.BOUNCED if trouble is Trouble.ADDRESS else Delivery.FAILED, why)
     delay = _delay(trouble, attempts, age) * (0.8 + 0.4 * chance)
-    if age + delay > GIVE_UP_AFTER or (left is not None and delay >= left):
+    rest = _RESTS.get(trouble, Rest.NONE)
+    too_late = age + delay > GIVE_UP_AFTER or (left is not None and delay >= left)
+    if too_late and rest is not Rest.ALL:
         return GiveUp(Delivery.FAILED, f"{why} No time is left for another try.")
-    return TryAgain(delay, why, counts=trouble not in {Trouble.SERVER, Trouble.SETUP})
+    return TryAgain(delay, why, counts=rest is not Rest.ALL, rest=rest, rest_for=min(delay, _LONGEST_REST[rest]))
+
+
+def after_slow(took: timedelta) -> timedelta | None:
+    """How long the mails of a domain rest after one that took so long; None where it was quick enough.
+
+    So the slow get a fifth of one process at the most, and the others the rest.
+    """
+    return min(took * 4, _LONGEST_REST[Rest.DOMAIN]) if took > SLOW else None
 
 
 def classify(answer: Answer) -> Trouble:
@@ -153,8 +184,10 @@ def classify(answer: Answer) -> Trouble:
 
 
 def _temporary(answer: Answer) -> Trouble:
-    if answer.enhanced == "4.3.2" or (answer.code == 421 and answer.stage is Stage.SENDER):
-        return Trouble.SERVER
+    if answer.stage is Stage.SENDER:
+        return Trouble.SERVER if answer.enhanced == "4.3.2" or answer.code == 421 else Trouble.LATER
+    if answer.enhanced == "4.3.2" or (_TOO_MUCH.search(answer.text) and answer.enhanced[:4] in {"", "4.7."}):
+        return Trouble.THROTTLED
     return Trouble.LATER
 
 

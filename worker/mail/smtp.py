@@ -12,8 +12,8 @@ import smtplib
 import socket
 import time
 
+from shared.smtp_route import Route
 from worker.mail.outcome import BEFORE_MAIL, Answer, Stage
-from worker.mail.route import Route
 
 CONNECT_TIMEOUT = 10.0
 COMMAND_TIMEOUT = 30.0

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from shared.models import Job, JobKind
 from shared.services import checking, jobs, outside
 from shared.services.outside import Question
+from worker import metrics
 from worker.leases import Lease
 from worker.runtime import Runtime
 from worker.tasks.rounds import claimed, put_off, settle
@@ -46,9 +47,11 @@ def _judge(
     late: Collection[str],
 ) -> None:
     held = jobs.held(session, [job.id for job in batch], owner=lease.owner)
+    jobs.carry_on(session, batch)
     outside.keep(session, answers)
     ready = [job for job in batch if job.id in held and job.subject_id not in late]
-    checking.judge(session, rules=runtime.rules, invitation_ids=[job.subject_id for job in ready])
+    checks = checking.judge(session, rules=runtime.rules, invitation_ids=[job.subject_id for job in ready])
+    metrics.judged(checks)
     jobs.finish(session, [job.id for job in ready])
     waiting = held - {job.id for job in ready}
     if waiting:

@@ -1,21 +1,25 @@
 """Mails letters: claim, read, write, carry, record. No transaction is open while the mail server is spoken to.
 
-What the server took is recorded at once when it is slow, and in groups when it is quick, so that few mails stand
-between its answer and our commit: only those go out twice when this process is killed.
+What the server took is recorded within a blink, so that few mails stand between its answer and our commit: only those
+go out twice when this process is killed. What a letter says and whether it may go is looked at again when a slow server
+has let that grow old.
 """
 
 import random
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from shared import log
-from shared.models import Delivery, Job, JobState
-from shared.services import jobs, letters
-from shared.services.letters import Letter, Moot
+from shared import log, tracing
+from shared.models import ALL_MAIL, Delivery, Job, JobState
+from shared.services import deliveries, jobs, letters, pauses
+from shared.services.letters import Letter, Moot, Suppressed
+from worker import metrics
 from worker.leases import Lease
-from worker.mail.outcome import Delivered, GiveUp, Outcome, TryAgain, decide
+from worker.mail.outcome import Answer, Delivered, GiveUp, Outcome, Rest, TryAgain, after_slow, classify, decide
 from worker.mail.rendering import KeyGone
 from worker.runtime import Runtime
 from worker.tasks.rounds import claimed, explained, put_off, settle
@@ -23,82 +27,164 @@ from worker.tasks.rounds import claimed, explained, put_off, settle
 logger = log.get(__name__)
 
 RECORD_EVERY = 20
-RECORD_SECONDS = 1.0
+RECORD_SECONDS = 0.015
+"""How long a mail stands unrecorded: a kill makes copies of what was mailed in so much time, and no more."""
 
+LOOK_AGAIN_SECONDS = 1.0
 ROUND_SECONDS = 45.0
 """A round begins no mail after this long; what is left goes back, to be taken by whoever is free."""
 
-Result = Outcome | Moot | Exception
+Result = Outcome | Moot | Suppressed | Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """One job of a round, what came of it, and how long the mails of its domain rest for it, if they do."""
+
+    job: Job
+    result: Result
+    slow: timedelta | None = None
+
+    @property
+    def rest(self) -> tuple[str, timedelta, str] | None:
+        """The lane that rests now, how long, and why."""
+        match self.result:
+            case TryAgain(_, why, _, Rest.ALL, span):
+                return ALL_MAIL, span, why
+            case TryAgain(_, why, _, Rest.DOMAIN, span) if self.job.lane:
+                return self.job.lane, span, why
+        if self.slow and self.job.lane:
+            return self.job.lane, self.slow, "Mails to this domain take so long that they would hold up the others."
+        return None
 
 
 def mail(runtime: Runtime, ids: Collection[str]) -> None:
     """Mail the letters of these jobs, as far as they are still wanted."""
+    metrics.ROUNDS.labels("mail").inc()
     with claimed(runtime, ids, kinds=letters.MAIL_KINDS) as (lease, batch):
-        if batch:
-            mails = runtime.record(lease, lambda session: letters.load(session, batch))
-            _carry_all(runtime, lease, mails)
+        _Round(runtime, lease, batch).run()
 
 
-def _carry_all(runtime: Runtime, lease: Lease, mails: list[Letter | Moot]) -> None:
-    began = recorded_at = time.monotonic()
-    results: list[tuple[Job, Result]] = []
-    left = list(mails)
-    while left and lease.holds() and not runtime.stopping() and time.monotonic() - began < ROUND_SECONDS:
-        letter = left.pop(0)
-        results.append((letter.job, _carry(runtime, letter)))
-        if len(results) >= RECORD_EVERY or time.monotonic() - recorded_at > RECORD_SECONDS:
-            settle(runtime, lease, results, effect=_record, rescue=_rescue)
-            results, recorded_at = [], time.monotonic()
-    settle(runtime, lease, results, effect=_record, rescue=_rescue)
-    if left:
-        runtime.record(lease, lambda session: jobs.release(session, [each.job.id for each in left], owner=lease.owner))
+class _Round:
+    """Carries a batch of mails, one after the other."""
+
+    def __init__(self, runtime: Runtime, lease: Lease, batch: Sequence[Job]) -> None:
+        self._runtime = runtime
+        self._lease = lease
+        self._left = list(batch)
+        self._letters: list[Letter | Moot | Suppressed] = []
+        self._carried: list[Carried] = []
+        self._resting: set[str] = set()
+        self._began = self._recorded_at = time.monotonic()
+        self._looked_at = 0.0
+
+    def run(self) -> None:
+        """Carry what may go, record what came of it, and put back the rest."""
+        aside = []
+        while self._left and self._may_go_on():
+            letter = self._next()
+            if letter.job.lane in self._resting:
+                aside.append(letter.job)
+                continue
+            self._note(self._carry(letter))
+        self._record()
+        back = [job.id for job in (*aside, *self._left)]
+        if back:
+            self._runtime.record(self._lease, lambda session: jobs.release(session, back, owner=self._lease.owner))
+
+    def _may_go_on(self) -> bool:
+        in_time = time.monotonic() - self._began < ROUND_SECONDS
+        return in_time and self._lease.holds() and not self._runtime.stopping() and ALL_MAIL not in self._resting
+
+    def _next(self) -> Letter | Moot | Suppressed:
+        if time.monotonic() - self._looked_at > LOOK_AGAIN_SECONDS:
+            self._letters = self._runtime.record(self._lease, lambda session: letters.load(session, self._left))
+            self._looked_at = time.monotonic()
+        self._left.pop(0)
+        return self._letters.pop(0)
+
+    def _carry(self, letter: Letter | Moot | Suppressed) -> Carried:
+        if not isinstance(letter, Letter):
+            return Carried(letter.job, letter)
+        began = time.monotonic()
+        try:
+            with tracing.span("letters.mail", letter.job.data, job=letter.job.id, about=letter.job.subject_id):
+                content = self._runtime.writer.write(letter)
+                with tracing.span("smtp"):
+                    answer = self._runtime.mailer.send(self._runtime.writer.sender.address, letter.recipient, content)
+        except KeyGone as gone:
+            return Carried(letter.job, GiveUp(Delivery.FAILED, str(gone)))
+        except Exception as error:
+            logger.exception("a mail could not be written", job=letter.job.id)
+            return Carried(letter.job, error)
+        now = time.monotonic()
+        result = _judged(letter, answer, loaded_ago=timedelta(seconds=now - self._looked_at), took=now - began)
+        return Carried(letter.job, result, after_slow(timedelta(seconds=now - began)))
+
+    def _note(self, carried: Carried) -> None:
+        self._carried.append(carried)
+        if carried.rest:
+            self._resting.add(carried.rest[0])
+        if len(self._carried) >= RECORD_EVERY or time.monotonic() - self._recorded_at > RECORD_SECONDS:
+            self._record()
+
+    def _record(self) -> None:
+        settle(self._runtime, self._lease, self._carried, effect=_record, rescue=_rescue)
+        self._carried, self._recorded_at = [], time.monotonic()
 
 
-def _carry(runtime: Runtime, letter: Letter | Moot) -> Result:
-    if isinstance(letter, Moot):
-        return letter
-    try:
-        content = runtime.writer.write(letter)
-        answer = runtime.mailer.send(runtime.writer.sender.address, letter.recipient, content)
-    except KeyGone as gone:
-        return GiveUp(Delivery.FAILED, str(gone))
-    except Exception as error:
-        logger.exception("a mail could not be written", job=letter.job.id)
-        return error
+def _judged(letter: Letter, answer: Answer, *, loaded_ago: timedelta, took: float) -> Outcome:
     chance = random.random()  # noqa: S311 - it only spreads the next tries
-    return decide(answer, attempts=letter.job.attempts, age=letter.age, left=letter.left, chance=chance)
+    outcome = decide(answer, attempts=letter.job.attempts, age=letter.age, left=letter.left, chance=chance)
+    metrics.SMTP_SECONDS.observe(took)
+    if isinstance(outcome, Delivered):
+        metrics.SMTP_REPLIES.labels("delivered").inc()
+        metrics.TO_MAIL_SECONDS.labels(letter.job.kind).observe((letter.waited + loaded_ago).total_seconds())
+    else:
+        metrics.SMTP_REPLIES.labels(classify(answer).name.lower()).inc()
+    return outcome
 
 
-def _record(session: Session, lease: Lease, results: Sequence[tuple[Job, Result]]) -> None:
-    held = jobs.held(session, [job.id for job, _ in results], owner=lease.owner)
-    ours = [(job, result) for job, result in results if job.id in held]
-    said = {job.id: result.said for job, result in ours if isinstance(result, Delivered)}
+def _record(session: Session, lease: Lease, carried: Sequence[Carried]) -> None:
+    held = jobs.held(session, [each.job.id for each in carried], owner=lease.owner)
+    ours = [each for each in carried if each.job.id in held]
+    said = {each.job.id: each.result.said for each in ours if isinstance(each.result, Delivered)}
     if said:
-        letters.sent(session, said, of=[job for job, _ in ours])
-    for job, result in ours:
-        if job.id not in said:
-            _record_unsent(session, job, result)
-    if len(ours) < len(results):
-        logger.warning("a lease was lost; somebody else has these jobs", jobs=len(results) - len(ours))
+        deliveries.sent(session, said, of=[each.job for each in ours])
+    for each in ours:
+        _tell(each.job, type(each.result).__name__)
+        if each.job.id not in said:
+            _record_unsent(session, each.job, each.result)
+        if each.rest:
+            lane, span, why = each.rest
+            pauses.pause(session, lane, span=span, why=why)
+    if len(ours) < len(carried):
+        metrics.FENCED.inc(len(carried) - len(ours))
+        logger.warning("a lease was lost; somebody else has these jobs", jobs=len(carried) - len(ours))
 
 
 def _record_unsent(session: Session, job: Job, result: Result) -> None:
     match result:
-        case TryAgain(after, why, counts):
+        case TryAgain(after=after, why=why, counts=counts):
             jobs.postpone(session, [job.id], after=after, why=why, counts=counts)
         case GiveUp(delivery, why):
-            letters.fail(session, job, delivery=delivery, why=why)
+            deliveries.fail(session, job, delivery=delivery, why=why)
+        case Suppressed(_, why):
+            deliveries.fail(session, job, delivery=Delivery.SUPPRESSED, why=why)
         case Moot(_, why):
             jobs.finish(session, [job.id], state=JobState.CANCELLED, why=why)
         case Exception():
             put_off(session, job, explained(result))
-    logger.info("not mailed", job=job.id, kind=job.kind, outcome=type(result).__name__)
 
 
-def _rescue(session: Session, item: tuple[Job, Result], why: str) -> None:
-    job, result = item
-    if isinstance(result, Delivered):
+def _tell(job: Job, outcome: str) -> None:
+    request_id = job.data.get("request_id")
+    logger.info("carried", job=job.id, kind=job.kind, about=job.subject_id, request_id=request_id, outcome=outcome)
+
+
+def _rescue(session: Session, item: Carried, why: str) -> None:
+    if isinstance(item.result, Delivered):
         # Mailing it again because its row is bad would mail it again and again.
-        jobs.finish(session, [job.id], state=JobState.DEAD, why=f"The mail was sent, but not recorded. {why}")
+        jobs.finish(session, [item.job.id], state=JobState.DEAD, why=f"The mail was sent, but not recorded. {why}")
     else:
-        put_off(session, job, why)
+        put_off(session, item.job, why)

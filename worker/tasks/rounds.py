@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from shared import log
 from shared.models import Job, JobKind
-from shared.services import jobs, letters
+from shared.services import deliveries, jobs
+from worker import metrics
 from worker.leases import Lease
 from worker.runtime import DATABASE_AWAY, Runtime
 
@@ -24,6 +25,7 @@ MAX_ATTEMPTS = 8
 @contextmanager
 def claimed(runtime: Runtime, ids: Collection[str], *, kinds: Collection[JobKind]) -> Iterator[tuple[Lease, list[Job]]]:
     """Those of the jobs that were due and free, ours for as long as the lease holds; none once we are stopping."""
+    runtime.pulse()
     with runtime.leases.take() as lease:
         if runtime.stopping():
             yield lease, []
@@ -62,7 +64,8 @@ def explained(error: Exception) -> str:
 
 def put_off(session: Session, job: Job, why: str) -> None:
     """Postpone a job that failed in a way nobody foresaw, longer each time; in the end bury it."""
+    metrics.UNFORESEEN.inc()
     if job.attempts >= MAX_ATTEMPTS:
-        letters.fail(session, job, why=f"{why}. It happened {job.attempts} times; nothing more is tried by itself.")
+        deliveries.fail(session, job, why=f"{why}. It happened {job.attempts} times; nothing more is tried by itself.")
     else:
         jobs.postpone(session, [job.id], after=timedelta(seconds=5) * 4 ** (job.attempts - 1), why=why)

@@ -1,0 +1,196 @@
+"""`usher doctor`: looks at everything that an installation needs, and says what is wrong and how to mend it."""
+
+import os
+import smtplib
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from email.utils import parseaddr
+
+import click
+import dns.exception
+import dns.resolver
+from dns.nameserver import Do53Nameserver
+from sqlalchemy.orm import Session
+
+from shared import clock, migrations
+from shared.broker import BrokerAway, Publisher
+from shared.cli.database import command_transaction
+from shared.cli.parts import settings_from
+from shared.config import Settings
+from shared.errors import Unavailable
+from shared.models import ALL_MAIL, JobState, Part
+from shared.services import heartbeats, oversight, pauses, rules
+from shared.smtp_route import Route, route_of
+
+HANDSHAKE_SECONDS = 10
+DNS_SECONDS = 5
+LONG_DUE_SECONDS = 60
+
+_RESERVED = ("example", "test", "invalid", "localhost", "local")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at and what was found; `mend` is empty where nothing is wrong."""
+
+    about: str
+    found: str
+    mend: str = ""
+
+
+@click.command()
+def doctor() -> None:
+    """Look at everything that this installation needs. Exit code 1 where anything is wrong."""
+    settings = settings_from(os.environ)
+    findings = [Finding("settings", "understood")]
+    for look in (_database, _broker, _mail_server, _lists, _sender):
+        findings += look(settings)
+    for finding in findings:
+        click.echo(f"{'wrong' if finding.mend else 'well':6}{finding.about:14}{finding.found}")
+        if finding.mend:
+            click.echo(f"{'':20}-> {finding.mend}")
+    if any(finding.mend for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    try:
+        with command_transaction(settings) as session:
+            if migrations.missing(session.connection()):
+                yield Finding("database", "its schema is old", "Run `usher migrate`.")
+                return
+            yield Finding("database", "answers, with the newest schema")
+            yield from _parts(session)
+            yield from _jobs(session)
+    except Unavailable as away:
+        yield Finding("database", away.detail, "Start it, or correct USHER_DATABASE_URL.")
+
+
+def _parts(session: Session) -> Iterator[Finding]:
+    for part in Part:
+        alive = len(heartbeats.alive(session, part))
+        mend = "" if alive else f"Start one: `usher {part}`. Until then nothing is mailed; nothing is lost."
+        yield Finding(f"{part}s", f"{alive} alive", mend)
+
+
+def _jobs(session: Session) -> Iterator[Finding]:
+    summary = oversight.summary(session)
+    oldest = max((depth.oldest_due_seconds for depth in summary.depths), default=0)
+    late = oldest > LONG_DUE_SECONDS
+    mend = "Look at `usher jobs`, and start more workers if they are all busy." if late else ""
+    yield Finding("jobs", f"the oldest that is due waits for {oldest:.0f} s" if oldest else "none waits", mend)
+    dead = sum(depth.count for depth in summary.depths if depth.state == JobState.DEAD)
+    if dead:
+        yield Finding("dead jobs", f"{dead}; see /v1/jobs?state=dead for why, and retry what was mended")
+    for pause in pauses.in_force(session):
+        whose = "all mail" if pause.lane == ALL_MAIL else f"mail to {pause.lane}"
+        mend = "Mend what it says; mails go on by themselves." if pause.lane == ALL_MAIL else ""
+        yield Finding("pause", f"{whose} waits until {pause.until:%H:%M:%S} UTC. {pause.why}", mend)
+
+
+def _broker(settings: Settings) -> Iterator[Finding]:
+    with closing(Publisher(settings.broker_url)) as publisher:
+        try:
+            waiting, evicts = publisher.waiting(), publisher.evicts()
+        except BrokerAway as away:
+            yield Finding(
+                "broker", f"is away: {away}", "Start it, or correct USHER_BROKER_URL; mail flows, but slower."
+            )
+            return
+    mend = "Set its maxmemory-policy to noeviction: when it is full it would drop queues." if evicts else ""
+    yield Finding("broker", f"answers, {waiting} messages wait", mend)
+
+
+def _mail_server(settings: Settings) -> Iterator[Finding]:
+    route = route_of(settings)
+    where = f"{route.host}:{route.port}"
+    try:
+        with _talking(route) as server:
+            _greet(server, route)
+            secured = "over TLS" if hasattr(server.sock, "cipher") else "without TLS"
+    except (OSError, smtplib.SMTPException) as trouble:
+        said = " ".join(str(trouble).split())[:200]
+        yield Finding("mail server", f"{where}: {said}", "Mend it, or correct USHER_SMTP_URL. Mails wait for it.")
+        return
+    signed_in = f", signed in as {route.user}" if route.user else ""
+    yield Finding("mail server", f"{where} is ready, {secured}{signed_in}")
+
+
+@contextmanager
+def _talking(route: Route) -> Iterator[smtplib.SMTP]:
+    if route.implicit_tls:
+        server: smtplib.SMTP = smtplib.SMTP_SSL(
+            route.host, route.port, route.greet_as, timeout=HANDSHAKE_SECONDS, context=route.tls
+        )
+    else:
+        server = smtplib.SMTP(route.host, route.port, route.greet_as, timeout=HANDSHAKE_SECONDS)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def _greet(server: smtplib.SMTP, route: Route) -> None:
+    """Go as far as a mail would need it: greeted, secured, signed in."""
+    server.ehlo_or_helo_if_needed()
+    if route.tls_is_due or (route.starttls == "auto" and not route.implicit_tls and server.has_extn("starttls")):
+        server.starttls(context=route.tls)
+    if route.user is not None:
+        server.login(route.user, route.password)
+
+
+def _lists(settings: Settings) -> Iterator[Finding]:
+    networks = rules.load(settings).networks
+    for loaded in networks.loaded():
+        wrong = loaded.error or loaded.gap(clock.now())
+        dated = f"from {loaded.dated:%Y-%m-%d}" if loaded.dated else "not there"
+        yield Finding("list", f"{loaded.source.name}: {wrong or dated}", "See USHER_NETWORK_LISTS." if wrong else "")
+
+
+def _sender(settings: Settings) -> Iterator[Finding]:
+    domain = parseaddr(settings.mail_from)[1].rpartition("@")[2].encode("idna").decode()
+    if domain.rpartition(".")[2] in _RESERVED:
+        yield Finding("sender", f"{domain} is reserved for examples: its mails go no further than this machine")
+        return
+    yield from _record(
+        settings, "SPF", domain, "v=spf1", f'Publish a TXT record at {domain}: "v=spf1 include:... -all".'
+    )
+    policy = f"_dmarc.{domain}"
+    yield from _record(settings, "DMARC", policy, "v=DMARC1", f'Publish a TXT record at {policy}: "v=DMARC1; p=none".')
+    yield from _asked("DKIM", lambda: _has_dkim(settings, domain), "Have the mail server sign, and publish its key.")
+
+
+def _record(settings: Settings, name: str, where: str, begins: str, mend: str) -> Iterator[Finding]:
+    def found() -> str:
+        answer = _resolver(settings).resolve(where, "TXT")
+        texts = [b"".join(row.strings).decode(errors="replace") for row in answer]
+        return next((text for text in texts if text.startswith(begins)), "")
+
+    yield from _asked(name, found, mend)
+
+
+def _asked(name: str, ask: Callable[[], str], mend: str) -> Iterator[Finding]:
+    try:
+        found = ask()
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        found = ""
+    except dns.exception.DNSException as trouble:
+        yield Finding(name, f"the name server doesn't say: {type(trouble).__name__}", "Mend the DNS of this machine.")
+        return
+    yield Finding(name, found[:100] or "no such record: receivers will distrust our mail", "" if found else mend)
+
+
+def _has_dkim(settings: Settings, domain: str) -> str:
+    """Which selector the mail server signs with can't be known here; that there is any, the empty name above tells."""
+    with suppress(dns.resolver.NoAnswer):
+        _resolver(settings).resolve(f"_domainkey.{domain}", "TXT")
+    return f"keys are published below _domainkey.{domain}"
+
+
+def _resolver(settings: Settings) -> dns.resolver.Resolver:
+    resolver = dns.resolver.Resolver(configure=not settings.dns_servers)
+    if settings.dns_servers:
+        resolver.nameservers = [Do53Nameserver(*server) for server in settings.dns_servers]
+    resolver.lifetime = DNS_SECONDS
+    return resolver

@@ -1,0 +1,54 @@
+"""`usher jobs`: the background work, watched live in a terminal."""
+
+import os
+import time
+from collections.abc import Iterator
+
+import click
+
+from shared import clock
+from shared.cli.database import command_transaction
+from shared.cli.parts import settings_from
+from shared.models import ALL_MAIL, JobState, Part
+from shared.services import oversight
+from shared.services.oversight import Summary
+
+_STATES = (JobState.QUEUED, JobState.RUNNING, JobState.DEAD)
+FAILURES = 5
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Show it once, and end.")
+@click.option("--every", default=2.0, show_default=True, type=click.FloatRange(0.5, 60), help="Seconds between looks.")
+def jobs(once: bool, every: float) -> None:
+    """Watch the background work: how much waits, how long, how fast it goes, what failed. Ctrl-C ends it."""
+    settings = settings_from(os.environ)
+    while True:
+        with command_transaction(settings) as session:
+            lines = list(_lines(oversight.summary(session)))
+            dead = oversight.listed(
+                session, account_id=None, state=JobState.DEAD, kind=None, before=None, limit=FAILURES
+            )
+            lines += [f"  {job.id}  {job.kind}: {(job.last_error or '').splitlines()[0][:100]}" for job in dead]
+        if not once:
+            click.clear()
+        click.echo("\n".join(lines))
+        if once:
+            return
+        time.sleep(every)
+
+
+def _lines(summary: Summary) -> Iterator[str]:
+    workers = sum(part.part == Part.WORKER for part in summary.parts)
+    beat = summary.scheduler_beat_at
+    silent = f"{(clock.now() - beat).total_seconds():.0f} s ago" if beat else "never"
+    yield f"{summary.finished_last_minute} ended in the last minute; workers alive: {workers}; scheduler seen: {silent}"
+    yield f"{'':24}{'queued':>10}{'running':>10}{'dead':>10}   oldest due"
+    counts = {(depth.kind, depth.state): depth for depth in summary.depths}
+    for kind in sorted({depth.kind for depth in summary.depths}):
+        row = [counts.get((kind, state)) for state in _STATES]
+        waits = f"{row[0].oldest_due_seconds:.0f} s" if row[0] and row[0].oldest_due_at else "-"
+        yield f"{kind:24}" + "".join(f"{depth.count if depth else 0:>10}" for depth in row) + f"   {waits}"
+    for pause in summary.pauses:
+        whose = "all mail" if pause.lane == ALL_MAIL else f"mail to {pause.lane}"
+        yield f"{whose} waits until {pause.until:%H:%M:%S} UTC: {pause.why}"

@@ -1,0 +1,33 @@
+"""Addresses that nobody has, as mail servers have said: mailing them again would cost us our name as a sender."""
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.models import Suppression
+
+BELIEVED_FOR = timedelta(days=30)
+"""How long a mail server's word counts: people join companies, and typing errors are made on both sides."""
+
+
+def suppress(session: Session, email_key: str, *, why: str) -> None:
+    """Mail nothing to this address for a while; `why` is what the mail server said."""
+    said = {"why": why, "until": func.now() + BELIEVED_FOR}
+    row = insert(Suppression).values(email_key=email_key, **said)
+    session.execute(row.on_conflict_do_update(index_elements=[Suppression.email_key], set_=said))
+
+
+def among(session: Session, email_keys: Collection[str]) -> dict[str, str]:
+    """Those of the addresses that are suppressed, each with the reason."""
+    query = select(Suppression.email_key, Suppression.why).where(
+        Suppression.email_key.in_(email_keys), Suppression.until > func.now()
+    )
+    return {row.email_key: row.why for row in session.execute(query)} if email_keys else {}
+
+
+def lift(session: Session, email_key: str) -> None:
+    """Let this address be mailed to again."""
+    session.execute(delete(Suppression).where(Suppression.email_key == email_key))

@@ -1,0 +1,69 @@
+"""Compares what was acknowledged, what was mailed and what the database says."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from tests.faults.service import Service
+
+KILLED_BEFORE_SECONDS = 3.0
+"""A mail taken so shortly before a kill may not have been recorded: it stood in a batch, or behind a slow commit."""
+
+BLAMELESS = frozenset({"web", "valkey", "sink"})
+"""Parts whose death is no excuse for a second copy."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The three sets, compared."""
+
+    acknowledged: int
+    mailed: int
+    lost: int
+    copies: int
+    by_drops: int
+    by_kills: int
+    dead: int
+    open: int
+
+    @property
+    def unexplained(self) -> int:
+        """Copies for which there is no excuse."""
+        return self.copies - self.by_drops - self.by_kills
+
+    def __str__(self) -> str:
+        return (
+            f"acknowledged {self.acknowledged}, mailed {self.mailed}, lost {self.lost}, extra copies {self.copies} "
+            f"({self.by_drops} by drops after the dot, {self.by_kills} by kills, {self.unexplained} unexplained), "
+            f"given up {self.dead}, unfinished {self.open}"
+        )
+
+
+def compare(service: Service) -> Findings:
+    """What became of everything that was acknowledged."""
+    arrived: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in service.lines():
+        if line["verdict"] in {"taken", "dropped"}:
+            arrived[line["to"]].append(line)
+    rows = dict(service.rows("SELECT email, id FROM invitations"))
+    jobs = Counter(dict(service.rows("SELECT state, count(*) FROM jobs GROUP BY state")))
+    acknowledged = service.client.acknowledged
+    lost = [email for email, found in acknowledged.items() if rows.get(email) != found or not arrived[email]]
+    kills = [moment for name, part in service.parts.items() if name not in BLAMELESS for moment in part.deaths]
+    extra = [copy for copies in arrived.values() for copy in copies[:-1]]
+    by_drops = [copy for copy in extra if copy["verdict"] == "dropped"]
+    by_kills = [copy for copy in extra if copy["verdict"] == "taken" and _before_one(copy["at"], kills)]
+    return Findings(
+        acknowledged=len(acknowledged),
+        mailed=sum(bool(copies) for copies in arrived.values()),
+        lost=len(lost),
+        copies=len(extra),
+        by_drops=len(by_drops),
+        by_kills=len(by_kills),
+        dead=jobs["dead"],
+        open=jobs["queued"] + jobs["running"],
+    )
+
+
+def _before_one(at: float, kills: list[float]) -> bool:
+    return any(0 <= moment - at < KILLED_BEFORE_SECONDS for moment in kills)

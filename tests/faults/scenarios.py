@@ -1,0 +1,208 @@
+"""What goes wrong, in full or in small: each scenario runs the service, spoils something, and tells what came of it.
+
+The rows are those of the fault plan: 1 combined chaos, 3 and 4 the broker away, 6 and 7 the broker wiped and restarted,
+8 the database restarted, 10 and 11 schedulers, 13 a worker that was stopped for long, 17 a rolling deployment.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+from tests.faults.ledger import Findings, compare
+from tests.faults.service import Service
+
+UNFINISHED = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether a scenario went as promised, and its figures."""
+
+    good: bool
+    words: str
+
+
+def guests(count: int) -> list[str]:
+    """So many addresses, in as many domains as there are offices."""
+    return [f"guest{number}@office{number % 50}.example" for number in range(count)]
+
+
+@contextmanager
+def again_and_again(seconds: float, act: Callable[[], None]) -> Iterator[None]:
+    """Do it every so many seconds, for the length of the block."""
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(seconds):
+            act()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def finish(service: Service, *, within: float) -> float:
+    """Wait until every job has ended; how many seconds that took."""
+    began = time.monotonic()
+    while service.rows(UNFINISHED)[0][0]:
+        if time.monotonic() - began > within:
+            break
+        time.sleep(0.5)
+    return time.monotonic() - began
+
+
+def chaos(folder: Path, *, invitations: int, seed: int, within: float = 900) -> Outcome:
+    """Row 1: everything at once."""
+    with Service(folder, sink={"seed": seed, "refuse": 0.3, "drop": 0.01}) as service:
+        emails, doomed = guests(invitations), cycle(["worker0", "worker1"])
+        thirds = [emails[part * len(emails) // 3 : (part + 1) * len(emails) // 3] for part in range(3)]
+        with (
+            again_and_again(2, lambda: service.kill(next(doomed))),
+            again_and_again(7, lambda: service.kill("scheduler")),
+        ):
+            service.client.invite_all(thirds[0])
+            service.kill("valkey")
+            service.client.invite_all(thirds[1])
+            service.kill("postgres", signal.SIGQUIT)
+            service.client.invite_all(thirds[2])
+            service.kill("valkey")
+        service.send("sink", signal.SIGUSR1)
+        seconds = finish(service, within=within)
+        found = compare(service)
+        kills = {name: len(part.deaths) for name, part in service.parts.items() if part.deaths}
+        few = found.copies - found.by_drops < max(2, invitations * 0.01)
+        return Outcome(
+            _kept(found) and few and found.copies < max(5, invitations * 0.01),
+            f"{found}; ended {seconds:.0f} s after the last fault; kills {kills}; "
+            f"answers {dict(service.client.statuses)}",
+        )
+
+
+def broker_away(folder: Path, *, invitations: int, seconds: float) -> Outcome:
+    """Rows 3 and 4: the broker away for long. Inviting goes on as fast as before, and mail keeps flowing."""
+    with Service(folder) as service:
+        client, emails = service.client, guests(invitations * 2)
+        client.invite_all(emails[:invitations], at_a_time=2)
+        normal = client.percentile(0.99)
+        finish(service, within=60)
+        service.hold_down("valkey")
+        began, since = time.monotonic(), len(client.seconds)
+        for number, email in enumerate(emails[invitations:]):
+            time.sleep(max(0.0, began + number * seconds / invitations - time.monotonic()))
+            client.invite(email)
+        without = client.percentile(0.99, since=since)
+        waited = finish(service, within=60)
+        found = compare(service)
+        service.let_up("valkey")
+        return Outcome(
+            _kept(found) and set(client.statuses) == {"202"} and found.copies == 0,
+            f"{found}; p99 {normal * 1000:.0f} ms before and {without * 1000:.0f} ms during {seconds:.0f} s without; "
+            f"the last mail {waited:.1f} s after its invitation; answers {dict(client.statuses)}",
+        )
+
+
+def idle_latency(folder: Path, *, invitations: int) -> Outcome:
+    """How long from the API's yes to the mail server's, with nothing else going on."""
+    with Service(folder) as service:
+        first, *others = guests(invitations + 1)
+        service.client.invite(first)
+        finish(service, within=60)
+        for email in others:
+            service.client.invite(email)
+            time.sleep(0.2)
+        finish(service, within=60)
+        found, acknowledged = compare(service), service.client.acknowledged_at
+        waits = sorted(line["at"] - acknowledged[line["to"]] for line in service.lines() if line["to"] != first)
+        p50, p95 = waits[len(waits) // 2], waits[int(len(waits) * 0.95)]
+        return Outcome(
+            _kept(found) and p95 < 1,
+            f"from the API's yes to the mail server's: p50 {p50 * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms, "
+            f"longest {waits[-1] * 1000:.0f} ms of {len(waits)}",
+        )
+
+
+def wiped_broker(folder: Path, *, invitations: int, times: int) -> Outcome:
+    """Rows 6 and 7: the broker killed and wiped again and again while people invite."""
+    with Service(folder) as service:
+        share = max(1, invitations // times)
+        emails = guests(share * times)
+        for number in range(times):
+            service.client.invite_all(emails[number * share : (number + 1) * share])
+            service.kill("valkey")
+        seconds = finish(service, within=150)
+        found = compare(service)
+        return Outcome(_kept(found) and found.copies == 0, f"{found}; wiped {times} times; ended after {seconds:.1f} s")
+
+
+def restarted_database(folder: Path, *, invitations: int, times: int) -> Outcome:
+    """Row 8: PostgreSQL restarted at once, again and again, while people invite."""
+    with Service(folder) as service:
+        database = service.parts["postgres"]
+
+        def restart() -> None:
+            if len(database.deaths) < times:
+                service.kill("postgres", signal.SIGQUIT)
+
+        with again_and_again(3, restart):
+            service.client.invite_all(guests(invitations))
+        finish(service, within=150)
+        found = compare(service)
+        (twice,) = service.rows("SELECT count(*) - count(DISTINCT email_key) FROM invitations")[0]
+        return Outcome(
+            _kept(found) and not twice,
+            f"{found}; restarted {len(service.parts['postgres'].deaths)} times; "
+            f"answers {dict(service.client.statuses)}",
+        )
+
+
+def rolling_deployment(folder: Path, *, invitations: int, every: float) -> Outcome:
+    """Row 17: every part asked to stop and started again, one after the other, while people invite."""
+    with Service(folder) as service:
+        parts = cycle(["worker0", "scheduler", "worker1"])
+        with again_and_again(every, lambda: service.send(next(parts), signal.SIGTERM)):
+            service.client.invite_all(guests(invitations), at_a_time=2)
+            finish(service, within=150)
+        found = compare(service)
+        return Outcome(_kept(found) and found.copies == 0, str(found))
+
+
+def stopped_worker(folder: Path, *, invitations: int) -> Outcome:
+    """Row 13: workers stopped for longer than a lease, and going on as if nothing had been."""
+    with Service(folder, workers=2) as service:
+        service.client.invite_all(guests(invitations))
+        service.send("worker0", signal.SIGSTOP, group=True)
+        time.sleep(75)
+        service.send("worker0", signal.SIGCONT, group=True)
+        finish(service, within=150)
+        found = compare(service)
+        return Outcome(found.lost == 0 and found.copies <= 2, str(found))
+
+
+def slow_domain(folder: Path, *, invitations: int, seconds: float) -> Outcome:
+    """Row 20: a domain that takes its time for each mail. The others keep most of their speed."""
+    spans = {}
+    for slow in (0.0, seconds):
+        with Service(folder / f"{slow:.0f}", sink={"slow": slow}) as service:
+            dawdlers = [f"guest{number}@slow.example" for number in range(invitations // 5)]
+            service.client.invite_all(dawdlers)
+            others = guests(invitations)
+            began = time.monotonic()
+            service.client.invite_all(others)
+            while {line["to"] for line in service.lines()}.issuperset(others) is False:
+                time.sleep(0.1)
+            spans[slow] = time.monotonic() - began
+    share = spans[0.0] / spans[seconds]
+    return Outcome(share >= 0.8, f"{invitations} mails beside a slow domain at {share:.0%} of their speed without it")
+
+
+def _kept(found: Findings) -> bool:
+    return found.lost == 0 and found.open == 0 and found.dead == 0 and found.unexplained == 0

@@ -1,0 +1,36 @@
+"""A worker killed at each named point of its work: nothing is lost, and only after the final dot is anything doubled.
+
+USHER_TEST_ROUNDS says how often each point is tried; `make faults` tries each twenty times.
+"""
+
+import os
+
+import pytest
+
+from shared.config import Settings
+from shared.models import Delivery, JobState
+from tests.faults.points import POINTS, die_at, work
+from tests.smtp_server import SmtpServer
+from tests.worker.test_processes import forget_leases
+from tests.worker.world import World
+from worker.runtime import Runtime
+
+ROUNDS = int(os.environ.get("USHER_TEST_ROUNDS", "1"))
+KILLED = -9
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_nothing_is_lost_and_only_after_the_dot_is_anything_doubled(
+    name: str, told: Settings, world: World, runtime: Runtime, smtp: SmtpServer
+) -> None:
+    for number in range(ROUNDS):
+        before = len(smtp.mails)
+        invitation = world.invite(f"guest{number}@corp.example")
+        assert die_at(POINTS[name], told) == KILLED
+        forget_leases(world)
+        work(runtime)
+        assert world.again(invitation).delivery == Delivery.SENT
+        copies = smtp.mails[before:]
+        assert 1 <= len(copies) <= (2 if POINTS[name].may_copy else 1)
+        assert len({mail.message_id for mail in copies}) == 1
+        assert {job.state for job in world.jobs()} == {JobState.DONE}

@@ -1,0 +1,70 @@
+"""Messages that come five times and in any order, jobs that kill their workers, servers that greylist or dawdle."""
+
+import random
+
+from sqlalchemy import func, update
+
+from shared.config import Settings
+from shared.db import transaction
+from shared.models import Delivery, Job, JobKind, JobState
+from shared.services import deliveries, jobs
+from tests.faults.points import Point, die_at, work
+from tests.smtp_server import SmtpServer
+from tests.worker.test_processes import forget_leases
+from tests.worker.test_tasks import another, check_all, due_now
+from tests.worker.world import World
+from worker.runtime import Runtime
+from worker.tasks.checks import check
+from worker.tasks.mail import mail
+
+CHECK, MAIL = JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL
+GUESTS = [f"guest{number}@corp.example" for number in range(40)]
+
+
+def test_every_message_five_times_and_in_any_order_mails_once(
+    runtime: Runtime, told: Settings, world: World, smtp: SmtpServer
+) -> None:
+    world.invite_many(*GUESTS)
+    chance = random.Random(1)
+    with another(told, world.rules) as other:
+        for task, kind in ((check, CHECK), (mail, MAIL)):
+            rings = world.job_ids(kind) * 5
+            chance.shuffle(rings)
+            for start in range(0, len(rings), 20):
+                task(chance.choice((runtime, other)), rings[start : start + 20])
+    assert sorted(sent.recipient for sent in smtp.mails) == sorted(GUESTS)
+
+
+def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(
+    runtime: Runtime, told: Settings, world: World, smtp: SmtpServer
+) -> None:
+    poison, harmless = world.invite_many("poison@corp.example", "bob@corp.example")
+    check_all(runtime, world)
+    with transaction(world.sessions) as session:
+        later = func.now() + func.make_interval(0, 0, 0, 1)
+        session.execute(update(Job).where(Job.subject_id == harmless.id).values(due_at=later))
+    for _ in range(jobs.MAX_LOST_LEASES):
+        assert die_at(Point("worker.mail.rendering", "render", "call"), told) == -9
+        forget_leases(world)
+        with transaction(world.sessions) as session:
+            session.execute(update(Job).values(ring_at=func.now()))
+    assert runtime.commit(deliveries.bury_lost) == 1
+    due_now(world.sessions)
+    work(runtime)
+    assert [world.again(each).delivery for each in (poison, harmless)] == [Delivery.FAILED, Delivery.SENT]
+    assert "died 5 times" in world.events(poison)[-1].data["why"]
+
+
+def test_a_server_that_greylists_gets_each_mail_at_the_second_try(
+    runtime: Runtime, world: World, smtp: SmtpServer
+) -> None:
+    world.invite_many(*GUESTS[:10])
+    check_all(runtime, world)
+    smtp.say("RCPT", "450 4.7.1 greylisted, come back in five minutes", times=10)
+    mail(runtime, world.job_ids(MAIL))
+    assert smtp.mails == []
+    assert all(50 > (job.due_at - job.first_tried_at).total_seconds() - 30 > 10 for job in world.jobs(MAIL))
+    due_now(world.sessions)
+    mail(runtime, world.job_ids(MAIL))
+    assert {job.state for job in world.jobs(MAIL)} == {JobState.DONE}
+    assert smtp.connections == 1  # A refused recipient costs no connection.

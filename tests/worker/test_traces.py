@@ -1,0 +1,99 @@
+"""What workers count, and the traces that they belong to."""
+
+import gzip
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from prometheus_client import REGISTRY
+
+from shared import tracing
+from shared.config import Settings
+from tests.smtp_server import SmtpServer
+from tests.worker.test_tasks import another, check_all, due_now, mail_all
+from tests.worker.world import World
+from worker.runtime import Runtime
+
+
+class Collector(ThreadingHTTPServer):
+    """Takes spans as OpenTelemetry's collector does."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Receiver)
+        self.spans: list[tuple[str, bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1/traces"
+
+
+class _Receiver(BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            for scope in resource.scope_spans:
+                self.server.spans += [(span.name, span.trace_id) for span in scope.spans]
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_mail_belongs_to_the_trace_of_its_request(
+    told: Settings, world: World, smtp: SmtpServer, collector: Collector
+) -> None:
+    tracing.configure(collector.url, "web")
+    with tracing.span("the request"):
+        world.invite()
+    tracing.close()
+    with another(told.model_copy(update={"otlp_endpoint": collector.url}), world.rules) as runtime:
+        check_all(runtime, world)
+        mail_all(runtime, world)
+    assert len(smtp.mails) == 1
+    assert {name for name, _ in collector.spans} == {"the request", "letters.mail", "smtp"}
+    assert len({trace for _, trace in collector.spans}) == 1
+
+
+def test_without_an_endpoint_nothing_is_traced_or_carried(runtime: Runtime, world: World) -> None:
+    with tracing.span("the request"):
+        world.invite()
+    assert world.jobs()[0].data == {}
+
+
+def figure(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_each_answer_of_the_mail_server_is_counted_by_its_class(
+    runtime: Runtime, world: World, smtp: SmtpServer
+) -> None:
+    names = ("delivered", "address", "later")
+    before = {name: figure("usher_smtp_replies_total", outcome=name) for name in names}
+    timed = figure("usher_request_to_mail_seconds_count", kind="invitation.mail")
+    world.invite_many(*(f"{name}@corp.example" for name in "abc"))
+    check_all(runtime, world)
+    smtp.say("RCPT", "550 5.1.1 nobody here")
+    smtp.say("RCPT", "450 4.7.1 greylisted")
+    mail_all(runtime, world)
+    assert {name: figure("usher_smtp_replies_total", outcome=name) - before[name] for name in names} == dict.fromkeys(
+        names, 1
+    )
+    assert figure("usher_request_to_mail_seconds_count", kind="invitation.mail") - timed == 1
+    due_now(world.sessions)
+    mail_all(runtime, world)
+    assert figure("usher_smtp_replies_total", outcome="delivered") - before["delivered"] == 2

@@ -1,0 +1,148 @@
+"""What Prometheus reads at `/metrics`: what the web processes count, and what the database knows of the jobs.
+
+The figures of the jobs are read at the moment of asking, from one web server: any one can tell them for all.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from datetime import datetime
+
+from flask import Flask, Response, g, request
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared import clock, log, tracing
+from shared.models import JobKind, JobState, Part
+from shared.services import oversight
+from shared.services.oversight import Summary
+from web.database import transaction
+from web.kit import kit
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+REQUESTS = Counter("usher_http_requests", "Requests answered.", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "usher_http_request_seconds",
+    "How long answering took.",
+    ["method", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+
+def register(app: Flask) -> None:
+    """Count every request from here on, and trace it where traces go anywhere."""
+    app.before_request(_begin)
+    app.after_request(_count)
+    app.teardown_request(_end)
+
+
+def exposition() -> bytes:
+    """All figures, in Prometheus' text format."""
+    return b"".join(generate_latest(registry) for registry in _registries())
+
+
+class Jobs:
+    """The figures that the database holds."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Read them; where the database is away, only that is told."""
+        try:
+            with transaction() as session:
+                found = oversight.summary(session)
+        except SQLAlchemyError as error:
+            log.get(__name__).error("no figures of the jobs", error=type(error).__name__)
+            yield GaugeMetricFamily("usher_database_up", "Whether the database answers.", 0)
+            return
+        yield GaugeMetricFamily("usher_database_up", "Whether the database answers.", 1)
+        yield from _of_jobs(found)
+        yield from _of_parts(found)
+
+
+class Lists:
+    """From when the lists of networks are."""
+
+    def collect(self) -> Iterable[Metric]:
+        """The age of each list that has been loaded."""
+        age = GaugeMetricFamily("usher_list_age_seconds", "How old a list of networks is.", labels=["list"])
+        for loaded in kit().rules.networks.loaded():
+            if loaded.dated is not None:
+                age.add_metric([loaded.source.name], (clock.now() - loaded.dated).total_seconds())
+        yield age
+
+
+def _registries() -> Iterator[CollectorRegistry]:
+    jobs = CollectorRegistry()
+    jobs.register(Jobs())
+    jobs.register(Lists())
+    yield jobs
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        yield REGISTRY
+        return
+    counted = CollectorRegistry()
+    multiprocess.MultiProcessCollector(counted)
+    yield counted
+
+
+def _of_jobs(found: Summary) -> Iterator[Metric]:
+    depth = GaugeMetricFamily("usher_jobs", "Jobs that are not done, by kind and state.", labels=["kind", "state"])
+    oldest = GaugeMetricFamily("usher_oldest_due_job_seconds", "How long the oldest due job waits.", labels=["kind"])
+    counts = {(each.kind, each.state): each.count for each in found.depths}
+    ages = {each.kind: each.oldest_due_seconds for each in found.depths if each.state == JobState.QUEUED}
+    for kind in JobKind:
+        oldest.add_metric([kind], ages.get(kind, 0))
+        for state in oversight.OPEN:
+            depth.add_metric([kind, state], counts.get((kind, state), 0))
+    yield depth
+    yield oldest
+    yield GaugeMetricFamily("usher_jobs_finished_last_minute", "Jobs ended lately.", found.finished_last_minute)
+    held = GaugeMetricFamily("usher_mail_paused_seconds", "How long mails are still held back.", labels=["scope"])
+    held.add_metric(["all"], max((_until(each.until) for each in found.pauses if each.lane == "*"), default=0))
+    held.add_metric(["domain"], max((_until(each.until) for each in found.pauses if each.lane != "*"), default=0))
+    yield held
+
+
+def _of_parts(found: Summary) -> Iterator[Metric]:
+    alive = GaugeMetricFamily("usher_parts_alive", "Workers and schedulers that give signs of life.", labels=["part"])
+    for part in Part:
+        alive.add_metric([part], sum(each.part == part for each in found.parts))
+    yield alive
+    beat = found.scheduler_beat_at
+    yield GaugeMetricFamily(
+        "usher_scheduler_heartbeat_timestamp_seconds", "The scheduler's last sign.", beat.timestamp() if beat else 0
+    )
+
+
+def _until(moment: datetime) -> float:
+    return max(0.0, (moment - clock.now()).total_seconds())
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+    g.span = ExitStack()
+    route = request.url_rule.rule if request.url_rule else "none"
+    headers = {name.lower(): value for name, value in request.headers}
+    g.span.enter_context(tracing.span(f"{request.method} {route}", headers))
+
+
+def _end(_: BaseException | None) -> None:
+    if "span" in g:
+        g.pop("span").close()
+
+
+def _count(response: Response) -> Response:
+    route = request.url_rule.rule if request.url_rule else "none"
+    REQUESTS.labels(request.method, route, response.status_code).inc()
+    if "began" in g:
+        REQUEST_SECONDS.labels(request.method, route).observe(time.perf_counter() - g.began)
+    return response
