@@ -35,6 +35,7 @@ class Part:
     log: Path
     process: subprocess.Popen[bytes] | None = None
     held_down: bool = False
+    log_size: int = 0
     deaths: list[float] = field(default_factory=list)
 
 
@@ -140,6 +141,11 @@ class Service:
         process = self.parts[name].process
         return process is not None and process.poll() is None
 
+    def is_at_work(self, name: str) -> bool:
+        """Whether a worker has come as far as taking work since it was started."""
+        part = self.parts[name]
+        return self.alive(name) and b"ready." in part.log.read_bytes()[part.log_size :]
+
     def _part(self, name: str, command: Command) -> Part:
         return Part(command, self.folder / f"{name}.log")
 
@@ -153,4 +159,5 @@ class Service:
         while not self._closed.wait(0.05):
             for part in self.parts.values():
                 if not part.held_down and (part.process is None or part.process.poll() is not None):
+                    part.log_size = part.log.stat().st_size if part.log.exists() else 0
                     part.process = start(part.command, part.log)
