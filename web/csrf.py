@@ -21,9 +21,11 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 def token() -> str:
     """The token for this browser's forms, bound to a random cookie that is set with the answer."""
-    if "csrf_seed" not in g:
+    if "csrf_token" not in g:
         g.csrf_seed = request.cookies.get(seed_cookie()) or secrets.token_urlsafe(24)
-    return derive(kit().settings.secret_keys[0], Purpose.FORM, g.csrf_seed, 0)
+        g.csrf_token = derive(kit().settings.secret_keys[0], Purpose.FORM, g.csrf_seed, 0)
+    made: str = g.csrf_token
+    return made
 
 
 def seed_cookie() -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
@@ -64,15 +64,26 @@ def events(
 
     `action` is one of them, or all of a noun: `invitation.accepted`, `invitation`.
     """
+    query = _of_account(account_id, since, action).where(AuditEvent.seq > after)
+    return [(event, seal) for event, seal in session.execute(query.order_by(AuditEvent.seq).limit(limit))]
+
+
+def latest(
+    session: Session, *, account_id: str, since: datetime | None, action: str | None, before: int, limit: int
+) -> list[AuditEvent]:
+    """The same, the newest first, from before `before` on; 0 for the newest of all."""
+    query = _of_account(account_id, since, action)
+    if before:
+        query = query.where(AuditEvent.seq < before)
+    return [event for event, _ in session.execute(query.order_by(AuditEvent.seq.desc()).limit(limit))]
+
+
+def _of_account(account_id: str, since: datetime | None, action: str | None) -> Select[AuditEvent, AuditSeal]:
     query = select(AuditEvent, AuditSeal).outerjoin(AuditSeal, AuditSeal.seq == AuditEvent.seq)
-    query = query.where(AuditEvent.account_id == account_id, AuditEvent.seq > after)
+    query = query.where(AuditEvent.account_id == account_id)
     if since is not None:
         query = query.where(AuditEvent.at >= since)
-    if action is not None:
-        exact = (
-            AuditEvent.action == action
-            if "." in action
-            else AuditEvent.action.startswith(f"{action}.", autoescape=True)
-        )
-        query = query.where(exact)
-    return [(event, seal) for event, seal in session.execute(query.order_by(AuditEvent.seq).limit(limit))]
+    if action is None:
+        return query
+    of_noun = AuditEvent.action.startswith(f"{action}.", autoescape=True)
+    return query.where(AuditEvent.action == action if "." in action else of_noun)

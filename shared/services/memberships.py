@@ -71,13 +71,28 @@ def members(
         return _pairs(session, query)
     near = select(Membership.id).where(*behind).order_by(Membership.id).limit(NEARBY).scalar_subquery()
     found = _pairs(session, query.where(Membership.id.in_(near), _called(q).is_(True)))
-    return found if len(found) == limit else _pairs(session, query.where(_among(session, q)))
+    return found if len(found) == limit else _pairs(session, query.where(among(session, q)))
 
 
-def accounts_of(session: Session, *, user_id: str, after: str, limit: int) -> list[tuple[Account, Membership]]:
-    """The accounts that this user belongs to, in the order in which they were made."""
+def among(session: Session, q: str) -> ColumnElement[bool]:
+    """Who of all people is called so, by the index of words; who of the account, where too many are to be listed.
+
+    The planner takes every word for one of a hundred, be it rare or everywhere, so it is not left the choice: `IS TRUE`
+    keeps it from the index, `MATERIALIZED` keeps it there.
+    """
+    called = select(User.id).where(_called(q)).cte().prefix_with("MATERIALIZED", dialect="postgresql")
+    people = session.scalars(select(called.c.id).limit(MANY)).all()
+    return _called(q).is_(True) if len(people) == MANY else Membership.user_id == func.any(list(people))
+
+
+def accounts_of(
+    session: Session, *, user_id: str, after: str, limit: int, q: str | None = None
+) -> list[tuple[Account, Membership]]:
+    """The accounts that this user belongs to, in the order in which they were made; `q` is part of their name."""
     query = select(Account, Membership).join(Membership, Membership.account_id == Account.id)
     query = query.where(Membership.user_id == user_id, Account.id > after)
+    if q:
+        query = query.where(Account.name.icontains(q, autoescape=True))
     return [(account, place) for account, place in session.execute(query.order_by(Account.id).limit(limit))]
 
 
@@ -88,17 +103,6 @@ def _pairs(session: Session, query: Select[Membership, User]) -> list[tuple[Memb
 def _called(q: str) -> ColumnElement[bool]:
     beginnings = " & ".join(f"{word}:*" for word in re.findall(r"[^\W_]+", q))
     return _WORDS.op("@@", return_type=Boolean())(func.to_tsquery(_AS_WRITTEN, beginnings))
-
-
-def _among(session: Session, q: str) -> ColumnElement[bool]:
-    """Who of all people is called so, by the index of words; who of the account, where too many are to be listed.
-
-    The planner takes every word for one of a hundred, be it rare or everywhere, so it is not left the choice: `IS TRUE`
-    keeps it from the index, `MATERIALIZED` keeps it there.
-    """
-    called = select(User.id).where(_called(q)).cte().prefix_with("MATERIALIZED", dialect="postgresql")
-    people = session.scalars(select(called.c.id).limit(MANY)).all()
-    return _called(q).is_(True) if len(people) == MANY else Membership.user_id == func.any(list(people))
 
 
 def _place(account_id: str, user_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -51,3 +51,14 @@ def signed_in(session: Session, token: str) -> User | None:
 def end(session: Session, *, token: str) -> None:
     """Sign out: the token opens nothing from now on."""
     session.execute(delete(UserSession).where(UserSession.token_hash == sha256(token)))
+
+
+def of_user(session: Session, *, user_id: str, limit: int) -> list[UserSession]:
+    """The user's live sessions, the newest first."""
+    live = (UserSession.user_id == user_id, UserSession.expires_at > func.now())
+    return list(session.scalars(select(UserSession).where(*live).order_by(UserSession.id.desc()).limit(limit)))
+
+
+def end_one(session: Session, *, user_id: str, session_id: str) -> None:
+    """Sign one of the user's browsers or programs out; one that is signed out already stays so."""
+    session.execute(delete(UserSession).where(UserSession.user_id == user_id, UserSession.id == session_id))

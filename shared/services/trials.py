@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.checks.evaluate import Facts, evaluate
+from shared.checks.proxy import check_proxy
 from shared.checks.recipient import already_invited, email_invalid
 from shared.checks.verdict import Verdict, reasons_of
 from shared.email_address import BadAddress, EmailAddress, parse
 from shared.errors import Reason
 from shared.permissions import Role
-from shared.services import facts
+from shared.services import contracts, exceptions, facts, origins
 from shared.services.rules import Rules
 
 
@@ -60,3 +62,12 @@ def _parsed(email: str) -> EmailAddress | Reason:
         return parse(email)
     except BadAddress as error:
         return email_invalid(str(error))
+
+
+def in_the_way(session: Session, *, actor: Actor, rules: Rules, account_id: str) -> list[Reason]:
+    """What would stop whomever this actor invited from where they are: the contract, or the network they call from."""
+    eligible, _ = contracts.judge(session, rules=rules, account_id=account_id)
+    rows, now = session.execute(select(exceptions.in_force(literal(account_id)), func.now())).one()
+    origin, exempt = origins.of(actor, rules), exceptions.from_json(rows)
+    proxy = check_proxy(origin, exempt, rules.settings.proxy_policy, now)
+    return reasons_of([eligible, proxy], Verdict.DENY, Verdict.HOLD)

@@ -1,11 +1,6 @@
-"""One running web server, a world of its own for each test, and a real browser to look at it with.
-
-USHER_TEST_BROWSER names a Chromium to use; without it, one is looked for on the PATH and where Playwright keeps
-its own.
-"""
+"""One running web server, a world of its own for each test, and a real browser to look at it with."""
 
 import os
-import shutil
 import socket
 import sys
 import urllib.error
@@ -18,18 +13,17 @@ from secrets import token_hex
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from psycopg.sql import SQL, Identifier
 
 from shared.cli.embedded.process import Command, running
 from shared.config import Settings
 from shared.db import open_engine, session_factory
+from tests.browser.programs import chromium
 from tests.conftest import renamed
 from tests.web.conftest import World
 from web.app import create_app
 from web.database import db
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @dataclass(frozen=True)
@@ -111,7 +105,7 @@ def world(web_settings: Settings, database_admin: psycopg.Connection, template: 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        program = _program(playwright)
+        program = chromium(playwright)
         if program is None:
             warnings.warn("NO BROWSER: the pages were not looked at. Install Chromium.", stacklevel=1)
             pytest.skip("no Chromium is installed; set USHER_TEST_BROWSER to one")
@@ -133,9 +127,3 @@ def page(request, browser: Browser, site: str) -> Iterator[Page]:
 def _clone(admin: psycopg.Connection, template: str, name: str) -> None:
     admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
     admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
-
-
-def _program(playwright: Playwright) -> str | None:
-    found = os.environ.get("USHER_TEST_BROWSER") or next(filter(None, map(shutil.which, _NAMES)), None)
-    own = Path(playwright.chromium.executable_path)
-    return found or (str(own) if own.exists() else None)

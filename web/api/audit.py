@@ -55,11 +55,12 @@ def _lines(account_id: str, query: AuditFilter, after: int) -> Iterator[str]:
     while rows := _events(account_id, query, after=after, limit=_CHUNK):
         for row in rows:
             shown = AuditEventOut.model_validate(row).model_dump(mode="json")
-            yield _line([_cell(shown[column]) for column in _COLUMNS])
+            yield _line([cell(shown[column]) for column in _COLUMNS])
         after = rows[-1]["seq"]
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value as a cell of CSV, which no spreadsheet takes for a formula."""
     written = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str("" if value is None else value)
     return f"'{written}" if written.startswith(_FORMULA) else written
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from shared.models import Account, Membership, User
 from shared.services import acceptance, accounts, memberships, users
 from web import auth
 from web.api.links import offer_out
@@ -74,12 +75,7 @@ def list_my_invitations(query: PageQuery) -> dict[str, Any]:
 @call("People", answers=AcceptedOut, problems=(404, 409, 410))
 def accept_my_invitation(invitation_id: str) -> dict[str, Any]:
     """Accept an invitation to one's proven address, without the mail; again, it answers the same."""
-    with transaction() as session:
-        membership, person = acceptance.accept_mine(
-            session, actor=actor(), rules=kit().rules, user=auth.user(), invitation_id=invitation_id
-        )
-        account = accounts.get(session, membership.account_id)
-    return {"membership": membership_out(membership, person, account)}
+    return {"membership": membership_out(*accept(invitation_id))}
 
 
 @v1.post("/me/invitations/<invitation_id>/decline")
@@ -87,6 +83,20 @@ def accept_my_invitation(invitation_id: str) -> dict[str, Any]:
 @call("People", body=RefusalBody, status=204, problems=(404, 410), example={"reason": "I have left the company."})
 def decline_my_invitation(invitation_id: str, body: RefusalBody) -> None:
     """Decline an invitation to one's proven address, without the mail."""
+    decline(invitation_id, body)
+
+
+def accept(invitation_id: str) -> tuple[Membership, User, Account]:
+    """Accept for the signed-in person: the membership, the person and the account."""
+    with transaction() as session:
+        membership, person = acceptance.accept_mine(
+            session, actor=actor(), rules=kit().rules, user=auth.user(), invitation_id=invitation_id
+        )
+        return membership, person, accounts.get(session, membership.account_id)
+
+
+def decline(invitation_id: str, body: RefusalBody) -> None:
+    """Decline for the signed-in person."""
     with transaction() as session:
         acceptance.decline_mine(
             session,

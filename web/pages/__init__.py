@@ -4,11 +4,52 @@ from flask import Flask
 from jinja2 import StrictUndefined
 
 from shared.clock import rfc3339
-from shared.templating import harmless, moment, name
-from web.pages import assets, form, home, invitation, mailbox, password, sign_in, sign_up, visitor
+from shared.templating import harmless, name
+from web.pages import (
+    accounts,
+    assets,
+    audit,
+    form,
+    home,
+    invitation,
+    invite,
+    keys,
+    languages,
+    mailbox,
+    me,
+    password,
+    place,
+    removal,
+    roles,
+    settings,
+    sign_in,
+    sign_up,
+    team,
+    timeline,
+    visitor,
+    words,
+)
 from web.pages.site import site
 
-_PAGES = (assets, home, invitation, mailbox, password, sign_in, sign_up)
+_PAGES = (
+    accounts,
+    assets,
+    audit,
+    home,
+    invitation,
+    invite,
+    keys,
+    mailbox,
+    me,
+    password,
+    removal,
+    roles,
+    settings,
+    sign_in,
+    sign_up,
+    team,
+    timeline,
+)
 
 
 def register(app: Flask) -> None:
@@ -17,15 +58,23 @@ def register(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= {
         "harmless": harmless,
-        "moment": moment,
         "person": name,
         "rfc3339": rfc3339,
-        "role": _role,
+        "role": words.role,
+        "rights": words.rights,
+        "summary": words.summary,
+        "standing": words.standing,
+        "version": words.version,
+        "reasons": words.reasons,
+        "event": words.event,
+        "actor": words.actor,
+        "mender": words.mender,
     }
-    app.jinja_env.globals |= {"asset": assets.address, "visitor": visitor.known, "form": form.BLANK}
+    app.jinja_env.globals |= {
+        "asset": assets.address,
+        "visitor": visitor.known,
+        "form": form.BLANK,
+        "my_places": place.mine,
+    }
+    languages.register(app)
     app.register_blueprint(site)
-
-
-def _role(role: str) -> str:
-    """A role as a person reads it."""
-    return role.replace("_", " ")

@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Response, render_template, request
 
-from shared.errors import Conflict, Invalid, TooSoon, Unauthenticated, UsherError
+from shared.errors import Conflict, Invalid, Refused, TooSoon, Unauthenticated, UsherError
 from web.call import Parsed, read
 from web.errors import STATUS, headers_of
 
-REFUSALS = (Conflict, Invalid, TooSoon, Unauthenticated)
+REFUSALS = (Conflict, Invalid, Refused, TooSoon, Unauthenticated)
 """What a form is shown again for; anything else has a page of its own."""
 
 
@@ -32,17 +32,34 @@ def filled(body: type[Parsed], **given: str) -> Parsed:
     return read(lambda: body.model_validate(typed | given))
 
 
+def asked(query: type[Parsed]) -> Parsed:
+    """The address's query as this one, without what was left empty; raises `Invalid` naming each bad part."""
+    typed = {name: text for name, text in request.args.items() if text}
+    return read(lambda: query.model_validate(typed))
+
+
 def again(template: str, refusal: UsherError, **shown: Any) -> Response:
     """The same page once more, with the status and the words of the refusal."""
+    return refused(render_template(template, form=refused_form(refusal), **shown), refusal)
+
+
+def refused_form(refusal: UsherError) -> Form:
+    """What was typed into the form that was refused, and what is wrong with it."""
     said = {name: text for name, text in request.form.items() if name != "password"}
     wrong = dict(refusal.errors) if isinstance(refusal, Invalid) else {}
-    form = Form(said, wrong, "" if wrong else _sentences(refusal))
-    page = render_template(template, form=form, **shown)
+    return Form(said, wrong, "" if wrong else sentences(refusal))
+
+
+def refused(page: str, refusal: UsherError) -> Response:
+    """The page that shows a refused form, with the status that the refusal has."""
     return Response(page, STATUS[type(refusal)], headers_of(refusal))
 
 
-def _sentences(refusal: UsherError) -> str:
+def sentences(refusal: UsherError) -> str:
+    """What stopped something, and what to do about it."""
     if isinstance(refusal, TooSoon):
         minutes = -(-refusal.retry_after // 60)
         return f"{refusal.detail} Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+    if isinstance(refusal, Invalid):
+        return " ".join(sentence for _, sentence in refusal.errors)
     return f"{refusal.detail} {refusal.remedy}".strip()

@@ -26,10 +26,10 @@ def sign_in() -> Response:
     onward = visitor.own_path(request.form.get("next"))
     try:
         body = form.filled(SignInBody)
-        _, token, _, _ = sessions.open_session(body.email, body.password)
+        _, token, _, landing = sessions.open_session(body.email, body.password)
     except form.REFUSALS as refusal:
         return form.again("pages/login.html", refusal, onward=onward)
-    response = visitor.send_on(onward)
+    response = visitor.send_on(f"/accounts/{landing.id}" if landing and onward == "/" else onward)
     visitor.stay_signed_in(response, token)
     return response
 

@@ -1,0 +1,100 @@
+"""The team as one list: members and invitations among each other, the newest first.
+
+Ids sort by time, so what follows their prefix puts rows of both tables in one order. Each table gives no more than a
+page from its own index, and only the rows of the page are loaded: a team of ten thousand costs what a small one does.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Select, func, literal, select, union_all
+from sqlalchemy.orm import Session
+
+from shared.models import Invitation, Membership, Status, User
+from shared.permissions import Role
+from shared.services import memberships
+
+_PREFIX = len("mem_")
+_PAST = (Status.ACCEPTED, Status.REVOKED)
+"""What the list leaves out unless asked for: who has accepted stands there as a member."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the list: a member with their person, or an invitation with whoever answers for it."""
+
+    person: User
+    membership: Membership | None = None
+    invitation: Invitation | None = None
+
+    @property
+    def place(self) -> str:
+        """Where in the order the row stands."""
+        row = self.membership or self.invitation
+        return row.id[_PREFIX:] if row else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows: of a role, with this in the name or the address, members only or invitations of one status only."""
+
+    q: str | None = None
+    role: Role | None = None
+    members_only: bool = False
+    status: Status | None = None
+
+
+def listed(session: Session, *, account_id: str, wanted: Wanted, before: str, limit: int) -> list[Entry]:
+    """The rows of an account's team, from behind the place `before` on."""
+    parts = []
+    if wanted.status is None:
+        parts.append(_members(session, account_id, wanted, before, limit))
+    if not wanted.members_only:
+        parts.append(_invitations(account_id, wanted, before, limit))
+    both = union_all(*(select(part.subquery()) for part in parts)).subquery()
+    ids = session.scalars(select(both.c.id).order_by(both.c.place.desc()).limit(limit)).all()
+    return _loaded(session, account_id, ids)
+
+
+def entry(session: Session, *, account_id: str, row_id: str) -> Entry | None:
+    """The row of this membership or invitation."""
+    found = _loaded(session, account_id, [row_id])
+    return found[0] if found else None
+
+
+def _members(session: Session, account_id: str, wanted: Wanted, before: str, limit: int) -> Select[str, str]:
+    query = select(Membership.id, func.substr(Membership.id, _PREFIX + 1).label("place"))
+    query = query.where(Membership.account_id == account_id)
+    if before:
+        query = query.where(Membership.id < literal(f"mem_{before}"))
+    if wanted.role is not None:
+        query = query.where(Membership.role == wanted.role)
+    if wanted.q:
+        query = query.join(User, User.id == Membership.user_id).where(memberships.among(session, wanted.q))
+    return query.order_by(Membership.id.desc()).limit(limit)
+
+
+def _invitations(account_id: str, wanted: Wanted, before: str, limit: int) -> Select[str, str]:
+    query = select(Invitation.id, func.substr(Invitation.id, _PREFIX + 1).label("place"))
+    query = query.where(Invitation.account_id == account_id)
+    if wanted.status is None:
+        query = query.where(Invitation.status.not_in(_PAST))
+    else:
+        query = query.where(Invitation.status == wanted.status)
+    if before:
+        query = query.where(Invitation.id < literal(f"inv_{before}"))
+    if wanted.role is not None:
+        query = query.where(Invitation.role == wanted.role)
+    if wanted.q:
+        query = query.where(Invitation.email.icontains(wanted.q, autoescape=True))
+    return query.order_by(Invitation.id.desc()).limit(limit)
+
+
+def _loaded(session: Session, account_id: str, ids: Collection[str]) -> list[Entry]:
+    joined = select(Membership, User).join(User, User.id == Membership.user_id)
+    joined = joined.where(Membership.account_id == account_id, Membership.id.in_(ids))
+    invited = select(Invitation, User).join(User, User.id == Invitation.invited_by)
+    invited = invited.where(Invitation.account_id == account_id, Invitation.id.in_(ids))
+    entries = [Entry(user, membership=row) for row, user in session.execute(joined)]
+    entries += [Entry(user, invitation=row) for row, user in session.execute(invited)]
+    return sorted(entries, key=lambda each: each.place, reverse=True)

@@ -1,0 +1,116 @@
+"""Pictures of the console for the README, of the whole service as it runs: `make pictures`.
+
+With a folder named, every page at three widths in both themes for somebody who looks for what is poor.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.programs import chromium
+from tests.stack import PASSWORD, Stack, link_in
+
+HERE = Path(__file__).parent / "pictures"
+_PEOPLE = ("bob.li", "dora.novak", "emil.weiss", "fatima.haddad")
+
+
+def main(folder: Path | None) -> None:
+    with tempfile.TemporaryDirectory() as data, Stack(Path(data)) as stack, sync_playwright() as playwright:
+        account, link = furnish(stack)
+        browser = playwright.chromium.launch(executable_path=chromium(playwright), args=["--no-sandbox"])
+        if folder is None:
+            take_four(browser, stack, account, link)
+        else:
+            take_all(browser, stack, account, link, folder)
+        browser.close()
+
+
+def furnish(stack: Stack) -> tuple[str, str]:
+    """A team in all its states: the account's id, and a link that still waits."""
+    token, account = stack.owner("alice@corp.example")
+    path = f"/v1/accounts/{account}/invitations"
+    for person, role in zip(_PEOPLE, ("developer", "finance_analyst", "support", "admin"), strict=True):
+        stack.ask("POST", path, {"email": f"{person}@corp.example", "role": role, "message": "Welcome!"}, token=token)
+    accepted = link_in(stack.mail_to("bob.li@corp.example"), "i")
+    stack.ask("POST", "/v1/invitations/accept", {"token": accepted, "name": "Bob Li", "password": PASSWORD})
+    declined = link_in(stack.mail_to("emil.weiss@corp.example"), "i")
+    stack.ask("POST", "/v1/invitations/decline", {"token": declined, "reason": "I have left the company."})
+    for name in ("Acme Europe", "Zenith"):
+        stack.ask("POST", "/v1/accounts", {"name": name}, token=token)
+    return account, link_in(stack.mail_to("dora.novak@corp.example"), "i")
+
+
+def take_four(browser: Browser, stack: Stack, account: str, link: str) -> None:
+    HERE.mkdir(exist_ok=True)
+    with window(browser, stack, width=960, theme="light", operator=True) as page:
+        for name, path in (("team", f"/accounts/{account}/team"), ("accounts", "/accounts"), ("jobs", "/jobs")):
+            page.goto(path)
+            page.screenshot(path=HERE / f"{name}.png")
+    with window(browser, stack, width=960, theme="light") as page:
+        page.goto(f"/i/{link}")
+        page.screenshot(path=HERE / "invitation.png")
+
+
+def take_all(browser: Browser, stack: Stack, account: str, link: str, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    here = f"/accounts/{account}"
+    paths = {
+        "accounts": "/accounts",
+        "account": here,
+        "team": f"{here}/team",
+        "invite": f"{here}/team/invite",
+        "roles": f"{here}/roles",
+        "keys": f"{here}/api-keys",
+        "audit": f"{here}/audit",
+        "account-jobs": f"{here}/jobs",
+        "settings": f"{here}/settings",
+        "me": "/me",
+        "waiting": "/me/invitations",
+        "jobs": "/jobs",
+        "mailbox": "/mailbox",
+    }
+    for width in (360, 768, 1440):
+        for theme in ("light", "dark"):
+            with window(browser, stack, width=width, theme=theme, operator=True) as page:
+                for name, path in paths.items():
+                    page.goto(path)
+                    page.screenshot(path=folder / f"{name}-{width}-{theme}.png", full_page=True)
+                page.goto(f"{here}/team")
+                page.locator("main summary").first.click()
+                page.screenshot(path=folder / f"menu-{width}-{theme}.png")
+                page.goto(f"{here}/team")
+                page.locator("[hx-select]").first.click()
+                page.locator("#drawer[open] #timeline").wait_for()
+                page.screenshot(path=folder / f"drawer-{width}-{theme}.png")
+                page.goto(f"/i/{link}")
+                page.screenshot(path=folder / f"invitation-{width}-{theme}.png", full_page=True)
+
+
+@contextmanager
+def window(browser: Browser, stack: Stack, *, width: int, theme: str, operator: bool = False) -> Iterator[Page]:
+    """A window of somebody: of Alice, who is signed in as the operator too, or of nobody."""
+    context = browser.new_context(
+        base_url=stack.url,
+        viewport={"width": width, "height": 640},
+        color_scheme="light" if theme == "light" else "dark",
+    )
+    page = context.new_page()
+    if operator:
+        sign_in(page)
+    yield page
+    context.close()
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/login")
+    page.get_by_label("E-mail address").fill("alice@corp.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

@@ -1,0 +1,144 @@
+"""The whole service as it runs, its mail included: Alice invites, Bob joins, and both find their way about."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.stack import PASSWORD, Stack
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("console")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def acme(stack: Stack) -> str:
+    """The id of Alice's account."""
+    return stack.owner("alice@corp.example")[1]
+
+
+@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+def scripts(request) -> bool:
+    return request.param
+
+
+@pytest.fixture
+def window(browser: Browser, stack: Stack, scripts: bool) -> Iterator:
+    """Opens windows that go nowhere but to the service, and complain of nothing."""
+    contexts, strangers, complaints = [], [], []
+
+    def opened() -> Page:
+        context = browser.new_context(base_url=stack.url, java_script_enabled=scripts)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda sent: sent.url.startswith(stack.url) or strangers.append(sent.url))
+        page.on("console", lambda message: complaints.append(message.text))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert strangers == []
+    assert [said for said in complaints if "status of 4" not in said] == []
+
+
+def test_from_the_invitation_to_the_removal(stack: Stack, acme: str, window, scripts: bool):
+    address = f"bob.{'with' if scripts else 'without'}@corp.example"
+    alice = window()
+    sign_in(alice, "alice@corp.example")
+    invite(alice, acme, address, scripts)
+    bob = window()
+    join_by_mail(bob, address)
+    make_and_switch(bob)
+    change_role(alice, acme, address, scripts)
+    bob.goto(f"/accounts/{acme}")
+    expect(bob.get_by_role("main")).to_contain_text("Your role is support.")
+    remove(alice, acme, address)
+    assert bob.goto(f"/accounts/{acme}").status == 404
+
+
+def invite(page: Page, acme: str, address: str, scripts: bool) -> None:
+    page.goto(f"/accounts/{acme}/team")
+    page.get_by_role("link", name="Add new user").click()
+    page.get_by_label("E-mail addresses").fill(f"{address}, somebody@gmail.com")
+    if scripts:
+        trials = page.locator(".trials li")
+        expect(trials.nth(0)).to_contain_text("fine")
+        expect(trials.nth(1)).to_contain_text("work address")
+    page.get_by_role("radio", name=re.compile("^developer")).check()
+    page.get_by_role("button", name="Invite user").click()
+    rows = page.locator(".entry")
+    expect(rows.nth(1)).to_contain_text("not invited")
+    if not scripts:
+        page.goto(f"/accounts/{acme}/team")
+        until_sent(page, address)
+    expect(row_of(page, address)).to_contain_text(re.compile("sent|delivered"))
+
+
+def until_sent(page: Page, address: str) -> None:
+    """Without scripts, a person loads the page again."""
+    for _ in range(40):
+        if re.search("sent|delivered", row_of(page, address).inner_text()):
+            return
+        page.wait_for_timeout(250)
+        page.reload()
+
+
+def join_by_mail(page: Page, address: str) -> None:
+    page.goto("/mailbox")
+    page.get_by_role("listitem").filter(has_text=address).get_by_role("link").first.click()
+    page.frame_locator("iframe").get_by_role("link").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Join Acme")
+    page.get_by_label("Your name").fill("Bob Li")
+    page.get_by_label("Choose a password").fill(PASSWORD)
+    page.get_by_role("button", name="Create my user and join").click()
+    expect(page.get_by_role("status")).to_have_text("You have joined Acme in the role developer.")
+
+
+def make_and_switch(page: Page) -> None:
+    page.get_by_label("Its name").fill("Bob's own")
+    page.get_by_role("button", name="Make the account").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Bob's own")
+    page.locator("summary").filter(has_text="Bob's own").click()
+    page.get_by_role("link", name="Acme developer").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Acme")
+
+
+def change_role(page: Page, acme: str, address: str, scripts: bool) -> None:
+    if scripts:
+        # The row has followed what Bob did; the person stands in the team once it is loaded anew.
+        expect(row_of(page, address)).to_contain_text("accepted")
+        page.goto(f"/accounts/{acme}/team")
+        row_of(page, address)
+    page.goto(f"/accounts/{acme}/team?q=Bob&state=members")
+    row = row_of(page, address)
+    row.locator("summary").click()
+    row.get_by_label("Role").select_option("support")
+    row.get_by_role("button", name="Change the role").click()
+    expect(row_of(page, address).locator(".role")).to_have_text("support")
+
+
+def remove(page: Page, acme: str, address: str) -> None:
+    page.goto(f"/accounts/{acme}/team")
+    row_of(page, address).locator("summary").click()
+    page.get_by_role("link", name="Remove from the account").locator("visible=true").click()
+    page.get_by_label("Type the address to confirm").fill(address)
+    page.get_by_role("button", name="Remove from the account").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Team")
+    expect(page.locator(".entry").filter(has_text=address)).to_have_count(0)
+
+
+def row_of(page: Page, address: str):
+    return page.locator(".entry").filter(has_text=address)
+
+
+def sign_in(page: Page, email: str) -> None:
+    page.goto("/login")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Acme")

@@ -1,0 +1,217 @@
+"""The pages of an account: who is seen, who may do what there, and what comes of it."""
+
+import re
+import time
+
+import pytest
+from sqlalchemy import text
+
+from shared.models import Invitation, Membership, Status
+from shared.permissions import Role
+
+
+@pytest.fixture
+def acme(world, carol, window) -> str:
+    """Carol's account; she is signed in."""
+    account_id = world.account(carol)
+    window.sign_in("carol@corp.example")
+    return account_id
+
+
+def test_carol_sees_members_and_invitations_in_one_list(window, world, carol, acme):
+    world.join(acme, world.person("bob@corp.example"), Role.DEVELOPER)
+    world.invited(acme, carol, "dora@corp.example")
+    page = window.open(f"/accounts/{acme}/team").text
+    for shown in ("carol@corp.example", "bob@corp.example", "dora@corp.example", "sending", "Add new user"):
+        assert shown in page
+
+
+def test_a_stranger_sees_nothing(window, world, acme):
+    other = world.account(world.person("alice@corp.example"))
+    for path in ("", "/team", "/team/invite", "/roles", "/api-keys", "/audit", "/settings"):
+        assert window.open(f"/accounts/{other}{path}").status_code == 404, path
+
+
+def test_every_page_of_an_account_opens(window, world, carol, acme):
+    invitation = world.invited(acme, carol, "dora@corp.example")
+    bob = world.join(acme, world.person("bob@corp.example"), Role.DEVELOPER)
+    for path in (
+        "",
+        "/team",
+        "/team/invite",
+        "/roles",
+        "/api-keys",
+        "/audit",
+        "/settings",
+        f"/invitations/{invitation}",
+        f"/members/{bob}/remove",
+        f"/team/{bob}",
+    ):
+        assert window.open(f"/accounts/{acme}{path}").status_code == 200, path
+    for path in ("/", "/accounts", "/me", "/me/invitations"):
+        assert window.open(path).status_code == 200, path
+
+
+def test_each_address_is_invited_by_itself(window, world, acme):
+    answer = window.send(
+        f"/accounts/{acme}/team/invite",
+        addresses="Dora Li <dora@corp.example>, eve@gmail.com\nnobody",
+        role="support",
+    )
+    assert answer.status_code == 200
+    assert answer.text.count('class="entry"') == 3
+    assert answer.text.count("not invited") == 2
+    with world.sessions() as session:
+        (invitation,) = session.query(Invitation).all()
+        assert (invitation.email, invitation.role) == ("dora@corp.example", "support")
+
+
+def test_what_became_of_each_can_be_taken_away(window, acme):
+    answer = window.send(
+        f"/accounts/{acme}/team/invite/results.csv",
+        seen_at=f"/accounts/{acme}/team/invite",
+        results="dora@corp.example,invited,,\r\n",
+    )
+    assert answer.text == "email,result,codes,what to do\r\ndora@corp.example,invited,,\r\n"
+
+
+def test_a_row_is_changed_by_a_form_alone(window, world, carol, acme):
+    invitation = world.invited(acme, carol, "dora@corp.example")
+    team, here = f"/accounts/{acme}/team", f"/accounts/{acme}/invitations/{invitation}"
+    assert window.send(here, seen_at=team, action="role", role="support").status_code == 303
+    assert window.send(here, seen_at=team, action="resend").status_code == 429
+    assert window.send(here, seen_at=team, action="revoke").status_code == 303
+    with world.sessions() as session:
+        row = session.get_one(Invitation, invitation)
+        assert (row.role, row.status) == ("support", Status.REVOKED)
+
+
+def test_a_fresh_row_is_asked_for_until_it_has_changed(window, world, carol, acme):
+    invitation = world.invited(acme, carol, "dora@corp.example")
+    text = window.open(f"/accounts/{acme}/team").text
+    (row,) = re.findall(r'hx-get="(/accounts/\w+/team/inv_[^"]+)"', text)
+    assert window.open(row).status_code == 204
+    world.change(Invitation, invitation, delivery="sent")
+    answer = window.open(row)
+    assert answer.status_code == 200
+    assert answer.text.strip().startswith("<li")
+    assert ">sent<" in answer.text
+
+
+def test_a_member_is_removed_once_the_address_was_typed(window, world, acme):
+    bob = world.join(acme, world.person("bob@corp.example"), Role.DEVELOPER)
+    path = f"/accounts/{acme}/members/{bob}/remove"
+    refused = window.send(path, address="rob@corp.example")
+    assert refused.status_code == 422
+    assert "Type bob@corp.example to confirm." in refused.text
+    assert window.send(path, address="BOB@corp.example").status_code == 303
+    with world.sessions() as session:
+        assert session.get(Membership, bob) is None
+
+
+def test_bob_sees_the_team_and_changes_nothing(window, world, carol, password_hash):
+    acme = world.account(carol)
+    world.join(acme, world.person("bob@corp.example", password_hash=password_hash), Role.DEVELOPER)
+    window.sign_in("bob@corp.example")
+    text = window.open(f"/accounts/{acme}/team").text
+    assert "Add new user" not in text
+    assert window.open(f"/accounts/{acme}/team/invite").status_code == 403
+    assert window.open(f"/accounts/{acme}/audit").status_code == 403
+
+
+def test_the_page_says_that_nobody_can_be_invited_before_anyone_types(window, world, carol):
+    acme = world.account(carol, contract=False)
+    window.sign_in("carol@corp.example")
+    for path in ("/team", "/team/invite"):
+        assert "Nobody can be invited now" in window.open(f"/accounts/{acme}{path}").text
+
+
+def test_a_key_is_shown_once(window, world, acme):
+    answer = window.send(f"/accounts/{acme}/api-keys", name="the deployment", role="developer", last_day="")
+    (secret,) = re.findall(r"ushk_[\w-]{43}", answer.text)
+    assert secret not in window.open(f"/accounts/{acme}/api-keys").text
+
+
+def test_carol_makes_an_account_and_lands_there(window, world, acme):
+    answer = window.send("/accounts", name="Zenith")
+    zenith = answer.headers["Location"].rpartition("/")[2]
+    assert window.send("/accounts/default", seen_at="/accounts", default_account_id=zenith).status_code == 303
+    window.send("/logout", seen_at="/")
+    assert window.sign_in("carol@corp.example").headers["Location"] == f"/accounts/{zenith}"
+
+
+def test_a_team_can_be_searched_and_narrowed_down(window, world, carol, acme):
+    world.join(acme, world.person("bob@corp.example"), Role.DEVELOPER)
+    world.invited(acme, carol, "dora@corp.example", Role.SUPPORT)
+
+    def shown(query: str) -> list[str]:
+        text = window.open(f"/accounts/{acme}/team?{query}").text
+        return [name for name in ("carol", "bob", "dora") if f"{name}@corp.example</" in text]
+
+    assert shown("q=bob&role=&state=") == ["bob"]
+    assert shown("q=dor") == ["dora"]
+    assert shown("role=support") == ["dora"]
+    assert shown("state=members") == ["carol", "bob"]
+    assert shown("state=pending") == ["dora"]
+    assert shown("state=revoked") == []
+
+
+def test_each_address_is_tried_before_anything_is_sent(window, world, acme):
+    path = f"/accounts/{acme}/team/invite"
+    answer = window.send(
+        f"{path}/check", seen_at=path, addresses="dora@corp.example eve@gmail.com", role="support", hours=""
+    )
+    assert re.findall(r"</span> (\S+@[\w.]+)", answer.text) == ["dora@corp.example", "eve@gmail.com"]
+    assert "Whoever invites can mend this." in answer.text
+    with world.sessions() as session:
+        assert session.query(Invitation).count() == 0
+
+
+def test_carol_blocks_a_domain_and_lets_it_go_again(window, world, acme):
+    settings = f"/accounts/{acme}/settings"
+    told = {"effect": "block", "subject": "domain", "value": "rival.example", "reason": "They compete with us."}
+    refused = window.send(f"/accounts/{acme}/exceptions", seen_at=settings, **told | {"value": "no domain"})
+    assert refused.status_code == 422
+    assert 'value="They compete with us."' in refused.text
+    assert window.send(f"/accounts/{acme}/exceptions", seen_at=settings, **told).status_code == 303
+    assert "They compete with us." in window.open(settings).text
+    (remove,) = re.findall(r'action="(/accounts/\w+/exceptions/\w+/remove)"', window.open(settings).text)
+    window.send(remove, seen_at=settings)
+    assert "They compete with us." not in window.open(settings).text
+
+
+def test_a_team_of_ten_thousand_is_a_page_of_fifty(window, world, carol, acme):
+    with world.sessions.begin() as session:
+        session.execute(text(_MEMBERS), {"account": acme})
+        session.execute(text(_INVITATIONS), {"account": acme, "user": carol.id})
+        session.execute(text("ANALYZE"))
+    window.open(f"/accounts/{acme}/team")
+    times = []
+    for _ in range(5):
+        began = time.process_time()
+        answer = window.open(f"/accounts/{acme}/team")
+        times.append(time.process_time() - began)
+    assert answer.text.count('class="entry"') == 50
+    assert len(answer.data) < 150_000
+    assert min(times) < 0.1, times
+    (older,) = re.findall(r'href="(\?[^"]+cursor=[^"]+)"', answer.text)
+    assert window.open(f"/accounts/{acme}/team{older.replace('&amp;', '&')}").text.count('class="entry"') == 50
+
+
+_MEMBERS = """
+WITH people AS (
+    INSERT INTO users (id, email, email_key, name, password_hash)
+    SELECT 'usr_' || lpad(n::text, 26, '0'), e, e, 'Member ' || n, 'x'
+    FROM generate_series(1, 5000) n, concat('member', n, '@corp.example') e
+    RETURNING id
+)
+INSERT INTO memberships (id, account_id, user_id, role)
+SELECT 'mem_' || substr(id, 5), :account, id, 'developer' FROM people
+"""
+_INVITATIONS = """
+INSERT INTO invitations (id, account_id, email, email_key, role, status, delivery, invited_by, link_hash,
+    lifetime_seconds, resendable_at, expires_at)
+SELECT 'inv_1' || lpad(n::text, 25, '0'), :account, e, e, 'support', 'pending', 'sent', :user, sha256(e::bytea),
+    3600, now(), now() + interval '1 day'
+FROM generate_series(1, 5000) n, concat('guest', n, '@corp.example') e
+"""

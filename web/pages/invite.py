@@ -1,0 +1,152 @@
+"""Add new user: one address or many, one role, and what became of each.
+
+Many are invited a portion at a time where a script sends the form, so that the page shows how far it is; what is left
+and what became of the others travel in the form. Without scripts all are invited at once.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import Response, render_template, request
+
+from shared.errors import Invalid, Reason, Refused
+from shared.models import Invitation
+from shared.permissions import Permission, Role
+from shared.services import inviting, trials
+from shared.services.inviting import Wish
+from shared.services.roster import Entry
+from web import auth
+from web.api.audit import cell
+from web.database import transaction
+from web.guard import actor, requires
+from web.kit import kit
+from web.pages import form, languages, pasted, place, team
+from web.pages.pasted import Line
+from web.pages.site import site
+from web.schemas.team import InviteForm, ResultsForm
+
+PORTION = 100
+"""How many are invited before the page shows how far it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one line: an invitation, as a row of the team, or the reasons why there is none."""
+
+    line: Line
+    entry: Entry | None = None
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The outcome as a line of the file of results."""
+        said = " ".join(f"{reason.message} {reason.remedy}" for reason in self.reasons)
+        codes = " ".join(reason.code for reason in self.reasons)
+        return (cell(self.line.email), "invited" if self.entry else "refused", codes, cell(said))
+
+
+@site.get("/accounts/<account_id>/team/invite")
+@requires(Permission.TEAM_EDIT)
+def show_invite(account_id: str) -> str:
+    """Show the form; where nobody can be invited now, it says so before anybody types."""
+    return place.page("pages/invite.html", account_id, **_shown(account_id))
+
+
+@site.post("/accounts/<account_id>/team/invite")
+@requires(Permission.TEAM_EDIT)
+def invite(account_id: str) -> Response | str:
+    """Invite each by itself, and show what became of each."""
+    try:
+        body = form.filled(InviteForm)
+        lines = _lines(body)
+    except form.REFUSALS as refusal:
+        return place.again("pages/invite.html", account_id, refusal, **_shown(account_id))
+    scripted = "HX-Request" in request.headers
+    now, later = (lines[:PORTION], lines[PORTION:]) if scripted else (lines, [])
+    outcomes = _invited(account_id, body, now)
+    shown = {
+        "outcomes": outcomes,
+        "body": body,
+        "left": pasted.as_table(later) if later else "",
+        "results": body.results + pasted.written(outcome.cells for outcome in outcomes),
+        "total": body.total or len(lines),
+        "done": (body.total or len(lines)) - len(later),
+        **team.around(),
+    }
+    if scripted:
+        return render_template("pages/invited.html", account_id=account_id, **shown)
+    return place.page("pages/invite.html", account_id, **_shown(account_id) | shown)
+
+
+@site.post("/accounts/<account_id>/team/invite/check")
+@requires(Permission.TEAM_EDIT)
+def try_out(account_id: str) -> str:
+    """Say beside each address what would come of inviting it; nothing is recorded, nothing is sent."""
+    body = form.filled(InviteForm)
+    lines = pasted.addresses(body.addresses)[:PORTION]
+    with transaction() as session:
+        asked = [(line.email, body.role) for line in lines]
+        found = trials.try_out(session, actor=actor(), rules=kit().rules, account_id=account_id, asked=asked)
+    return render_template("pages/trials.html", trials=zip(lines, found, strict=True))
+
+
+@site.post("/accounts/<account_id>/team/invite/results.csv")
+@requires(Permission.TEAM_EDIT)
+def download_results(account_id: str) -> Response:
+    """Give back what became of each line, as a file to keep."""
+    del account_id
+    body = form.filled(ResultsForm)
+    head = pasted.written([("email", "result", "codes", "what to do")])
+    disposition = {"Content-Disposition": 'attachment; filename="invitations.csv"'}
+    return Response(head + body.results, content_type="text/csv; charset=utf-8", headers=disposition)
+
+
+def _lines(body: InviteForm) -> list[Line]:
+    file = request.files.get("file")
+    text = body.table or (file.read().decode("utf-8", errors="replace").replace("\0", "") if file else "")
+    lines = pasted.addresses(body.addresses) + pasted.table(text)
+    if not lines:
+        raise Invalid([("addresses", "Whom do you want to invite? Write at least one address.")])
+    if len(lines) > pasted.MOST:
+        raise Invalid([("addresses", f"{pasted.MOST} at once at the most; invite the others after them.")])
+    return lines
+
+
+def _invited(account_id: str, body: InviteForm, lines: list[Line]) -> list[Outcome]:
+    with transaction() as session:
+        made = inviting.invite_all(
+            session,
+            actor=actor(),
+            rules=kit().rules,
+            account_id=account_id,
+            wishes=[_wish(line, body) for line in lines],
+        )
+    return [_outcome(line, found) for line, found in zip(lines, made, strict=True)]
+
+
+def _wish(line: Line, body: InviteForm) -> Wish:
+    return Wish(
+        line.email,
+        _role(line, body),
+        line.message[:1000] or body.message or None,
+        timedelta(hours=body.hours) if body.hours else None,
+        languages.spoken(),
+    )
+
+
+def _outcome(line: Line, found: Invitation | Refused) -> Outcome:
+    if isinstance(found, Refused):
+        return Outcome(line, reasons=tuple(found.reasons))
+    return Outcome(line, entry=Entry(auth.user(), invitation=found))
+
+
+def _role(line: Line, body: InviteForm) -> Role:
+    return Role(line.role) if line.role in set(Role) else body.role
+
+
+def _shown(account_id: str) -> dict[str, Any]:
+    with transaction() as session:
+        stopped = trials.in_the_way(session, actor=actor(), rules=kit().rules, account_id=account_id)
+    days = kit().settings.invitation_ttl.days
+    return {"stopped": stopped, "assignable": sorted(actor().assignable), "days": days, "outcomes": ()}

@@ -1,0 +1,67 @@
+"""The account's API keys: made, shown once, revoked."""
+
+from datetime import UTC, datetime, time
+from typing import Any
+
+from flask import Response
+
+from shared import clock
+from shared.permissions import Permission, Role
+from shared.services import api_keys
+from web.database import transaction
+from web.guard import actor, requires
+from web.pages import form, place, visitor
+from web.pages.site import site
+from web.paging import decoded, page
+from web.schemas.team import CursorQuery, KeyForm
+
+PAGE = 50
+
+
+@site.get("/accounts/<account_id>/api-keys")
+@requires(Permission.CREDENTIALS_VIEW)
+def show_keys(account_id: str) -> str:
+    """List the keys, the newest first."""
+    return place.page("pages/keys.html", account_id, **_shown(account_id))
+
+
+@site.post("/accounts/<account_id>/api-keys")
+@requires(Permission.CREDENTIALS_EDIT)
+def make_key(account_id: str) -> Response | str:
+    """Make a key and show it, this once."""
+    try:
+        body = form.filled(KeyForm)
+        with transaction() as session:
+            _, secret = api_keys.issue(
+                session,
+                actor=actor(),
+                account_id=account_id,
+                name=body.name,
+                role=body.role,
+                expires_at=datetime.combine(body.last_day, time.max, UTC) if body.last_day else None,
+            )
+    except form.REFUSALS as refusal:
+        return place.again("pages/keys.html", account_id, refusal, **_shown(account_id))
+    return place.page("pages/keys.html", account_id, **_shown(account_id) | {"secret": secret})
+
+
+@site.post("/accounts/<account_id>/api-keys/<key_id>/revoke")
+@requires(Permission.CREDENTIALS_EDIT)
+def revoke_key(account_id: str, key_id: str) -> Response:
+    """End a key at once."""
+    with transaction() as session:
+        api_keys.revoke(session, actor=actor(), account_id=account_id, key_id=key_id)
+    return visitor.send_on(f"/accounts/{account_id}/api-keys")
+
+
+def _shown(account_id: str) -> dict[str, Any]:
+    query = form.asked(CursorQuery)
+    with transaction() as session:
+        rows = api_keys.listed(session, account_id=account_id, before=decoded(query.cursor), limit=PAGE + 1)
+    covered = [role for role in Role if actor().covers(role)]
+    return {
+        "keys": page(rows, limit=PAGE, key=lambda row: row.id),
+        "secret": None,
+        "covered": covered,
+        "now": clock.now(),
+    }

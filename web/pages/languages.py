@@ -1,0 +1,111 @@
+"""The reader's language and clock: catalogues of what pages say, times in their zone, numbers as they write them.
+
+Catalogues are gettext's `.po` files and are read as they are: there is nothing to compile. Babel does all of it;
+Flask-Babel around it would look for compiled files and bring a second library of time zones.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel.dates import format_date, format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
+from flask import Flask, g, request
+
+from web.pages import visitor
+
+NAMES = {"en": "English", "de": "Deutsch", "es": "Español"}
+"""The languages that all pages are in, by their own names; the templates themselves are in the first."""
+
+CATALOGUES = Path(__file__).resolve().parent.parent / "translations"
+
+ZONE = "usher_zone"
+"""The cookie in which a script of ours tells the browser's time zone."""
+
+_ZONES = frozenset(available_timezones())
+
+
+def register(app: Flask) -> None:
+    """Have pages speak the reader's language."""
+    jinja = app.jinja_env
+    jinja.add_extension("jinja2.ext.i18n")
+    install: Callable[..., None] = jinja.install_gettext_callables  # type: ignore[attr-defined]
+    install(translated, lambda one, many, count: _catalogue().ungettext(one, many, count), newstyle=True)
+    jinja.globals |= {"languages": NAMES, "spoken": spoken}
+    jinja.filters |= {"moment": moment, "date": date_of, "day": day, "number": number}
+
+
+def spoken() -> str:
+    """The reader's language: what they chose for themselves, else what their browser prefers of ours."""
+    if "spoken" not in g:
+        me = visitor.known()
+        chosen = me.locale.partition("-")[0] if me else ""
+        g.spoken = chosen if chosen in NAMES else request.accept_languages.best_match(NAMES, "en")
+    found: str = g.spoken
+    return found
+
+
+def translated(text: str) -> str:
+    """The text in the reader's language, as its catalogue has it; in English where it has none."""
+    return str(_catalogue().ugettext(text))
+
+
+def moment(when: datetime) -> str:
+    """A time by the reader's clock; where the browser hasn't told its zone, the clock is UTC, and it says so."""
+    return _moment(when, _zone(), spoken())
+
+
+def date_of(when: datetime) -> str:
+    """The day of a time, by the reader's clock."""
+    return _day(when.astimezone(_zone() or UTC).date(), spoken())
+
+
+def day(when: date) -> str:
+    """A day as the reader writes it."""
+    return _day(when, spoken())
+
+
+def number(amount: float) -> str:
+    """A number as the reader writes it."""
+    return format_decimal(amount, locale=spoken())
+
+
+# A list shows the same days over and over, and writing one out costs more than all else of its row.
+@lru_cache(maxsize=4096)
+def _moment(when: datetime, zone: ZoneInfo | None, tag: str) -> str:
+    written = format_datetime(when, "medium", tzinfo=zone or UTC, locale=tag)
+    return written if zone else f"{written} UTC"
+
+
+@lru_cache(maxsize=4096)
+def _day(when: date, tag: str) -> str:
+    return format_date(when, "medium", locale=tag)
+
+
+def _zone() -> ZoneInfo | None:
+    told = request.cookies.get(ZONE, "")
+    return ZoneInfo(told) if told in _ZONES else None
+
+
+def _catalogue() -> NullTranslations:
+    return _READ[spoken()]
+
+
+def _read(tag: str) -> NullTranslations:
+    file = CATALOGUES / f"{tag}.po"
+    if not file.exists():
+        return NullTranslations()
+    compiled = BytesIO()
+    with file.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=tag))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+_READ = {tag: _read(tag) for tag in NAMES}

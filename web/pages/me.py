@@ -1,0 +1,82 @@
+"""The visitor's own pages: profile and sign-ins, and the invitations that wait for them."""
+
+from flask import Response, render_template, request
+
+from shared.services import acceptance, sessions, users
+from shared.tokens import sha256
+from web import auth
+from web.api import me as my
+from web.database import transaction
+from web.guard import actor, signed_in
+from web.pages import form, visitor
+from web.pages.site import site
+from web.schemas.invitations import RefusalBody
+from web.schemas.people import ProfileBody
+
+_MOST = 100
+
+
+@site.get("/me")
+@signed_in
+def show_profile() -> str:
+    """Show name, language and sign-ins."""
+    return _profile()
+
+
+@site.post("/me")
+@signed_in
+def change_profile() -> Response:
+    """Change name and language."""
+    try:
+        body = form.filled(ProfileBody)
+        with transaction() as session:
+            users.change_profile(
+                session, actor=actor(), user=auth.user(), changes=body.model_dump(include={"name", "locale"})
+            )
+    except form.REFUSALS as refusal:
+        return form.refused(_profile(form.refused_form(refusal)), refusal)
+    return visitor.send_on("/me")
+
+
+@site.post("/me/sessions/<session_id>/end")
+@signed_in
+def end_session(session_id: str) -> Response:
+    """Sign one browser or program out."""
+    with transaction() as session:
+        sessions.end_one(session, user_id=auth.user().id, session_id=session_id)
+    return visitor.send_on("/me")
+
+
+@site.get("/me/invitations")
+@signed_in
+def show_waiting() -> str:
+    """Show the invitations to the visitor's proven address."""
+    return _waiting()
+
+
+@site.post("/me/invitations/<invitation_id>")
+@signed_in
+def answer_waiting(invitation_id: str) -> Response:
+    """Accept or decline one of them."""
+    try:
+        if request.form.get("action") != "accept":
+            my.decline(invitation_id, form.filled(RefusalBody))
+            return visitor.send_on("/me/invitations")
+        membership, _, _ = my.accept(invitation_id)
+    except form.REFUSALS as refusal:
+        return form.refused(_waiting(form.refused_form(refusal)), refusal)
+    return visitor.send_on(f"/accounts?joined={membership.account_id}")
+
+
+def _profile(shown: form.Form = form.BLANK) -> str:
+    me = auth.user()
+    with transaction() as session:
+        live = sessions.of_user(session, user_id=me.id, limit=_MOST)
+    return render_template("pages/me.html", me=me, live=live, this=sha256(auth.caller().token), form=shown)
+
+
+def _waiting(shown: form.Form = form.BLANK) -> str:
+    me = auth.user()
+    with transaction() as session:
+        offers = acceptance.waiting(session, user=me, after="", limit=_MOST)
+    return render_template("pages/waiting.html", me=me, offers=offers, form=shown)

@@ -1,0 +1,75 @@
+"""What an account decides for itself: its name, what a lapsed contract does, and whom it never or only invites."""
+
+from typing import Any
+
+from flask import Response
+
+from shared.errors import PermissionDenied
+from shared.models import LapsedContract, PolicyException
+from shared.permissions import Permission
+from shared.services import accounts, exceptions
+from web.database import transaction
+from web.guard import actor, member, requires
+from web.kit import kit
+from web.pages import form, place, visitor, words
+from web.pages.site import site
+from web.schemas.accounts import AccountChange
+from web.schemas.team import ExceptionForm
+
+_MOST = 200
+
+
+@site.get("/accounts/<account_id>/settings")
+@member
+def show_settings(account_id: str) -> str:
+    """Show the settings; whoever may not change them sees them."""
+    return place.page("pages/settings.html", account_id, **_shown(account_id))
+
+
+@site.post("/accounts/<account_id>/settings")
+@requires(Permission.ACCOUNT_EDIT)
+def change_settings(account_id: str) -> Response:
+    """Change the account's name, or what a lapsed contract does."""
+    try:
+        changes = form.filled(AccountChange).model_dump(exclude_none=True)
+        with transaction() as session:
+            accounts.change(session, actor=actor(), account_id=account_id, changes=changes)
+    except form.REFUSALS as refusal:
+        return place.again("pages/settings.html", account_id, refusal, **_shown(account_id))
+    return visitor.send_on(f"/accounts/{account_id}/settings")
+
+
+@site.post("/accounts/<account_id>/exceptions")
+@requires(Permission.TEAM_EDIT)
+def add_exception(account_id: str) -> Response:
+    """Block a domain, an address or a network, or say which domains alone are invited."""
+    try:
+        body = form.filled(ExceptionForm)
+        with transaction() as session:
+            exceptions.add(session, actor=actor(), account_id=account_id, ends_at=None, **dict(body))
+    except (*form.REFUSALS, PermissionDenied) as refusal:
+        return place.again("pages/settings.html", account_id, refusal, **_shown(account_id))
+    return visitor.send_on(f"/accounts/{account_id}/settings")
+
+
+@site.post("/accounts/<account_id>/exceptions/<exception_id>/remove")
+@requires(Permission.TEAM_EDIT)
+def remove_exception(account_id: str, exception_id: str) -> Response:
+    """End an exception at once."""
+    with transaction() as session:
+        exceptions.remove(session, actor=actor(), account_id=account_id, exception_id=exception_id)
+    return visitor.send_on(f"/accounts/{account_id}/settings")
+
+
+def _shown(account_id: str) -> dict[str, Any]:
+    rows: list[PolicyException] = []
+    if actor().may(Permission.TEAM_VIEW):
+        with transaction() as session:
+            rows = exceptions.listed(session, account_id=account_id, after="", limit=_MOST)
+    return {
+        "lapses": list(LapsedContract),
+        "rules": kit().settings,
+        "exceptions": rows,
+        "effects": words.EFFECTS,
+        "subjects": words.SUBJECTS,
+    }
