@@ -240,8 +240,8 @@ def test_a_list_at_a_url_reaches_every_process_and_outlives_what_breaks(
 ) -> None:
     told = settings.model_copy(update={"network_lists": (ListSource("vpn", site.url),)})
     runtime = Runtime(told, load(told), name="test", stopping=lambda: False)
+    elsewhere = load(told).networks
     try:
-        elsewhere = load(told).networks
         assert kinds(elsewhere) == []
         assert "missing" in elsewhere.look_up(LISTED, by_program=False, traces=()).gaps[0]
 
@@ -267,4 +267,5 @@ def test_a_list_at_a_url_reaches_every_process_and_outlives_what_breaks(
         assert kinds(elsewhere, "203.0.113.9") == ["vpn"]
         assert elsewhere.problems() == []
     finally:
+        elsewhere.close()
         runtime.close()
