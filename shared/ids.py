@@ -6,6 +6,7 @@ nothing is opened by knowing one, so they need not be secret, only distinct.
 
 import secrets
 import time
+from datetime import datetime
 
 _SIGNS = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [first + second for first in _SIGNS for second in _SIGNS]
@@ -13,5 +14,14 @@ _PAIRS = [first + second for first in _SIGNS for second in _SIGNS]
 
 def new_id(prefix: str) -> str:
     """A fresh id such as `inv_01k9…`; two made in different milliseconds sort in the order they were made."""
-    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return _written(prefix, time.time_ns() // 1_000_000, secrets.randbits(80))
+
+
+def first_id(prefix: str, moment: datetime) -> str:
+    """What no id sorts below that is made at this moment or after it: a list of ids is cut in time without a column."""
+    return _written(prefix, int(moment.timestamp() * 1000), 0)
+
+
+def _written(prefix: str, milliseconds: int, random_bits: int) -> str:
+    number = milliseconds << 80 | random_bits
     return f"{prefix}_" + "".join(_PAIRS[number >> shift & 1023] for shift in range(120, -10, -10))

@@ -22,6 +22,7 @@ class Purpose(StrEnum):
     VERIFICATION = "verification"
     PASSWORD_RESET = "password-reset"  # noqa: S105 - the name of a purpose, not a password
     FORM = "form"
+    OPERATOR = "operator"
 
 
 def derive(key: str, purpose: Purpose, subject_id: str, generation: int) -> str:

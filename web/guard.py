@@ -14,7 +14,7 @@ from shared.actor import Actor, ActorKind
 from shared.errors import NotFound, PermissionDenied, Unauthenticated, UsherError
 from shared.permissions import Permission
 from shared.services import api_keys, audit, memberships
-from web import auth
+from web import auth, operators
 from web.csrf import refuse_forged
 from web.database import db, transaction
 
@@ -68,6 +68,17 @@ def operator(view: View) -> View:
         if kind is not ActorKind.OPERATOR:
             raise PermissionDenied("Only the operator of this installation may do this.", permission="operator")
         g.actor = auth.actor()
+
+    return _guarded(view, "operator", admit)
+
+
+def operating(view: View) -> View:
+    """Only a browser in which the operator key was typed may see this page."""
+
+    def admit(_: dict[str, Any]) -> None:
+        auth.caller()
+        operators.require()
+        g.actor = Actor(ActorKind.OPERATOR, request_id=g.request_id, origin=auth.origin())
 
     return _guarded(view, "operator", admit)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.models import Delivery, Invitation, Status
+from shared.models import Delivery, Invitation, JobKind, JobState, Status
 from shared.permissions import PERMISSIONS_OF, RESOURCES, Role
 from shared.policy import Effect, Subject
 from web.pages.languages import translated
@@ -111,6 +111,21 @@ EFFECTS = {
 
 SUBJECTS = {Subject.DOMAIN: N_("domain"), Subject.ADDRESS: N_("address"), Subject.NETWORK: N_("network")}
 """What an exception is about."""
+
+JOB_STATES: dict[str, str] = {
+    JobState.QUEUED: N_("waiting"),
+    JobState.RUNNING: N_("running"),
+    JobState.DONE: N_("done"),
+    JobState.DEAD: N_("dead"),
+    JobState.CANCELLED: N_("cancelled"),
+}
+JOB_KINDS: dict[str, str] = {
+    JobKind.INVITATION_CHECK: N_("Check an invitation"),
+    JobKind.INVITATION_MAIL: N_("Mail an invitation"),
+    JobKind.VERIFICATION_MAIL: N_("Mail a link that proves an address"),
+    JobKind.PASSWORD_RESET_MAIL: N_("Mail a link that sets a password"),
+    JobKind.SIGNUP_NOTICE_MAIL: N_("Tell an owner that somebody signed up with their address"),
+}
 
 _ACTORS = {
     "user": N_("a person"),

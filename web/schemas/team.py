@@ -105,3 +105,9 @@ class ExceptionForm(Body):
     subject: Subject
     value: Text = Field(min_length=1, max_length=320)
     reason: Text = Field(min_length=1, max_length=500)
+
+
+class OperatorForm(Body):
+    """The operator key, typed into a browser."""
+
+    password: Text = Field(max_length=1000)
