@@ -7,7 +7,7 @@ The rows are those of the fault plan: 1 combined chaos, 3 and 4 the broker away,
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -62,21 +62,22 @@ def finish(service: Service, *, within: float) -> float:
 
 
 def chaos(folder: Path, *, invitations: int, seed: int, within: float = 900) -> Outcome:
-    """Row 1: everything at once, until nearly every mail has been tried.
-
-    Every two seconds a worker dies that is at work: one that only starts has nothing to lose.
-    """
+    """Row 1: everything at once, until nearly every mail has been tried."""
     sink = {"seed": seed, "refuse": 0.3, "drop": 0.01}
     with Service(folder, workers=4, sink=sink, worker_processes="1") as service:
-        emails, turns = guests(invitations), cycle(name for name in service.parts if name.startswith("worker"))
+        emails, workers = guests(invitations), cycle(name for name in service.parts if name.startswith("worker"))
 
-        def kill_a_worker() -> None:
-            doomed = next((name for name in islice(turns, 4) if service.is_at_work(name)), None)
-            if doomed:
-                service.kill(doomed)
+        def kill_one_of(names: Iterable[str]) -> None:
+            """Kill the first that is at work: one that only starts has nothing to lose."""
+            for name in filter(service.is_at_work, names):
+                service.kill(name)
+                return
 
         thirds = [emails[part * len(emails) // 3 : (part + 1) * len(emails) // 3] for part in range(3)]
-        with again_and_again(2, kill_a_worker), again_and_again(7, lambda: service.kill("scheduler")):
+        with (
+            again_and_again(2, lambda: kill_one_of(islice(workers, 4))),
+            again_and_again(7, lambda: kill_one_of(["scheduler"])),
+        ):
             service.client.invite_all(thirds[0])
             service.kill("valkey")
             service.client.invite_all(thirds[1])
