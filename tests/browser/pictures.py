@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.programs import chromium
-from tests.stack import PASSWORD, Stack, link_in
+from tests.stack import OPERATOR_KEY, PASSWORD, Stack, link_in
 
 HERE = Path(__file__).parent / "pictures"
 _PEOPLE = ("bob.li", "dora.novak", "emil.weiss", "fatima.haddad")
