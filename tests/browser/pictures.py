@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.programs import chromium
-from tests.stack import PASSWORD, Stack, link_in
+from tests.stack import OPERATOR_KEY, PASSWORD, Stack, link_in
 
 HERE = Path(__file__).parent / "pictures"
 _PEOPLE = ("bob.li", "dora.novak", "emil.weiss", "fatima.haddad")
@@ -110,6 +110,9 @@ def sign_in(page: Page) -> None:
     page.get_by_label("E-mail address").fill("alice@corp.example")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.goto("/operator")
+    page.get_by_label("Operator key").fill(OPERATOR_KEY)
+    page.get_by_role("button", name="Sign in as the operator").click()
 
 
 if __name__ == "__main__":
