@@ -104,6 +104,8 @@ def _mailbox(text: str) -> str:
 
 
 def _name_servers(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
     servers = []
     for word in _words(text):
         host, _, port = word.rpartition(":") if word.count(":") == 1 or "]:" in word else (word, "", "53")

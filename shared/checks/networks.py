@@ -65,11 +65,14 @@ class Tables:
     def __init__(self, ranges: Mapping[ProxyKind, tuple[Collection[Range], Collection[Range]]]) -> None:
         self.size = sum(len(v4) + len(v6) for v4, v6 in ranges.values())
         self.by_kind = {kind: (RangeTable(v4), RangeTable(v6)) for kind, (v4, v6) in ranges.items()}
+        self._by_version = tuple(
+            [(kind, pair[version]) for kind, pair in self.by_kind.items() if len(pair[version])] for version in (0, 1)
+        )
 
     def kinds_of(self, address: Address) -> list[ProxyKind]:
         """What this address is known for."""
-        number, version = key_of(address), address.version == 6
-        return [kind for kind, pair in self.by_kind.items() if number in pair[version]]
+        number = key_of(address)
+        return [kind for kind, table in self._by_version[address.version == 6] if number in table]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from shared import email_address
+from shared import email_address, log
 from shared.actor import Actor, ActorKind
 from shared.cli.database import command_transaction
 from shared.cli.parts import settings_from
@@ -52,6 +52,12 @@ _NEXT = {
 }
 
 
+def _settings() -> Settings:
+    """The settings; what is logged while lists are loaded would stand between the lines meant for a person."""
+    log.configure("WARNING")
+    return settings_from(os.environ)
+
+
 def _is_address(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
     del ctx, option
     try:
@@ -67,7 +73,7 @@ def _is_address(ctx: click.Context, option: click.Parameter, value: str | None) 
 @click.option("--from-ip", callback=_is_address, metavar="ADDRESS", help="Judge as if the request came from there.")
 def check(email: str, account_id: str, role: str, from_ip: str | None) -> None:
     """Say what would come of inviting EMAIL. Nothing is recorded, nothing is sent."""
-    settings = settings_from(os.environ)
+    settings = _settings()
     actor = Actor(ActorKind.OPERATOR, roles=(Role.OWNER,), origin=from_ip)
     with command_transaction(settings) as session:
         accounts.get(session, account_id)
@@ -109,7 +115,7 @@ def backtest_policy(days: int, changes: tuple[str, ...]) -> None:
 
     Requests that were refused at once have left no invitation, so they are not among them.
     """
-    settings = settings_from(os.environ)
+    settings = _settings()
     changed = _changed(settings, changes)
     count = differing = 0
     with command_transaction(settings) as session:

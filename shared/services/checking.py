@@ -21,8 +21,8 @@ ASK_AGAIN = timedelta(minutes=1)
 def judge(session: Session, *, rules: Rules, invitation_ids: Collection[str]) -> list[dict[str, Any]]:
     """Check these invitations and record what came of it: a mail promised, held, or blocked with its reasons.
 
-    Returns what each check said, as the rows keep it. One that has moved on meanwhile (revoked, released, judged by
-    a worker that then died) is left as it is.
+    Returns what each check said, as the rows keep it. An invitation that has moved on meanwhile (revoked, released,
+    judged by a worker that then died) is left as it is.
     """
     changes = [
         _judge_one(session, rules, invitation, about)

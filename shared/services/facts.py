@@ -1,9 +1,13 @@
-"""Gathers what the checks judge by: one statement for addresses that are to be invited, one for many invitations."""
+"""Gathers what the checks judge by: one statement for addresses that are to be invited, one for many invitations.
+
+Both are put together once a process: that would take several times as long as running them.
+"""
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, cast, exists, func, or_, select, true
+from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, exists, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor, assignable_to
@@ -50,22 +54,9 @@ def about_all(
 ) -> Iterator[Facts]:
     """The facts about inviting each of these addresses, in their order."""
     keys, domains = [address.key for address, _ in asked], [address.domain for address, _ in asked]
-    wanted = func.unnest(cast(keys, ARRAY(Text)), cast(domains, ARRAY(Text)))
-    row = wanted.table_valued("key", "domain", with_ordinality="place", name="wanted").render_derived()
-    open_one = exists().where(
-        Invitation.account_id == account_id,
-        Invitation.email_key == row.c.key,
-        among(Invitation.status, *OPEN),
-        Invitation.id != but_for,
-    )
-    query = _with_ground(
-        select(_is_member(account_id, row.c.key), open_one).select_from(row).join(Account, true()),
-        Account.id,
-        row.c.domain,
-    )
-    query = query.where(Account.id == account_id).order_by(row.c.place)
+    told = {"account_id": account_id, "keys": keys, "domains": domains, "but_for": but_for}
     origin = origins.of(actor, rules)
-    for (address, role), found in zip(asked, session.execute(query), strict=True):
+    for (address, role), found in zip(asked, session.execute(_of_addresses(), told), strict=True):
         is_member, invited, *ground = found
         yield Facts(
             address=address,
@@ -82,23 +73,8 @@ def about_each(
     session: Session, invitation_ids: Collection[str], *, lock: bool = True
 ) -> Iterator[tuple[Invitation, Facts]]:
     """These invitations, locked in the order of their ids, each with the facts of this moment about it."""
-    inviter = aliased(Membership)
-    query = _with_ground(
-        select(Invitation, inviter.role, ApiKey.role, _is_member(Invitation.account_id, Invitation.email_key)),
-        Invitation.account_id,
-        func.split_part(Invitation.email_key, "@", -1),
-    )
-    query = (
-        query.outerjoin(
-            inviter, (inviter.account_id == Invitation.account_id) & (inviter.user_id == Invitation.invited_by)
-        )
-        .outerjoin(ApiKey, (ApiKey.id == Invitation.invited_via) & _live_key())
-        .where(Invitation.id.in_(invitation_ids))
-        .order_by(Invitation.id)
-        .execution_options(populate_existing=True)
-    )
-    query = query.with_for_update(of=Invitation) if lock else query
-    for invitation, inviters, keys, is_member, *ground in session.execute(query):
+    query = _of_invitations(lock)
+    for invitation, inviters, keys, is_member, *ground in session.execute(query, {"ids": list(invitation_ids)}):
         roles = (inviters,) if invitation.invited_via is None else (keys, inviters)
         yield (
             invitation,
@@ -112,6 +88,42 @@ def about_each(
                 **_ground(*ground),
             ),
         )
+
+
+@cache
+def _of_addresses() -> Any:
+    account_id = bindparam("account_id", type_=Text())
+    wanted = func.unnest(bindparam("keys", type_=ARRAY(Text)), bindparam("domains", type_=ARRAY(Text)))
+    row = wanted.table_valued("key", "domain", with_ordinality="place", name="wanted").render_derived()
+    open_one = exists().where(
+        Invitation.account_id == account_id,
+        Invitation.email_key == row.c.key,
+        among(Invitation.status, *OPEN),
+        Invitation.id != bindparam("but_for"),
+    )
+    query = select(_is_member(account_id, row.c.key), open_one).select_from(row).join(Account, true())
+    query = _with_ground(query, Account.id, row.c.domain)
+    return query.where(Account.id == account_id).order_by(row.c.place)
+
+
+@cache
+def _of_invitations(lock: bool) -> Any:
+    inviter = aliased(Membership)
+    query = _with_ground(
+        select(Invitation, inviter.role, ApiKey.role, _is_member(Invitation.account_id, Invitation.email_key)),
+        Invitation.account_id,
+        func.split_part(Invitation.email_key, "@", -1),
+    )
+    query = (
+        query.outerjoin(
+            inviter, (inviter.account_id == Invitation.account_id) & (inviter.user_id == Invitation.invited_by)
+        )
+        .outerjoin(ApiKey, (ApiKey.id == Invitation.invited_via) & _live_key())
+        .where(Invitation.id.in_(bindparam("ids", expanding=True)))
+        .order_by(Invitation.id)
+        .execution_options(populate_existing=True)
+    )
+    return query.with_for_update(of=Invitation) if lock else query
 
 
 def _with_ground(query: Any, account_id: Any, domain: Any) -> Any:

@@ -98,8 +98,8 @@ class Networks:
     def problems(self) -> list[str]:
         """What is wrong with the lists, a sentence each; none where all is well."""
         now = clock.now()
-        found = [loaded.error or loaded.gap(now) for loaded in self.loaded()]
-        return [f"{loaded.source.name}: {why}" for loaded, why in zip(self._lists, found, strict=False) if why]
+        found = [(loaded.source.name, loaded.error or loaded.gap(now)) for loaded in self.loaded()]
+        return [f"{name}: {why}" for name, why in found if why]
 
     def refresh(self) -> None:
         """Load what has changed since."""
@@ -128,10 +128,16 @@ class Networks:
         finally:
             engine.dispose()
 
+    def close(self) -> None:
+        """Look at the lists no more; what is loaded stays."""
+        self._closed.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
     def _begin_anew(self) -> None:
         self._lists = tuple(Loaded(source) for source in self._sources)
         self._lock = threading.Lock()
-        self._ready = threading.Event()
+        self._ready, self._closed = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
     def _start(self) -> None:
@@ -142,13 +148,13 @@ class Networks:
                     self._thread.start()
 
     def _keep_fresh(self) -> None:
-        while True:
+        while not self._closed.is_set():
             try:
                 self.refresh()
             except Exception:
                 logger.exception("the lists of networks could not be refreshed")
             self._ready.set()
-            threading.Event().wait(LOOK_AGAIN_SECONDS)
+            self._closed.wait(LOOK_AGAIN_SECONDS)
 
 
 def _of_file(kept: Loaded) -> Loaded:

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from shutil import copyfile
 from socket import AF_INET, AF_INET6, inet_pton
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from IP2Proxy import IP2Proxy
@@ -92,7 +94,9 @@ class Ip2ProxyDatabase:
         self._database = IP2Proxy()
         self._lock = threading.Lock()
         try:
-            self._database.open(str(path))
+            # It is read as it is asked; whoever writes the file anew in its place must not change what we hold.
+            with TemporaryDirectory(prefix="usher-list-") as folder:
+                self._database.open(copyfile(path, f"{folder}/list"))
             self.size = int(self._database._ipv4dbcount + self._database._ipv6dbcount)
             self._refuse_unmeant()
         except Exception:

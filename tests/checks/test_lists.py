@@ -2,6 +2,7 @@
 
 import os
 import random
+import struct
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -160,6 +161,38 @@ def test_a_database_tells_the_kinds_apart(data: Path, name: str) -> None:
         assert database.kinds_of(ip_address("abcd:1000::1")) == [ProxyKind.PROXY]
 
 
+def bin_of(ranges: list[tuple[str, str]]) -> bytes:
+    """An IP2Proxy BIN, edition PX2: a head, rows of first address, kind and country, and the words of these."""
+    rows, head = len(ranges), 32
+    words = bytearray()
+    start = head + (rows + 1) * 12
+    table = bytearray()
+    country = start
+    words += b"\x02US\x0dUnited States"
+    for first, kind in [*ranges, ("255.255.255.255", "-")]:
+        table += struct.pack("<III", int(ip_address(first)), start + len(words), country)
+        words += bytes([len(kind)]) + kind.encode()
+    counts = struct.pack("<IIIIII", rows, head + 1, 0, head + 1, 0, 0)
+    return bytes([2, 3, 26, 11, 1]) + counts + bytes([2, 0, 0]) + bytes(table) + bytes(words)
+
+
+def test_an_ip2proxy_database_tells_people_behind_relays_from_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "list.bin"
+    kinds_of = {"VPN": "vpn", "TOR": "tor", "DCH": "datacenter", "PUB": "proxy", "CPN": "relay", "EPN": "enterprise"}
+    blocks = [("0.0.0.0", "-")]
+    for number, kind in enumerate(kinds_of):
+        blocks += [(f"203.0.{number}.0", kind), (f"203.0.{number}.128", "-")]
+    path.write_bytes(bin_of(blocks))
+    networks = held("ip2proxy", path)
+    for number, kind in enumerate(kinds_of.values()):
+        assert kinds(networks, f"203.0.{number}.5") == [kind]
+        assert kinds(networks, f"203.0.{number}.200") == []
+    path.write_bytes(bin_of([("0.0.0.0", "VPN")]))
+    networks.refresh()
+    assert "private" in networks.problems()[0]
+    assert kinds(networks, "203.0.0.5") == ["vpn"]
+
+
 class Site(ThreadingHTTPServer):
     """A site with one list; `broken` cuts its answers short."""
 
@@ -207,8 +240,8 @@ def test_a_list_at_a_url_reaches_every_process_and_outlives_what_breaks(
 ) -> None:
     told = settings.model_copy(update={"network_lists": (ListSource("vpn", site.url),)})
     runtime = Runtime(told, load(told), name="test", stopping=lambda: False)
+    elsewhere = load(told).networks
     try:
-        elsewhere = load(told).networks
         assert kinds(elsewhere) == []
         assert "missing" in elsewhere.look_up(LISTED, by_program=False, traces=()).gaps[0]
 
@@ -234,4 +267,5 @@ def test_a_list_at_a_url_reaches_every_process_and_outlives_what_breaks(
         assert kinds(elsewhere, "203.0.113.9") == ["vpn"]
         assert elsewhere.problems() == []
     finally:
+        elsewhere.close()
         runtime.close()

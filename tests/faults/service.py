@@ -16,12 +16,13 @@ from typing import Any
 import psycopg
 from sqlalchemy.orm import Session
 
+from shared import config
 from shared.cli import demo
 from shared.cli.database import bring_up_to_date, command_transaction
 from shared.cli.embedded import postgres, valkey
 from shared.cli.embedded.foundation import free_port, usher
 from shared.cli.embedded.process import Command, Server, end, start, wait_until
-from shared.config import Settings
+from tests.dns_server import DnsServer
 from tests.faults.client import Client
 
 PASSWORD, OPERATOR_KEY = "correct horse battery", "the-operator-key-of-the-faults"
@@ -35,6 +36,7 @@ class Part:
     log: Path
     process: subprocess.Popen[bytes] | None = None
     held_down: bool = False
+    log_size: int = 0
     deaths: list[float] = field(default_factory=list)
 
 
@@ -46,6 +48,7 @@ class Service:
         folder.mkdir(parents=True, exist_ok=True)
         self._database = postgres.prepare(folder / "postgres")
         self._broker = valkey.prepare(folder / "valkey")
+        self._names = DnsServer()
         smtp_port, web_port = free_port("127.0.0.1"), free_port("127.0.0.1")
         self.environ = {
             "PATH": os.environ["PATH"],
@@ -57,9 +60,9 @@ class Service:
             "USHER_WEB_PORT": str(web_port),
             "USHER_SECRET_KEYS": "a-secret-key-of-the-faults-and-of-nothing-else",
             "USHER_OPERATOR_KEY": OPERATOR_KEY,
-            "USHER_LOG_LEVEL": "WARNING",
+            "USHER_DNS_SERVERS": "{}:{}".format(*self._names.address),
         } | {f"USHER_{name.upper()}": value for name, value in settings.items()}
-        self.settings = Settings(**{name[6:].lower(): value for name, value in self.environ.items() if name != "PATH"})
+        self.settings = config.load(self.environ)
         script = json.dumps({"seed": 1} | (sink or {}))
         sink_command = (sys.executable, "-m", "tests.faults.sink", str(smtp_port), str(self.ledger), script)
         self.parts: dict[str, Part] = {
@@ -74,6 +77,7 @@ class Service:
 
     def __enter__(self) -> "Service":
         self.ledger.touch()
+        self._names.__enter__()
         for name, server in (("postgres", self._database), ("valkey", self._broker)):
             self._start(name, server)
         bring_up_to_date(self.settings)
@@ -88,6 +92,7 @@ class Service:
         self._closed.set()
         self._keeper.join()
         self.client.close()
+        self._names.__exit__(None, None, None)
         for name in ("web", "scheduler", *(part for part in self.parts if part.startswith("worker")), "sink"):
             self.send(name, signal.SIGTERM)
         for part in reversed(list(self.parts.values())):
@@ -140,6 +145,11 @@ class Service:
         process = self.parts[name].process
         return process is not None and process.poll() is None
 
+    def is_at_work(self, name: str) -> bool:
+        """Whether a worker or scheduler has come as far as doing something since it was started."""
+        part = self.parts[name]
+        return self.alive(name) and b"ready" in part.log.read_bytes()[part.log_size :]
+
     def _part(self, name: str, command: Command) -> Part:
         return Part(command, self.folder / f"{name}.log")
 
@@ -153,4 +163,5 @@ class Service:
         while not self._closed.wait(0.05):
             for part in self.parts.values():
                 if not part.held_down and (part.process is None or part.process.poll() is not None):
+                    part.log_size = part.log.stat().st_size if part.log.exists() else 0
                     part.process = start(part.command, part.log)

@@ -8,7 +8,6 @@ from sqlalchemy import func, select, update
 
 from shared.config import Settings
 from shared.db import transaction
-from shared.ids import new_id
 from shared.models import ALL_MAIL, Delivery, Invitation, Job, JobKind, JobState, Part, Pause
 from shared.permissions import Role
 from shared.services import heartbeats, jobs, pauses
@@ -129,11 +128,11 @@ def test_a_revocation_and_a_new_role_between_promise_and_send_win(
 
 
 def test_one_account_of_many_jobs_leaves_another_its_turn(world: World) -> None:
+    of = {f"job_{number}": (CHECK, "acc_big") for number in range(100)}
+    of |= {"job_small": (CHECK, "acc_small"), "job_people": (JobKind.VERIFICATION_MAIL, None)}
     with transaction(world.sessions) as session:
-        for number in range(100):
-            session.add(Job(id=new_id("job"), kind=CHECK, subject_id=f"inv_{number}", account_id="acc_big"))
-        session.add(Job(id="job_small", kind=CHECK, subject_id="inv_x", account_id="acc_small", ring_at=func.now()))
-        session.add(Job(id="job_people", kind=JobKind.VERIFICATION_MAIL, subject_id="usr_x", ring_at=func.now()))
+        for job_id, (kind, account) in of.items():
+            session.add(Job(id=job_id, kind=kind, subject_id=job_id, account_id=account, ring_at=func.now()))
     with transaction(world.sessions) as session:
         rung = {job_id for _, job_id in jobs.ring(session, limit=10)}
     assert {"job_small", "job_people"} <= rung

@@ -6,7 +6,7 @@ comes round again, the answer is here.
 
 import time
 from collections.abc import Collection
-from concurrent.futures import Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,9 @@ from worker.lookups.dns import Resolver
 
 PATIENCE_SECONDS = 0.15
 """How long a round waits for a question that is new; name servers that know the answer need a tenth of that."""
+
+LULL_SECONDS = 0.03
+"""How long a round that has had answers waits for one more: whoever is silent by then may be so for long."""
 
 FORGET_SECONDS = 60.0
 """How long an answer waits to be fetched; its job may have gone to another process."""
@@ -41,8 +44,7 @@ class Desk:
         self._forget()
         asked = {question: self._asked.get(question) or self._begin(question) for question in questions}
         newest = max((each.at for each in asked.values()), default=0.0)
-        left = newest + PATIENCE_SECONDS - time.monotonic()
-        wait([each.answer for each in asked.values()], timeout=max(0.0, left))
+        _wait_for({each.answer for each in asked.values()}, until=newest + PATIENCE_SECONDS)
         answered = {question: each.answer.result() for question, each in asked.items() if each.answer.done()}
         for question in answered:
             del self._asked[question]
@@ -64,3 +66,12 @@ class Desk:
         for question, asked in list(self._asked.items()):
             if now - asked.at > FORGET_SECONDS:
                 del self._asked[question]
+
+
+def _wait_for(answers: "set[Future[Any]]", *, until: float) -> None:
+    """Wait until all are there, or nothing more seems to come; `until` is by the monotonic clock."""
+    left = {answer for answer in answers if not answer.done()}
+    while left and (seconds := until - time.monotonic()) > 0:
+        done, left = wait(left, timeout=seconds, return_when=FIRST_COMPLETED)
+        if done:
+            until = min(until, time.monotonic() + LULL_SECONDS)
