@@ -22,9 +22,13 @@ from web.database import transaction
 from web.guard import actor, requires
 from web.kit import kit
 from web.pages import form, languages, pasted, place, team
+from web.pages.languages import N_
 from web.pages.pasted import Line
 from web.pages.site import site
 from web.schemas.team import InviteForm, ResultsForm
+
+NOBODY = N_("Whom do you want to invite? Write at least one address.")
+TOO_MANY = N_("1,000 at once at the most; invite the others after them.")
 
 PORTION = 100
 """How many are invited before the page shows how far it is."""
@@ -107,9 +111,9 @@ def _lines(body: InviteForm) -> list[Line]:
     text = body.table or (file.read().decode("utf-8", errors="replace").replace("\0", "") if file else "")
     lines = pasted.addresses(body.addresses) + pasted.table(text)
     if not lines:
-        raise Invalid([("addresses", "Whom do you want to invite? Write at least one address.")])
+        raise Invalid([("addresses", NOBODY)])
     if len(lines) > pasted.MOST:
-        raise Invalid([("addresses", f"{pasted.MOST} at once at the most; invite the others after them.")])
+        raise Invalid([("addresses", TOO_MANY)])
     return lines
 
 

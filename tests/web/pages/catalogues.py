@@ -12,12 +12,13 @@ from babel.messages.pofile import read_po, write_po
 
 from shared.permissions import RESOURCES
 from shared.templating import TEMPLATES
-from web.pages import words
+from web.errors import STATUS, TITLES
+from web.pages import sentences, words
 from web.pages.languages import CATALOGUES, NAMES
 
 _PAGES = Path(words.__file__).parent
 _OPTIONS = {"trimmed": "true", "newstyle_gettext": "true", "trim_blocks": "true", "lstrip_blocks": "true"}
-_KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
+_KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "counted": (1, 2)}
 
 
 def said() -> Iterator[str | tuple[str, ...]]:
@@ -27,7 +28,8 @@ def said() -> Iterator[str | tuple[str, ...]]:
         found |= dict.fromkeys(_texts("jinja2.ext:babel_extract", file))
     for file in sorted(_PAGES.glob("*.py")):
         found |= dict.fromkeys(_texts("python", file))
-    yield from found | dict.fromkeys(RESOURCES.values()) | dict.fromkeys(words.STATES.values())
+    elsewhere = {*RESOURCES.values(), *words.STATES.values(), *sentences.FIXED, *(kind.title for kind in STATUS), *TITLES}
+    yield from found | dict.fromkeys(sorted(elsewhere))
 
 
 def read(tag: str) -> Catalog:
@@ -40,6 +42,7 @@ def read(tag: str) -> Catalog:
 
 
 def _texts(how: str, file: Path) -> Iterator[str | tuple[str, ...]]:
+    """What one file says; a call with anything but a plain text in it tells nothing."""
     for _, text, _, _ in extract_from_file(how, file, keywords=_KEYWORDS, options=_OPTIONS):
         yield text if isinstance(text, str) else tuple(text)
 
