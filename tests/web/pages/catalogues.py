@@ -28,7 +28,13 @@ def said() -> Iterator[str | tuple[str, ...]]:
         found |= dict.fromkeys(_texts("jinja2.ext:babel_extract", file))
     for file in sorted(_PAGES.glob("*.py")):
         found |= dict.fromkeys(_texts("python", file))
-    elsewhere = {*RESOURCES.values(), *words.STATES.values(), *sentences.FIXED, *(kind.title for kind in STATUS), *TITLES}
+    elsewhere = {
+        *RESOURCES.values(),
+        *words.STATES.values(),
+        *sentences.FIXED,
+        *(kind.title for kind in STATUS),
+        *TITLES,
+    }
     yield from found | dict.fromkeys(sorted(elsewhere))
 
 
@@ -50,12 +56,12 @@ def _texts(how: str, file: Path) -> Iterator[str | tuple[str, ...]]:
 def main() -> None:
     for tag in NAMES:
         if tag != "en":
-            old, new = read(tag), Catalog(locale=tag, fuzzy=False)
+            old, new = read(tag), Catalog(locale=tag)
             for text in sorted(said(), key=str):
                 known = old.get(text if isinstance(text, str) else text[0])
                 new.add(text, known.string if known else "")
             with (CATALOGUES / f"{tag}.po").open("wb") as target:
-                write_po(target, new, width=0, sort_output=True, omit_header=False)
+                write_po(target, new, width=0, sort_output=True, omit_header=True)
 
 
 if __name__ == "__main__":
