@@ -6,8 +6,9 @@ from itertools import count
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
-from shared.models import Base
+from shared.models import Base, Job
 from shared.permissions import PERMISSIONS_OF, Role
 from tests.web.conftest import Caller, World
 
@@ -66,6 +67,14 @@ TABLE = {
     "DELETE /v1/accounts/<account_id>/api-keys/<key_id>": "credentials:edit",
     "GET /v1/accounts/<account_id>/audit-events": "audit:view",
     "GET /v1/accounts/<account_id>/audit-events.csv": "audit:view",
+    "GET /v1/accounts/<account_id>/jobs": "audit:view",
+    "GET /v1/accounts/<account_id>/jobs/summary": "audit:view",
+    "GET /v1/accounts/<account_id>/jobs/<job_id>": "audit:view",
+    "GET /v1/jobs": OPERATOR,
+    "GET /v1/jobs/summary": OPERATOR,
+    "GET /v1/jobs/<job_id>": OPERATOR,
+    "POST /v1/jobs/<job_id>/retry": OPERATOR,
+    "POST /v1/jobs/<job_id>/cancel": OPERATOR,
     # The last, since nobody is signed in after it.
     "DELETE /v1/sessions/current": SIGNED_IN,
 }
@@ -142,12 +151,18 @@ class Subjects:
             "member_id": lambda: self.world.join(self.account, self.world.person(self._email()), Role.SUPPORT),
             "invitation_id": lambda: self.world.invited(self.account, self.inviter, self._email()),
             "key_id": lambda: self.world.api_key(self.account, self.owner, Role.SUPPORT).id,
+            "job_id": self._job,
             "exception_id": lambda: self._exception(of_account="/accounts/" in rule),
         }
         for name, make in made.items():
             if f"<{name}>" in rule:
                 rule = rule.replace(f"<{name}>", make())
         return rule
+
+    def _job(self) -> str:
+        invitation = self.world.invited(self.account, self.inviter, self._email())
+        with self.world.sessions() as session:
+            return session.scalars(select(Job.id).where(Job.subject_id == invitation)).first()
 
     def _exception(self, *, of_account: bool) -> str:
         who, path = (self.inviter, f"/accounts/{self.account}") if of_account else (self.world.operator, "")

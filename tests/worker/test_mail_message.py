@@ -55,11 +55,13 @@ def letter(kind: JobKind = JobKind.INVITATION_MAIL, *, key: str = KEY, **words: 
     return Letter(
         job=Job(id="job_1", kind=kind, subject_id="inv_1", generation=2, created_at=WHEN),
         recipient="bob@corp.example",
+        recipient_key="bob@corp.example",
         message_id="inv_1.2",
         words=said,
         link=Link(purpose, "inv_1", 2, sha256(derive(key, purpose, "inv_1", 2))) if purpose else None,
         age=timedelta(0),
         left=None,
+        waited=timedelta(0),
     )
 
 
