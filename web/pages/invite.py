@@ -80,7 +80,7 @@ def invite(account_id: str) -> Response | str:
     }
     if scripted:
         return render_template("pages/invited.html", account_id=account_id, **shown)
-    return place.page("pages/invite.html", account_id, **_shown(account_id) | shown)
+    return place.page("pages/invite.html", account_id, **_shown(account_id) | shown, form=_left(body, outcomes))
 
 
 @site.post("/accounts/<account_id>/team/invite/check")
@@ -143,6 +143,12 @@ def _outcome(line: Line, found: Invitation | Refused) -> Outcome:
     if isinstance(found, Refused):
         return Outcome(line, reasons=tuple(found.reasons))
     return Outcome(line, entry=Entry(auth.user(), invitation=found))
+
+
+def _left(body: InviteForm, outcomes: list[Outcome]) -> form.Form:
+    """The form with whoever was refused still in it, to be corrected and sent again."""
+    refused = "\n".join(outcome.line.email for outcome in outcomes if outcome.entry is None)
+    return form.Form({"addresses": refused, "role": body.role, "message": body.message or ""}, {}, "")
 
 
 def _role(line: Line, body: InviteForm) -> Role:

@@ -61,6 +61,7 @@ def test_each_address_is_invited_by_itself(window, world, acme):
     assert answer.status_code == 200
     assert answer.text.count('class="entry"') == 3
     assert answer.text.count("not invited") == 2
+    assert ">eve@gmail.com\nnobody</textarea>" in answer.text
     with world.sessions() as session:
         (invitation,) = session.query(Invitation).all()
         assert (invitation.email, invitation.role) == ("dora@corp.example", "support")
