@@ -9,7 +9,7 @@ PRODUCTION_LOCK := .ci/requirements.production.lock
 # Where this is set, every start would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up install test check bench faults lock help
+.PHONY: up install test check bench faults pictures catalogues lock help
 
 up: install  ## Start everything on embedded defaults; Ctrl-C stops it.
 	@$(BIN)/usher up
@@ -42,6 +42,12 @@ $(VENV)/.installed: pyproject.toml $(LOCK)
 
 bench: install  ## What was promised, measured on real parts; a few minutes.
 	$(BIN)/python -m tests.bench
+
+pictures: install  ## The README's pictures of the console, taken anew in a browser.
+	$(BIN)/python -m tests.browser.pictures
+
+catalogues: install  ## Add what pages newly say to the catalogues, to be translated.
+	$(BIN)/python -m tests.web.pages.catalogues
 
 lock:  ## Make the locks anew (needs uv): every version with its hashes, no addresses of any index.
 	uv lock --upgrade

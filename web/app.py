@@ -38,6 +38,8 @@ def create_app(settings: Settings) -> Flask:
         SQLALCHEMY_DATABASE_URI=database.with_driver(settings.database_url),
         SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.web_threads),
         MAX_CONTENT_LENGTH=MAX_BODY,
+        # A long list to invite travels in a form, a portion after the other.
+        MAX_FORM_MEMORY_SIZE=MAX_BODY,
     )
     db.init_app(app)
     with app.app_context():

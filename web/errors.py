@@ -35,6 +35,12 @@ _HTTP_CODES = {
 }
 _REFUSED = ("http_error", "The request was refused", "It can't be answered.", "")
 
+# Where a script asked for a part of a page, the error takes the place of the page's content.
+_IN_PLACE = {"HX-Retarget": "#content", "HX-Reselect": "#content", "HX-Reswap": "outerHTML"}
+
+TITLES = frozenset(title for _, title, *_ in (*_HTTP_CODES.values(), _REFUSED)) | {"Something went wrong here"}
+"""The titles that no domain error has."""
+
 
 def register(app: Flask) -> None:
     """Have every error answered from here."""
@@ -54,7 +60,8 @@ def problem(status: int, code: str, title: str, detail: str, remedy: str = "", *
     body |= {"request_id": g.get("request_id")} | more
     if request.path.startswith("/v1/") or not request.accept_mimetypes.accept_html:
         return Response(json.dumps(body), status, content_type="application/problem+json")
-    return Response(render_template("pages/error.html", problem=body), status, content_type="text/html; charset=utf-8")
+    page = render_template("pages/error.html", problem=body)
+    return Response(page, status, _IN_PLACE if "HX-Request" in request.headers else None, mimetype="text/html")
 
 
 def headers_of(error: errors.UsherError) -> dict[str, str]:

@@ -145,6 +145,24 @@ def sign_in(page: Page, email: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Acme")
 
 
+def test_a_long_list_shows_how_far_it_is_and_what_became_of_each(browser: Browser, stack: Stack, acme: str):
+    context = browser.new_context(base_url=stack.url)
+    page = context.new_page()
+    sign_in(page, "alice@corp.example")
+    page.goto(f"/accounts/{acme}/team/invite")
+    people = [f"guest{number}@corp.example,support" for number in range(230)]
+    file = "\n".join(["email,role", *people, "nobody,support"]).encode()
+    page.get_by_label("Or a CSV file").set_input_files({"name": "people.csv", "mimeType": "text/csv", "buffer": file})
+    page.get_by_role("button", name="Invite user").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download what became of each").click()
+    lines = download.value.path().read_text().splitlines()
+    assert len(lines) == 232
+    assert [line.split(",")[1] for line in lines[1:]] == ["invited"] * 230 + ["refused"]
+    expect(page.locator(".entry")).to_have_count(231)
+    context.close()
+
+
 @pytest.mark.parametrize(("theme", "width"), [("light", 360), ("dark", 1440)])
 def test_no_page_of_the_console_keeps_anybody_out(browser: Browser, stack: Stack, acme: str, theme, width):
     """Nothing that axe finds, nothing wider than the screen, nothing asked of elsewhere, no complaint."""

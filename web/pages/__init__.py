@@ -23,6 +23,7 @@ from web.pages import (
     place,
     removal,
     roles,
+    sentences,
     settings,
     sign_in,
     sign_up,
@@ -73,12 +74,14 @@ def register(app: Flask) -> None:
         "event": words.event,
         "actor": words.actor,
         "mender": words.mender,
+        "field": sentences.field,
     }
     app.jinja_env.globals |= {
         "asset": assets.address,
         "visitor": visitor.known,
         "form": form.BLANK,
         "my_places": place.mine,
+        "told": sentences.told,
     }
     languages.register(app)
     app.register_blueprint(site)

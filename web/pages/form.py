@@ -9,6 +9,8 @@ from flask import Response, render_template, request
 from shared.errors import Conflict, Invalid, Refused, TooSoon, Unauthenticated, UsherError
 from web.call import Parsed, read
 from web.errors import STATUS, headers_of
+from web.pages.languages import counted, translated
+from web.pages.sentences import told
 
 REFUSALS = (Conflict, Invalid, Refused, TooSoon, Unauthenticated)
 """What a form is shown again for; anything else has a page of its own."""
@@ -59,7 +61,10 @@ def sentences(refusal: UsherError) -> str:
     """What stopped something, and what to do about it."""
     if isinstance(refusal, TooSoon):
         minutes = -(-refusal.retry_after // 60)
-        return f"{refusal.detail} Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+        wait = counted("Try again in %(num)d minute.", "Try again in %(num)d minutes.", minutes)
+        return told(refusal.code, refusal.detail, wait % {"num": minutes})
     if isinstance(refusal, Invalid):
-        return " ".join(sentence for _, sentence in refusal.errors)
-    return f"{refusal.detail} {refusal.remedy}".strip()
+        return " ".join(translated(sentence) for _, sentence in refusal.errors)
+    if isinstance(refusal, Refused):
+        return " ".join(told(reason.code, reason.message, reason.remedy) for reason in refusal.reasons)
+    return told(refusal.code, refusal.detail, refusal.remedy)

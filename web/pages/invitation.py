@@ -10,7 +10,6 @@ from flask import Response, render_template, request
 
 from shared.email_address import masked
 from shared.errors import Invalid, NotFound
-from shared.permissions import Role, in_words
 from shared.services import acceptance
 from shared.services.acceptance import Offer
 from web import cookies
@@ -92,7 +91,6 @@ def _offered(token: str) -> dict[str, Any]:
     me = visitor.known()
     return {
         "offer": offer,
-        "rights": in_words(Role(offer.invitation.role)),
         "invited": masked(offer.invitation.email),
         "me": masked(me.email) if me else None,
         "standing": _standing(offer),

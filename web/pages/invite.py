@@ -22,9 +22,13 @@ from web.database import transaction
 from web.guard import actor, requires
 from web.kit import kit
 from web.pages import form, languages, pasted, place, team
+from web.pages.languages import N_
 from web.pages.pasted import Line
 from web.pages.site import site
 from web.schemas.team import InviteForm, ResultsForm
+
+NOBODY = N_("Whom do you want to invite? Write at least one address.")
+TOO_MANY = N_("1,000 at once at the most; invite the others after them.")
 
 PORTION = 100
 """How many are invited before the page shows how far it is."""
@@ -76,7 +80,7 @@ def invite(account_id: str) -> Response | str:
     }
     if scripted:
         return render_template("pages/invited.html", account_id=account_id, **shown)
-    return place.page("pages/invite.html", account_id, **_shown(account_id) | shown)
+    return place.page("pages/invite.html", account_id, **_shown(account_id) | shown, form=_left(body, outcomes))
 
 
 @site.post("/accounts/<account_id>/team/invite/check")
@@ -107,9 +111,9 @@ def _lines(body: InviteForm) -> list[Line]:
     text = body.table or (file.read().decode("utf-8", errors="replace").replace("\0", "") if file else "")
     lines = pasted.addresses(body.addresses) + pasted.table(text)
     if not lines:
-        raise Invalid([("addresses", "Whom do you want to invite? Write at least one address.")])
+        raise Invalid([("addresses", NOBODY)])
     if len(lines) > pasted.MOST:
-        raise Invalid([("addresses", f"{pasted.MOST} at once at the most; invite the others after them.")])
+        raise Invalid([("addresses", TOO_MANY)])
     return lines
 
 
@@ -139,6 +143,12 @@ def _outcome(line: Line, found: Invitation | Refused) -> Outcome:
     if isinstance(found, Refused):
         return Outcome(line, reasons=tuple(found.reasons))
     return Outcome(line, entry=Entry(auth.user(), invitation=found))
+
+
+def _left(body: InviteForm, outcomes: list[Outcome]) -> form.Form:
+    """The form with whoever was refused still in it, to be corrected and sent again."""
+    refused = "\n".join(outcome.line.email for outcome in outcomes if outcome.entry is None)
+    return form.Form({"addresses": refused, "role": body.role, "message": body.message or ""}, {}, "")
 
 
 def _role(line: Line, body: InviteForm) -> Role:

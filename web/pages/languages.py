@@ -31,12 +31,17 @@ ZONE = "usher_zone"
 _ZONES = frozenset(available_timezones())
 
 
+def N_(text: str) -> str:  # noqa: N802 - gettext's own name for a text that is translated where it is shown
+    """Mark a text for the catalogues."""
+    return text
+
+
 def register(app: Flask) -> None:
     """Have pages speak the reader's language."""
     jinja = app.jinja_env
     jinja.add_extension("jinja2.ext.i18n")
     install: Callable[..., None] = jinja.install_gettext_callables  # type: ignore[attr-defined]
-    install(translated, lambda one, many, count: _catalogue().ungettext(one, many, count), newstyle=True)
+    install(translated, counted, newstyle=True)
     jinja.globals |= {"languages": NAMES, "spoken": spoken}
     jinja.filters |= {"moment": moment, "date": date_of, "day": day, "number": number}
 
@@ -54,6 +59,11 @@ def spoken() -> str:
 def translated(text: str) -> str:
     """The text in the reader's language, as its catalogue has it; in English where it has none."""
     return str(_catalogue().ugettext(text))
+
+
+def counted(one: str, many: str, count: int) -> str:
+    """The text for one or the one for many, as the reader's language counts."""
+    return str(_catalogue().ungettext(one, many, count))
 
 
 def moment(when: datetime) -> str:

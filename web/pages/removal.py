@@ -11,6 +11,7 @@ from web import auth
 from web.database import transaction
 from web.guard import actor, member
 from web.pages import form, place, visitor
+from web.pages.languages import N_
 from web.pages.site import site
 from web.schemas.team import RemovalForm
 
@@ -51,4 +52,4 @@ def _refuse_another(typed: str, ending: Ending) -> None:
     except BadAddress:
         same = False
     if not same:
-        raise Invalid([("address", f"Type {ending.user.email} to confirm.")])
+        raise Invalid([("address", N_("That is another address. Type the one that stands above."))])

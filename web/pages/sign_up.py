@@ -5,7 +5,7 @@ from flask import Response, render_template
 from web import auth
 from web.api import users
 from web.guard import public, signed_in
-from web.pages import form
+from web.pages import form, languages
 from web.pages.site import site
 from web.schemas.people import SignUpBody
 
@@ -22,7 +22,7 @@ def show_sign_up() -> str:
 def sign_up() -> Response | str:
     """Sign up; the page is the same for an address that is known already."""
     try:
-        body = form.filled(SignUpBody)
+        body = form.filled(SignUpBody, locale=languages.spoken())
         users.enrol(body)
     except form.REFUSALS as refusal:
         return form.again("pages/signup.html", refusal)

@@ -15,6 +15,7 @@ from web.database import transaction
 from web.guard import actor, requires
 from web.kit import kit
 from web.pages import form, place, visitor, words
+from web.pages.languages import N_
 from web.pages.site import site
 from web.paging import decoded, page
 from web.schemas.accounts import RoleBody
@@ -96,7 +97,7 @@ def _do(account_id: str, invitation_id: str, body: InvitationForm) -> None:
 
 def _why(body: InvitationForm) -> str:
     if not body.reason:
-        raise Invalid([("reason", "Say why, for whoever reads it later.")])
+        raise Invalid([("reason", N_("Say why, for whoever reads it later."))])
     return body.reason
 
 

@@ -7,12 +7,7 @@ from typing import Any
 from shared.models import Delivery, Invitation, JobKind, JobState, Status
 from shared.permissions import PERMISSIONS_OF, RESOURCES, Role
 from shared.policy import Effect, Subject
-from web.pages.languages import translated
-
-
-def N_(text: str) -> str:  # noqa: N802 - gettext's own name for a text that is translated where it is shown
-    """Mark a text for the catalogues."""
-    return text
+from web.pages.languages import N_, translated
 
 
 @dataclass(frozen=True, slots=True)

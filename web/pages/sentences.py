@@ -1,0 +1,93 @@
+"""What stops something, in the reader's language.
+
+Errors and reasons say it in English with every particular. Readers of other languages are told what the code means and
+what to do about it: the codes are few and stable, the particulars are not.
+"""
+
+from web.pages.languages import N_, spoken, translated
+
+_MEANS = {
+    "already_invited": N_("This address is invited already. Send that invitation again, or revoke it."),
+    "already_member": N_("This person is a member of the account already. There is nothing to do."),
+    "contract_below_minimum": N_("The account's commitment is too low to invite. Talk to the operator about it."),
+    "contract_ended": N_("The account's contract has ended. Once it is renewed, colleagues can be invited again."),
+    "contract_missing": N_("The account has no contract with a committed spend. Talk to the operator about one."),
+    "contract_not_annual": N_("The account's contract is for less than a year. Talk to the operator about it."),
+    "contract_not_started": N_("The account's contract has not begun yet. Colleagues can be invited from then on."),
+    "domain_disposable": N_("This domain gives out throw-away addresses. Invite a work address."),
+    "domain_no_mail": N_("This domain takes no mail. Check the address."),
+    "domain_not_allowed": N_("This account doesn't invite to this domain. Look at its settings."),
+    "domain_not_found": N_("This domain does not exist. Check the address."),
+    "domain_null_mx": N_("This domain says that it takes no mail. Check the address."),
+    "domain_personal": N_("This is a personal address. Invite a work address."),
+    "email_invalid": N_("This is not an e-mail address. Correct it."),
+    "email_mismatch": N_("This invitation is for another address than yours. Sign in with the invited one."),
+    "invitation_closed": N_("This invitation is over, or not open yet. Ask for a new one."),
+    "invitation_expired": N_("This invitation has expired. Ask whoever invited you to send it again."),
+    "inviter_gone": N_("Whoever invited may no longer do so. Somebody else has to answer for the invitation."),
+    "job_closed": N_("The job is at a place where this can't be done. Nothing was changed."),
+    "link_expired": N_("This link is too old. Ask for a new one."),
+    "link_invalid": N_("This link is not known here. Open the link of the newest mail, whole."),
+    "link_superseded": N_("A newer mail has replaced this link. Open the link of the newest mail."),
+    "not_found": N_("There is no such page or thing here, or you don't belong to it."),
+    "own_role": N_("Nobody changes their own role. Ask another admin, or the owner."),
+    "owner_immutable": N_("The owner can't be changed or removed, and can't leave."),
+    "permission_denied": N_("Your role doesn't allow this. Ask the owner or an admin of the account."),
+    "proxy_datacenter": N_("The request came from a data centre."),
+    "proxy_header": N_("The request came through a proxy. Invite again without it."),
+    "proxy_listed": N_("The request came from a network that is listed as a proxy. Invite from another network."),
+    "proxy_not_checked": N_("Whether the request came through a proxy could not be checked."),
+    "proxy_tor": N_("The request came through Tor. Invite from your company's own network."),
+    "proxy_vpn": N_("The request came through a VPN. Invite again without it."),
+    "rate_limited": N_("That was tried too often. Wait a while, then try again."),
+    "recipient_suppressed": N_("Mail to this address came back before. Check the address, or ask the operator."),
+    "resend_too_soon": N_("This was sent a moment ago. Wait a minute, then send it again."),
+    "role_not_assignable": N_("You can't give this role. Choose one that you may give."),
+    "unauthenticated": N_("Nobody is signed in, or the address or the password is wrong."),
+    "unavailable": N_("A part of the service is away for the moment. Try again in a few seconds."),
+    "internal_error": N_("That was our fault. Nothing was half done. Try again."),
+}
+
+FIXED = (
+    "Choose a name to be called by.",
+    "Choose a password.",
+    "Has to lie in the future.",
+    "Lies in the past.",
+    "Must not be empty.",
+    "Must not hold an address of a site or a mailbox: names stand in mails to others.",
+    "Holds a character that can't be seen.",
+    "This is missing.",
+    "At least 8 characters.",
+    "100 characters at the most.",
+    "256 characters at the most.",
+    "500 characters at the most.",
+    "1000 characters at the most.",
+)
+"""What can be wrong with a field, as the schemas and services say it."""
+
+_FIELDS = {
+    "address": N_("Address"),
+    "addresses": N_("E-mail addresses"),
+    "email": N_("E-mail address"),
+    "hours": N_("How long it can be accepted"),
+    "last_day": N_("Its last day, if it has one"),
+    "locale": N_("Language"),
+    "message": N_("A personal word, if you like"),
+    "name": N_("Name"),
+    "password": N_("Password"),
+    "reason": N_("Why, for whoever reads it later"),
+    "role": N_("Role"),
+    "value": N_("Which"),
+}
+
+
+def told(code: str, message: str, remedy: str) -> str:
+    """What happened and what to do about it."""
+    if spoken() == "en" or code not in _MEANS:
+        return f"{message} {remedy}".strip()
+    return translated(_MEANS[code])
+
+
+def field(name: str) -> str:
+    """What a field is called on its form."""
+    return translated(_FIELDS[name]) if name in _FIELDS else name.replace("_", " ").capitalize()
