@@ -1,11 +1,12 @@
 """Makes the web application: the only place that wires settings, database, views and errors together."""
 
+import os
 import re
 
 from flask import Flask, Response, g, request
 
 from shared import db as database
-from shared import log
+from shared import config, log, tracing
 from shared.broker import Nudger
 from shared.config import Settings
 from shared.errors import NotFound
@@ -29,6 +30,14 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+
+def application() -> Flask:
+    """What each process of the web server serves; it reads the settings of its own environment."""
+    settings = config.load(os.environ)
+    log.configure(settings.log_level)
+    tracing.configure(settings.otlp_endpoint, "web")
+    return create_app(settings)
 
 
 def create_app(settings: Settings) -> Flask:

@@ -9,13 +9,23 @@ from sqlalchemy.orm import Session
 from shared.config import Settings
 from shared.db import open_engine, session_factory, transaction
 from shared.errors import Unavailable
-from shared.migrations.upgrade import upgrade
+from shared.migrations import missing
 
 
 def bring_up_to_date(settings: Settings) -> None:
     """Run every migration that the database lacks; raises `Unavailable`."""
     with _answering():
-        upgrade(settings.database_url)
+        engine = open_engine(settings.database_url, pool_size=1)
+        try:
+            with engine.connect() as connection:
+                lacking = missing(connection)
+        finally:
+            engine.dispose()
+        if lacking:
+            # Most starts find nothing missing, and need not load Alembic.
+            from shared.migrations.upgrade import upgrade  # noqa: PLC0415
+
+            upgrade(settings.database_url)
 
 
 @contextmanager

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from shared.cli import demo
-from shared.cli.database import bring_up_to_date, command_transaction
 from shared.cli.embedded.foundation import Foundation, free_port, lay, usher
 from shared.cli.embedded.home import Home, occupied
 from shared.cli.embedded.supervisor import Supervisor
@@ -54,12 +52,11 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
         with Supervisor(home.logs) as supervisor:
             for name, server in foundation.servers.items():
                 supervisor.start(name, server.command, layer=0)
-            _wait_for(supervisor, foundation, "postgres", "valkey")
-            # They take longer to be there than the schema, and know to wait.
+            # All at once: they take longer to load than the servers and the schema take to be there, and know to wait.
             for part in _PARTS:
                 supervisor.start(part, usher(part, foundation.environment), layer=1)
-            bring_up_to_date(settings)
-            lines = _demo_lines(home, settings) if with_demo else []
+            _wait_for(supervisor, foundation, "postgres", "valkey")
+            lines = _furnish(home, settings, with_demo)
             _introduce(home, settings, lines)
             _wait_for(supervisor, foundation, "mail-catcher")
             supervisor.wait_for("web", lambda: _ready(reach, port), within=60)
@@ -80,7 +77,15 @@ def _wait_for(supervisor: Supervisor, foundation: Foundation, *names: str) -> No
             supervisor.wait_for(name, foundation.servers[name].answers)
 
 
-def _demo_lines(home: Home, settings: Settings) -> list[tuple[str, str]]:
+def _furnish(home: Home, settings: Settings, with_demo: bool) -> list[tuple[str, str]]:
+    """The schema of this release and, if asked for, the demo company; returns what to say about it."""
+    # They take a second to load, in which the servers get ready.
+    from shared.cli import demo  # noqa: PLC0415
+    from shared.cli.database import bring_up_to_date, command_transaction  # noqa: PLC0415
+
+    bring_up_to_date(settings)
+    if not with_demo:
+        return []
     with command_transaction(settings) as session:
         made = demo.put_in_place(session, password=home.secrets.owner_password, api_key=home.secrets.api_key)
     home.keep(api_key=made.api_key)
