@@ -15,7 +15,7 @@ up: install  ## Start everything on embedded defaults; Ctrl-C stops it.
 	@$(BIN)/usher up
 
 test: install  ## The whole test suite, on real PostgreSQL, Valkey and SMTP.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 check: install  ## Lint, format, types and import arrows.
 	$(BIN)/ruff check .
@@ -26,6 +26,7 @@ check: install  ## Lint, format, types and import arrows.
 faults: install  ## The fault plan in full, with a table of what came of it (about an hour). One: make faults ONLY=chaos
 	$(BIN)/python -m tests.faults --seed $(SEED) $(ONLY)
 	USHER_TEST_ROUNDS=20 $(BIN)/python -m pytest tests/worker/test_killed_at_each_point.py
+	USHER_TEST_ROUNDS=500 $(BIN)/python -m pytest tests/web/test_team_races.py tests/web/test_links.py
 
 install: $(VENV)/.installed  ## Everything into .venv, with the versions and hashes of the lock; again only once they change.
 

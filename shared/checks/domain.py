@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from disposable_email_domains import blocklist
-from publicsuffixlist import PublicSuffixList
+from publicsuffixlist import PSLFILE, PublicSuffixList
 
 from shared.checks.exceptions import Exemption, covers, of_recipient, only_domains
 from shared.checks.likeness import WELL_KNOWN, latin_twin, suggestion
@@ -45,13 +45,29 @@ def _shipped() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
+@cache
+def _suffixes() -> PublicSuffixList:
+    """The public suffixes in A-labels, as domains are compared here.
+
+    Left to encode its list by itself, the library normalises ten thousand lines that are normal already.
+    """
+    lines = Path(PSLFILE).read_text(encoding="utf-8").splitlines()
+    rules = [line if line.isascii() else _a_labels(line) for line in lines if not line.startswith("//")]
+    return PublicSuffixList(rules, accept_encoded_idn=False)
+
+
+def _a_labels(rule: str) -> str:
+    labels = rule.strip().split(".")
+    return ".".join(each if each.isascii() else "xn--" + each.encode("punycode").decode() for each in labels)
+
+
 def load_lists(personal_extra: tuple[str, ...] = ()) -> DomainLists:
     """The lists that are shipped, with the installation's own personal domains added."""
     extra = {domain.strip().lower().encode("idna").decode() for domain in personal_extra}
     return DomainLists(
         personal=_shipped() | extra,
         disposable=frozenset(blocklist),
-        suffixes=PublicSuffixList(),
+        suffixes=_suffixes(),
         source=f"disposable-email-domains {version('disposable-email-domains')}, personal domains shipped with Usher",
     )
 

@@ -13,7 +13,6 @@ from shared.cli.embedded.supervisor import Supervisor
 from shared.cli.parts import METRICS_FOLDER, settings_from
 from shared.config import Settings
 
-_PARTS = ("web", "worker", "scheduler")
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened at
 
 
@@ -52,14 +51,16 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
         with Supervisor(home.logs) as supervisor:
             for name, server in foundation.servers.items():
                 supervisor.start(name, server.command, layer=0)
-            # All at once: they take longer to load than the servers and the schema take to be there, and know to wait.
-            for part in _PARTS:
-                supervisor.start(part, usher(part, foundation.environment), layer=1)
+            # At once: it takes longer to load than the servers and the schema take to be there, and knows to wait.
+            supervisor.start("web", usher("web", foundation.environment), layer=1)
             _wait_for(supervisor, foundation, "postgres", "valkey")
             lines = _furnish(home, settings, with_demo)
             _introduce(home, settings, lines)
             _wait_for(supervisor, foundation, "mail-catcher")
             supervisor.wait_for("web", lambda: _ready(reach, port), within=60)
+            # These come second, so that they don't hold up the answer; what is asked for waits in the database.
+            for part in ("worker", "scheduler"):
+                supervisor.start(part, usher(part, foundation.environment), layer=1)
             click.echo("Usher is ready. Ctrl-C stops it.")
             supervisor.watch()
 

@@ -19,7 +19,7 @@ from shared.models.job import UNFINISHED
 from shared.services import turns
 from shared.services.pauses import held_back, held_back_until
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=20)
 """How long a claim holds without a renewal; a killed worker's jobs are free again after this."""
 
 RING_AGAIN = timedelta(seconds=15)

@@ -1,6 +1,7 @@
 """The web application on a database of its own, and the people of the tests: Alice owns, Bob is a member, Charlie is a
 stranger."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +28,8 @@ from web.app import create_app
 from web.database import db
 
 PASSWORD = "correct horse battery"
+ROUNDS = int(os.environ.get("USHER_TEST_ROUNDS", "25"))
+"""How often each race is run; `make faults` runs each 500 times."""
 
 
 @dataclass

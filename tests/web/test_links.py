@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from shared.models import AuditEvent, Contract, Invitation, Membership
 from shared.permissions import Role
 from shared.services import passwords
-from tests.web.conftest import PASSWORD, Caller, World
+from tests.web.conftest import PASSWORD, ROUNDS, Caller, World
 
 
 def accept(who: Caller, token: str, **more):
@@ -186,7 +186,7 @@ def at_once(*calls):
 
 
 def test_twenty_threads_accept_one_link_and_there_is_one_membership(world, alice, acme):
-    for round_ in range(200):
+    for round_ in range(ROUNDS):
         bob = world.person(f"bob{round_}@corp.example")
         token = world.token(world.invited(acme, alice, bob.email))
         callers = [Caller(world.app.test_client(), bob.token) for _ in range(20)]
@@ -196,7 +196,7 @@ def test_twenty_threads_accept_one_link_and_there_is_one_membership(world, alice
     with world.sessions() as session:
         joined = session.scalars(select(Membership.user_id).where(Membership.role == "developer")).all()
         events = session.scalars(select(AuditEvent).where(AuditEvent.action == "invitation.accepted")).all()
-    assert len(joined) == len(set(joined)) == len(events) == 200
+    assert len(joined) == len(set(joined)) == len(events) == ROUNDS
 
 
 def test_when_two_sign_up_by_one_link_one_wins(world, alice, nobody, acme):
@@ -214,7 +214,7 @@ def test_when_two_sign_up_by_one_link_one_wins(world, alice, nobody, acme):
 
 
 def test_accepting_against_revoking_one_wins_and_the_other_is_told(world, alice, bob, acme):
-    for round_ in range(60):
+    for round_ in range(ROUNDS):
         bob = world.person(f"bob{round_}@corp.example")
         invitation = world.invited(acme, alice, bob.email)
         token = world.token(invitation)

@@ -1,6 +1,5 @@
 """Two people at one moment: whatever comes first, only legal ends, and the audit tells them in their order."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -20,10 +19,7 @@ from shared.models import AuditEvent, Invitation, Membership, Status, User
 from shared.permissions import Role
 from shared.services import acceptance, access, expiry, invitations, links, team
 from shared.tokens import Purpose, derive
-from tests.web.conftest import Caller, World
-
-ROUNDS = int(os.environ.get("USHER_TEST_ROUNDS", "100"))
-"""Of each race; 500 were run when they were written, and USHER_TEST_ROUNDS=500 runs as many again."""
+from tests.web.conftest import ROUNDS, Caller, World
 
 
 class Ring:

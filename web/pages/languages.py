@@ -6,10 +6,10 @@ Flask-Babel around it would look for compiled files and bring a second library o
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
@@ -27,8 +27,6 @@ CATALOGUES = Path(__file__).resolve().parent.parent / "translations"
 
 ZONE = "usher_zone"
 """The cookie in which a script of ours tells the browser's time zone."""
-
-_ZONES = frozenset(available_timezones())
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for a text that is translated where it is shown
@@ -99,14 +97,22 @@ def _day(when: date, tag: str) -> str:
 
 
 def _zone() -> ZoneInfo | None:
-    told = request.cookies.get(ZONE, "")
-    return ZoneInfo(told) if told in _ZONES else None
+    return _zone_of(request.cookies.get(ZONE, ""))
+
+
+@lru_cache(maxsize=1000)
+def _zone_of(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return None
 
 
 def _catalogue() -> NullTranslations:
-    return _READ[spoken()]
+    return _read(spoken())
 
 
+@cache
 def _read(tag: str) -> NullTranslations:
     file = CATALOGUES / f"{tag}.po"
     if not file.exists():
@@ -116,6 +122,3 @@ def _read(tag: str) -> NullTranslations:
         write_mo(compiled, read_po(source, locale=tag))
     compiled.seek(0)
     return Translations(compiled)
-
-
-_READ = {tag: _read(tag) for tag in NAMES}
