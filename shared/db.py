@@ -4,6 +4,7 @@ Flask-SQLAlchemy gives the web its engine and request session over the same plai
 """
 
 import select
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -36,6 +37,9 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: DateTime(timezone=True), str: Text(), dict[str, Any]: JSONB, list[Any]: JSONB}  # noqa: RUF012
 
 
+_CONNECTING: dict[str, Any] = {"connect_timeout": 5, "application_name": "usher", "options": "-c timezone=UTC"}
+
+
 def engine_options(pool_size: int) -> dict[str, Any]:
     """How web and workers connect: a bounded pool, and no wait longer than the caller's patience."""
     return {
@@ -44,7 +48,7 @@ def engine_options(pool_size: int) -> dict[str, Any]:
         "pool_timeout": 10,
         # Parameters are people's addresses and hashes of secrets; errors and logs show the statement alone.
         "hide_parameters": True,
-        "connect_args": {"connect_timeout": 5, "application_name": "usher", "options": "-c timezone=UTC"},
+        "connect_args": _CONNECTING,
     }
 
 
@@ -71,16 +75,48 @@ def replace_dead_connections(engine: Engine) -> None:
 
 def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
     del record, proxy
-    if connection.closed or select.select([connection.fileno()], [], [], 0)[0]:
+    if _gone(connection):
         raise DisconnectionError("the server has closed this connection")
 
 
-def open_reader(url: str, *, pool_size: int) -> Engine:
-    """An engine for `Question`s: each statement is a transaction of its own, and so sees all that came before it."""
-    options = engine_options(pool_size) | {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-    engine = create_engine(with_driver(url), **options)
-    replace_dead_connections(engine)
-    return engine
+def _gone(connection: Bare) -> bool:
+    if connection.closed:
+        return True
+    said = select.poll()
+    said.register(connection.fileno(), select.POLLIN)
+    return bool(said.poll(0))
+
+
+class Reader:
+    """Bare connections for `Question`s, as many as are needed at once, and kept.
+
+    Each statement is a transaction of its own, and so sees all that was committed before it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._idle: deque[Bare] = deque()
+
+    def take(self) -> Bare:
+        """A connection for one thread, until it is given back; raises psycopg's `OperationalError`."""
+        while self._idle:
+            try:
+                found = self._idle.pop()
+            except IndexError:
+                break  # another thread was quicker
+            if not _gone(found):
+                return found
+            found.close()
+        return psycopg.connect(self._url, autocommit=True, **_CONNECTING)
+
+    def give_back(self, connection: Bare) -> None:
+        """Keep it for whoever comes next."""
+        self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close those that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
 
 
 class Question:

@@ -41,6 +41,11 @@ def close() -> None:
         spans.close()
 
 
+def goes_anywhere() -> bool:
+    """Whether spans of this process are sent to anybody."""
+    return _spans is not None
+
+
 @contextmanager
 def span(name: str, after: Mapping[str, Any] | None = None, **attributes: str) -> Iterator[None]:
     """A span for the length of the block; part of the trace that `after` carries, or of the one that is running."""

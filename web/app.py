@@ -21,7 +21,9 @@ MAX_BODY = 2 * 1024 * 1024
 """The largest body that is taken, in bytes."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
+# What every answer says, unless its view has said otherwise.
 _HEADERS = {
+    "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "font-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
@@ -57,7 +59,7 @@ def create_app(settings: Settings) -> Flask:
         settings,
         rules.load(settings),
         Nudger(settings.broker_url),
-        database.open_reader(settings.database_url, pool_size=settings.web_threads),
+        database.Reader(settings.database_url),
     )
     app.teardown_appcontext(give_back)
     metrics.register(app)
@@ -80,10 +82,8 @@ def _begin() -> None:
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id") or new_id("req")
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    if "Cache-Control" not in response.headers:
-        response.headers["Cache-Control"] = "no-store"
+    said = {name for name, _ in response.headers}
+    response.headers.extend({name: value for name, value in _HEADERS.items() if name not in said})
     if cookies.secure():
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if "csrf_seed" in g and csrf.seed_cookie() not in request.cookies:

@@ -17,6 +17,8 @@ from web.kit import kit
 from web.origin import SPEAKING, find_caller
 from web.origin import Caller as FoundCaller
 
+_VARIABLES = {name: "HTTP_" + name.upper().replace("-", "_") for name in SPEAKING}
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -47,6 +49,19 @@ def caller() -> Caller:
     return found
 
 
+def shown_key() -> str | None:
+    """The API key that the request shows, before anybody has looked whether it opens anything."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" and bearer.strip().startswith(api_keys.PREFIX) else None
+
+
+def found_key(key: FoundKey | None) -> None:
+    """Take this for the key that the request shows; raises `Unauthenticated` where it opens nothing."""
+    if key is None:
+        raise _opens_nothing()
+    g.caller = Caller(ActorKind.API_KEY, key=key)
+
+
 def user() -> User:
     """The signed-in person; raises `Unauthenticated` for anybody else."""
     person = caller().user
@@ -70,7 +85,9 @@ def origin() -> str | None:
 
 
 def _from_where() -> FoundCaller:
-    lines = {name: request.headers.getlist(name) for name in SPEAKING}
+    sent = request.environ
+    # WSGI has put the lines of one name together, with commas between them.
+    lines = {name: [sent[variable]] for name, variable in _VARIABLES.items() if variable in sent}
     return find_caller(request.remote_addr, lines, kit().settings.trusted_proxies)
 
 
@@ -86,10 +103,7 @@ def _identify() -> Caller:
     if scheme:
         found = _by_bearer(bearer.strip()) if scheme.lower() == "bearer" else None
         if found is None:
-            raise Unauthenticated(
-                "The bearer token is unknown, has ended or was revoked.",
-                remedy="Sign in again, or use a key that is still valid.",
-            )
+            raise _opens_nothing()
         return found
     token = request.cookies.get(cookie(), "")
     person = sessions.signed_in(db.session(), token) if token else None
@@ -105,3 +119,10 @@ def _by_bearer(token: str) -> Caller | None:
         return Caller(ActorKind.API_KEY, key=found) if found else None
     person = sessions.signed_in(db.session(), token)
     return Caller(ActorKind.USER, token, person) if person else None
+
+
+def _opens_nothing() -> Unauthenticated:
+    return Unauthenticated(
+        "The bearer token is unknown, has ended or was revoked.",
+        remedy="Sign in again, or use a key that is still valid.",
+    )

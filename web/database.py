@@ -42,12 +42,12 @@ def transaction() -> Iterator[Session]:
 def latest() -> Bare:
     """A bare connection whose every statement sees what was committed before it; the request's own until its end."""
     if "reading" not in g:
-        g.reading = kit().reader.raw_connection()
-    return cast(Bare, g.reading.dbapi_connection)
+        g.reading = kit().reader.take()
+    return cast(Bare, g.reading)
 
 
 def give_back(_: BaseException | None) -> None:
     """Let go of the bare connection at the end of a request."""
     reading = g.pop("reading", None)
     if reading is not None:
-        reading.close()
+        kit().reader.give_back(reading)

@@ -1,4 +1,4 @@
-"""The one guard on every view: `@public`, `@signed_in`, `@member`, `@requires(Permission.X)`, `@program`, `@operator`.
+"""The one guard on every view: `@public`, `@signed_in`, `@member`, `@requires(Permission.X)`, `@asking`, `@operator`.
 
 A stranger to an account gets 404, as if it were not there; a member without the right gets 403 naming the permission.
 Each guard leaves its mark on the view, so that a test can find a view without one.
@@ -83,18 +83,21 @@ def operating(view: View) -> View:
     return _guarded(view, "operator", admit)
 
 
-def program(view: View) -> View:
-    """Only API keys and the operator may call this."""
+def asking(view: View) -> View:
+    """Only API keys and the operator may ask this; the view's own query looks up the key, for `auth.found_key`."""
 
     def admit(_: dict[str, Any]) -> None:
-        kind = auth.caller().kind
-        if kind is ActorKind.ANYONE:
-            raise Unauthenticated("This needs an API key.", remedy="Send it as a bearer token.")
-        if kind is ActorKind.USER:
-            raise PermissionDenied("Only programs may ask this, with an API key.", permission="program")
-        g.actor = auth.actor()
+        if auth.shown_key() is None:
+            _programs_only()
 
-    return _guarded(view, "program", admit)
+    @wraps(view)
+    def looked_up(**path: Any) -> Any:
+        answer = view(**path)
+        if "caller" not in g:
+            raise RuntimeError("the view has answered without looking up who asks")
+        return answer
+
+    return _guarded(looked_up, "program", admit)
 
 
 def member(view: View) -> View:
@@ -150,6 +153,14 @@ def _guarded(view: View, mark: str, admit: Callable[[dict[str, Any]], None]) -> 
 
     guarded.guard = mark  # type: ignore[attr-defined]
     return guarded
+
+
+def _programs_only() -> None:
+    kind = auth.caller().kind
+    if kind is ActorKind.ANYONE:
+        raise Unauthenticated("This needs an API key.", remedy="Send it as a bearer token.")
+    if kind is ActorKind.USER:
+        raise PermissionDenied("Only programs may ask this, with an API key.", permission="program")
 
 
 def _record_refusal(error: UsherError) -> None:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from flask import current_app
-from sqlalchemy import Engine
 
 from shared.broker import Nudger
 from shared.config import Settings
+from shared.db import Reader
 from shared.services.rules import Rules
 
 
@@ -18,7 +18,7 @@ class Kit:
     settings: Settings
     rules: Rules
     nudger: Nudger
-    reader: Engine
+    reader: Reader
 
 
 def kit() -> Kit:

@@ -129,10 +129,11 @@ def _until(moment: datetime) -> float:
 
 def _begin() -> None:
     g.began = time.perf_counter()
-    g.span = ExitStack()
-    route = request.url_rule.rule if request.url_rule else "none"
-    headers = {name.lower(): value for name, value in request.headers}
-    g.span.enter_context(tracing.span(f"{request.method} {route}", headers))
+    if tracing.goes_anywhere():
+        g.span = ExitStack()
+        route = request.url_rule.rule if request.url_rule else "none"
+        headers = {name.lower(): value for name, value in request.headers}
+        g.span.enter_context(tracing.span(f"{request.method} {route}", headers))
 
 
 def _end(_: BaseException | None) -> None:

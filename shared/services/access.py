@@ -7,12 +7,15 @@ the change that was told of before it was asked.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Text, bindparam, func, select
+from sqlalchemy import Text, bindparam, func, select, true
 from sqlalchemy.orm import Session
 
 from shared.db import Bare, Question
 from shared.models import Membership
 from shared.permissions import Permission, Role, allows
+from shared.services import api_keys
+from shared.services.api_keys import FoundKey
+from shared.tokens import sha256
 
 
 class Decision(NamedTuple):
@@ -42,10 +45,15 @@ _asked = (
     .table_valued("account_id", "user_id", with_ordinality="place")
     .render_derived(name="asked")
 )
-_ROLES = Question(
-    select(Membership.role)
-    .select_from(_asked)
-    .outerjoin(Membership, (Membership.account_id == _asked.c.account_id) & (Membership.user_id == _asked.c.user_id))
+_theirs = (Membership.account_id == _asked.c.account_id) & (Membership.user_id == _asked.c.user_id)
+_ROLES = Question(select(Membership.role).select_from(_asked).outerjoin(Membership, _theirs).order_by(_asked.c.place))
+
+_key = api_keys.LIVE.cte("key")
+_KEY_AND_ROLES = Question(
+    select(*_key.c, Membership.role)
+    .select_from(_key)
+    .outerjoin(_asked, true())
+    .outerjoin(Membership, _theirs)
     .order_by(_asked.c.place)
 )
 
@@ -53,3 +61,12 @@ _ROLES = Question(
 def roles_of(asked: Bare | Session, *, accounts: Sequence[str], users: Sequence[str]) -> list[str | None]:
     """The role of each user in the account beside it, in this order, by one query; None for strangers."""
     return [role for (role,) in _ROLES.ask(asked, accounts=",".join(accounts), users=",".join(users))]
+
+
+def key_and_roles(
+    asked: Bare | Session, *, secret: str, accounts: Sequence[str], users: Sequence[str]
+) -> tuple[FoundKey | None, list[str | None]]:
+    """The same, and by the same query the live key that asks; no key, no roles."""
+    values = {"accounts": ",".join(accounts), "users": ",".join(users), "hash": sha256(secret)}
+    rows = _KEY_AND_ROLES.ask(asked, **values)
+    return (api_keys.found(rows[0][:-1]) if rows else None), [row[-1] for row in rows[: len(users)]]

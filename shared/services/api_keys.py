@@ -1,7 +1,8 @@
 """Keys with which programs act in one account: shown once, kept as a hash, bounded by the role of their creator."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -33,19 +34,22 @@ class FoundKey(NamedTuple):
     use_is_due: bool
 
 
-_FIND = Question(
+LIVE = (
     select(
         ApiKey.id,
         ApiKey.account_id,
         ApiKey.role,
         ApiKey.created_by,
-        Membership.role,
-        or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - USED_EVERY),
+        Membership.role.label("creators_role"),
+        or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - USED_EVERY).label("use_is_due"),
     )
     .join(Membership, and_(Membership.account_id == ApiKey.account_id, Membership.user_id == ApiKey.created_by))
     .where(ApiKey.token_hash == bindparam("hash"), ApiKey.revoked_at.is_(None))
     .where(or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
 )
+"""The live key of this `hash`, as `found` reads it, with the role its creator has now; none once they have left."""
+
+_FIND = Question(LIVE)
 
 
 def create(
@@ -127,9 +131,14 @@ def live_of(account_id: str, created_by: str) -> ColumnElement[bool]:
 
 def find(asked: Bare | Session, secret: str) -> FoundKey | None:
     """The live key that this is, with the role its creator has now; a key whose creator has left opens nothing."""
-    for key_id, account_id, role, created_by, creators_role, use_is_due in _FIND.ask(asked, hash=sha256(secret)):
-        return FoundKey(key_id, account_id, Role(role), created_by, Role(creators_role), use_is_due)
-    return None
+    rows = _FIND.ask(asked, hash=sha256(secret))
+    return found(rows[0]) if rows else None
+
+
+def found(row: Sequence[Any]) -> FoundKey:
+    """The key that a row of `LIVE` tells of."""
+    key_id, account_id, role, created_by, creators_role, use_is_due = row
+    return FoundKey(key_id, account_id, Role(role), created_by, Role(creators_role), use_is_due)
 
 
 def used(session: Session, key_id: str) -> None:

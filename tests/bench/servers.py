@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from shared.cli.embedded.process import running
 from shared.migrations.upgrade import upgrade
 
 OPERATOR_KEY = "an-operator-key-of-the-benches"
+_PROGRAMS = Path(sys.executable).parent
 
 
 @contextmanager
@@ -47,7 +48,25 @@ def web(database_url: str, *, processes: int, threads: int) -> Iterator[tuple[st
         "USHER_WEB_THREADS": str(threads),
         "USHER_LOG_LEVEL": "WARNING",
     }
-    server = subprocess.Popen([str(Path(sys.executable).with_name("usher")), "web"], env=environ)
+    with _serving([str(_PROGRAMS / "usher"), "web"], environ, port) as address:
+        yield address
+
+
+@contextmanager
+def bare(database_url: str, *, processes: int, threads: int) -> Iterator[tuple[str, int]]:
+    """The host and port of the bare views on this database, under the same server."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [str(_PROGRAMS / "granian"), "--interface", "wsgi", "--factory", "tests.bench.bare:application"]
+    command += ["--port", str(port), "--workers", str(processes), "--blocking-threads", str(threads)]
+    command += ["--no-ws", "--log-level", "warning"]
+    with _serving(command, os.environ | {"USHER_DATABASE_URL": database_url}, port) as address:
+        yield address
+
+
+@contextmanager
+def _serving(command: list[str], environ: Mapping[str, str], port: int) -> Iterator[tuple[str, int]]:
+    server = subprocess.Popen(command, env=environ)
     try:
         _wait_for(port)
         yield "127.0.0.1", port

@@ -156,7 +156,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     yield app
     with app.app_context():
         db.engine.dispose()
-        app.extensions["usher"].reader.dispose()
+        app.extensions["usher"].reader.close()
 
 
 @pytest.fixture

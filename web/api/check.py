@@ -4,10 +4,11 @@ from flask import Response
 
 from shared.errors import NotFound
 from shared.services import access
+from shared.services.api_keys import FoundKey
 from web import auth
 from web.call import call, v1
 from web.database import latest
-from web.guard import program
+from web.guard import asking
 from web.schemas.check import CheckBody, CheckOut, DecisionOut
 
 # There are few answers, so all are written beforehand.
@@ -18,7 +19,7 @@ _WRITTEN = {
 
 
 @v1.post("/check")
-@program
+@asking
 @call(
     "Check",
     body=CheckBody,
@@ -31,15 +32,23 @@ def check(body: CheckBody) -> Response:
     A key may ask about its own account. An unknown user and a stranger are answered alike: not allowed, no role.
     """
     accounts = [question.account_id for question in body.questions]
-    _refuse_foreign(accounts)
     users = [question.user_id for question in body.questions]
-    roles = access.roles_of(latest(), accounts=accounts, users=users)
+    roles = _roles(accounts, users)
     answers = [_WRITTEN[role, question.permission] for role, question in zip(roles, body.questions, strict=True)]
     text = answers[0] if body.checks is None else b'{"results":[' + b",".join(answers) + b"]}"
     return Response(text, content_type="application/json")
 
 
-def _refuse_foreign(accounts: list[str]) -> None:
-    key = auth.caller().key
-    if key is not None and any(account != key.account_id for account in accounts):
+def _roles(accounts: list[str], users: list[str]) -> list[str | None]:
+    secret = auth.shown_key()
+    if secret is None:
+        return access.roles_of(latest(), accounts=accounts, users=users)
+    key, roles = access.key_and_roles(latest(), secret=secret, accounts=accounts, users=users)
+    auth.found_key(key)
+    _refuse_foreign(key, accounts)
+    return roles
+
+
+def _refuse_foreign(key: FoundKey | None, accounts: list[str]) -> None:
+    if key is None or any(account != key.account_id for account in accounts):
         raise NotFound("There is no such account, or the key is not of it.", remedy="Use a key of that account.")
