@@ -21,9 +21,8 @@ from shared.config import Settings
 from shared.db import open_engine, session_factory
 from tests.browser.programs import chromium
 from tests.conftest import renamed
-from tests.web.conftest import World
+from tests.web.conftest import World, let_go
 from web.app import create_app
-from web.database import db
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,7 @@ def world(web_settings: Settings, database_admin: psycopg.Connection, template: 
     engine = open_engine(web_settings.database_url)
     app = create_app(web_settings)
     yield World(app, web_settings, session_factory(engine))
-    with app.app_context():
-        db.engine.dispose()
+    let_go(app)
     engine.dispose()
 
 

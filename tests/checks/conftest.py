@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from shared.config import Settings
 from shared.policy import ListSource
-from tests.web.conftest import Caller, World
+from tests.web.conftest import Caller, World, let_go
 from web.app import create_app
-from web.database import db
 from worker.runtime import Runtime
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -59,8 +58,7 @@ def told(settings: Settings, dns: DnsServer, data: Path) -> Settings:
 def world(told: Settings, sessions: sessionmaker[Session]) -> Iterator[World]:
     app: Flask = create_app(told)
     yield World(app, told, sessions)
-    with app.app_context():
-        db.engine.dispose()
+    let_go(app)
 
 
 @pytest.fixture

@@ -20,9 +20,8 @@ from shared.db import transaction
 from shared.models import BillingAnswer, Invitation, Job, MailDomain, PolicyException
 from shared.permissions import Role
 from shared.services.rules import load
-from tests.web.conftest import Caller, World
+from tests.web.conftest import Caller, World, let_go
 from web.app import create_app
-from web.database import db
 from worker.lookups.contracts import signature
 from worker.runtime import Runtime
 from worker.tasks.checks import check
@@ -51,8 +50,7 @@ def elsewhere(world: World) -> Iterator[Elsewhere]:
 
     yield under
     for app in apps:
-        with app.app_context():
-            db.engine.dispose()
+        let_go(app)
 
 
 def as_in(world: World, who: Caller) -> Caller:

@@ -150,13 +150,18 @@ class World:
                 setattr(session.get_one(row, row_id), name, value)
 
 
+def let_go(app: Flask) -> None:
+    """Close the connections that the application keeps."""
+    with app.app_context():
+        db.engine.dispose()
+    app.extensions["usher"].reader.close()
+
+
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
     yield app
-    with app.app_context():
-        db.engine.dispose()
-        app.extensions["usher"].reader.close()
+    let_go(app)
 
 
 @pytest.fixture

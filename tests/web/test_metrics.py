@@ -9,9 +9,8 @@ from sqlalchemy import select
 from shared.db import transaction
 from shared.models import ALL_MAIL, Job, JobKind, Part
 from shared.services import deliveries, heartbeats, jobs, pauses
-from tests.web.conftest import World
+from tests.web.conftest import World, let_go
 from web.app import create_app
-from web.database import db
 
 
 def figures(nobody: Any) -> dict[str, dict[tuple[str, ...], float]]:
@@ -74,8 +73,7 @@ def test_metrics_are_for_whom_the_settings_say(settings, setting: str, nobodys: 
     key = {"Authorization": f"Bearer {settings.operator_key}"}
     assert app.test_client().get("/metrics").status_code == nobodys
     assert app.test_client().get("/metrics", headers=key).status_code == operators
-    with app.app_context():
-        db.engine.dispose()
+    let_go(app)
 
 
 def test_ready_names_the_parts_that_are_missing_and_serves_all_the_same(world: World, nobody):

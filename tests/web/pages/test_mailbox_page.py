@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.web.conftest import let_go
 from web.app import create_app
 from web.caught_mail import MOST
-from web.database import db
 
 
 @pytest.fixture
@@ -23,8 +23,7 @@ def mailbox(tmp_path: Path) -> Path:
 def http(settings, mailbox):
     app = create_app(settings.model_copy(update={"mailbox_dir": mailbox}))
     yield app.test_client()
-    with app.app_context():
-        db.engine.dispose()
+    let_go(app)
 
 
 def put(folder: Path, name: str, **more: str) -> None:
