@@ -5,8 +5,8 @@ import re
 
 from flask import Flask, Response, g, request
 
-from shared import db as database
 from shared import config, log, tracing
+from shared import db as database
 from shared.broker import Nudger
 from shared.config import Settings
 from shared.errors import NotFound

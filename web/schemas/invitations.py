@@ -1,7 +1,7 @@
 """Invitations, from both ends."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -122,6 +122,15 @@ class AcceptedOut(Out):
 
     membership: MembershipOut
     token: str | None = None
+
+
+class AskedOut(Out):
+    """Who was told by mail that a new link is wanted: whoever invited, or the account's owner in their place."""
+
+    account: NamedOut
+    asked: Literal["inviter", "account_owner"]
+    inviter: NamedOut | None = Field(description="Whoever invited, where they were asked.")
+    again_at: datetime = Field(description="From when on they can be asked again.")
 
 
 class MyInvitation(OfferOut):
