@@ -1,4 +1,4 @@
-"""A mail that asks for a new link"""
+"""A mail that asks for a new link, and how long an account's invitations last"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,9 +14,12 @@ _NOW = f"{_BEFORE}, 'new_link.mail'"
 
 def upgrade() -> None:
     _let_kinds_be(_NOW)
+    op.add_column("accounts", sa.Column("invitation_hours", sa.Integer(), nullable=True))
+    op.create_check_constraint(op.f("ck_accounts_invitation_hours"), "accounts", "invitation_hours BETWEEN 1 AND 720")
 
 
 def downgrade() -> None:
+    op.drop_column("accounts", "invitation_hours")
     op.execute(sa.text("DELETE FROM jobs WHERE kind = 'new_link.mail'"))
     _let_kinds_be(_BEFORE)
 
