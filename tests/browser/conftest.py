@@ -99,6 +99,7 @@ def world(web_settings: Settings, database_admin: psycopg.Connection, template: 
     yield World(app, web_settings, session_factory(engine))
     with app.app_context():
         db.engine.dispose()
+        app.extensions["usher"].reader.dispose()
     engine.dispose()
 
 
