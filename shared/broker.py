@@ -62,6 +62,7 @@ TASK_OF: dict[JobKind, Task] = {
     JobKind.VERIFICATION_MAIL: MAIL,
     JobKind.PASSWORD_RESET_MAIL: MAIL,
     JobKind.SIGNUP_NOTICE_MAIL: MAIL,
+    JobKind.NEW_LINK_MAIL: MAIL,
 }
 
 

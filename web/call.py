@@ -95,6 +95,9 @@ _PLAINLY = {
     "missing": "This is missing.",
     "string_too_short": "At least {min_length} characters.",
     "string_too_long": "{max_length} characters at the most.",
+    "int_parsing": "Has to be a whole number.",
+    "greater_than_equal": "{ge} at the least.",
+    "less_than_equal": "{le} at the most.",
     "too_short": "At least {min_length} are needed.",
     "too_long": "{max_length} at the most.",
 }

@@ -18,6 +18,8 @@ _LIMITS = {
     "sign_in": (10, timedelta(minutes=15)),
     # Mails that anybody can have sent to one address.
     "mail": (5, timedelta(minutes=15)),
+    # New links that are asked for from one place.
+    "new_link": (100, timedelta(hours=1)),
     # Users that are made from one place.
     "sign_up": (1000, timedelta(hours=1)),
 }

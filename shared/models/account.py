@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
@@ -16,12 +17,19 @@ class LapsedContract(StrEnum):
 
 
 class Account(Base):
-    """An account of the company's product, shared by its members."""
+    """An account of the company's product, shared by its members.
+
+    `invitation_hours` is how long its invitations can be accepted; None is as long as the installation says.
+    """
 
     __tablename__ = "accounts"
-    __table_args__ = (one_of("lapsed_contract", LapsedContract),)
+    __table_args__ = (
+        one_of("lapsed_contract", LapsedContract),
+        CheckConstraint("invitation_hours BETWEEN 1 AND 720", name="invitation_hours"),
+    )
 
     id: Mapped[Id]
     name: Mapped[str]
     lapsed_contract: Mapped[str] = mapped_column(server_default=LapsedContract.HOLD)
+    invitation_hours: Mapped[int | None]
     created_at: Mapped[Written]

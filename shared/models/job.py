@@ -35,6 +35,7 @@ class JobKind(StrEnum):
     VERIFICATION_MAIL = "verification.mail"
     PASSWORD_RESET_MAIL = "password_reset.mail"  # noqa: S105 - the name of a job, not a password
     SIGNUP_NOTICE_MAIL = "signup_notice.mail"
+    NEW_LINK_MAIL = "new_link.mail"
 
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)

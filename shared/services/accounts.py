@@ -1,5 +1,7 @@
 """The tenant: made by the person who then owns it."""
 
+from typing import Any
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -34,8 +36,8 @@ def get(session: Session, account_id: str) -> Account:
     return account
 
 
-def change(session: Session, *, actor: Actor, account_id: str, changes: dict[str, str]) -> Account:
-    """Change what is said here of the account: `name`, `lapsed_contract`."""
+def change(session: Session, *, actor: Actor, account_id: str, changes: dict[str, Any]) -> Account:
+    """Change what is said here of the account: `name`, `lapsed_contract`, `invitation_hours`."""
     account = session.scalars(select(Account).where(Account.id == account_id).with_for_update(key_share=True)).one()
     before = {field: getattr(account, field) for field in changes}
     for field, value in changes.items():

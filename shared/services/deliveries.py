@@ -8,9 +8,14 @@ from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM
 from shared.models import Delivery, Invitation, Job, JobKind, JobState, User
-from shared.services import audit, jobs, suppressions
+from shared.services import audit, inviters, jobs, suppressions
 
 INVITATION_KINDS = frozenset({JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL})
+"""The jobs that an invitation is delivered by, and whose end shows on it."""
+
+ABOUT_INVITATIONS = INVITATION_KINDS | {JobKind.NEW_LINK_MAIL}
+"""The jobs whose subject is an invitation."""
+
 _BLIND = {"synchronize_session": False}
 
 
@@ -56,6 +61,8 @@ def fail(
 def revive(session: Session, job: Job) -> None:
     """Make ready to do an ended job again because an operator said so: its invitation waits, its address is tried."""
     suppressions.lift(session, _address_key(session, job))
+    if job.kind not in INVITATION_KINDS:
+        return
     waiting = Delivery.NONE if job.kind == JobKind.INVITATION_CHECK else Delivery.QUEUED
     session.execute(
         update(Invitation)
@@ -75,6 +82,8 @@ def bury_lost(session: Session) -> int:
 
 def _address_key(session: Session, job: Job) -> str:
     """The address that the job's mail goes to, in its canonical form."""
+    if job.kind == JobKind.NEW_LINK_MAIL:
+        return next((each.person.email_key for each in inviters.answering(session, [job.subject_id]).values()), "")
     about = Invitation if job.kind in INVITATION_KINDS else User
     return session.scalars(select(about.email_key).where(about.id == job.subject_id)).one_or_none() or ""
 

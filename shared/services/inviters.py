@@ -1,19 +1,58 @@
 """Whoever invited answers for the invitation; once they may not, it waits for somebody who does."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor, ActorKind
 from shared.checks.evaluate import Facts
 from shared.checks.verdict import Check, Verdict
 from shared.errors import Reason, Who
-from shared.models import OPEN, Invitation, Status
+from shared.models import OPEN, Account, Invitation, Membership, Status, User
 from shared.models.columns import among
+from shared.permissions import Permission, Role, allows
 from shared.services import audit, facts
 
 CHECK = "inviter"
+
+_INVITING = [role for role in Role if allows(role, Permission.TEAM_EDIT)]
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """An invitation with whoever invited, and who answers for it now: the account's owner, once they may not invite."""
+
+    invitation: Invitation
+    account: Account
+    inviter: User
+    person: User
+
+    @property
+    def is_inviter(self) -> bool:
+        """Whether whoever invited still answers for it."""
+        return self.person.id == self.inviter.id
+
+
+def answering(session: Session, ids: Collection[str]) -> dict[str, Answering]:
+    """Who answers for each of these invitations at this moment, by the invitation's id."""
+    if not ids:
+        return {}
+    inviter, person = aliased(User), aliased(User)
+    invited, may = Membership.user_id == Invitation.invited_by, among(Membership.role, *_INVITING)
+    query = (
+        select(Invitation, Account, inviter, person)
+        .ext(distinct_on(Invitation.id))
+        .join(Account, Account.id == Invitation.account_id)
+        .join(inviter, inviter.id == Invitation.invited_by)
+        .join(Membership, Membership.account_id == Account.id)
+        .join(person, person.id == Membership.user_id)
+        .where(Invitation.id.in_(ids), (invited & may) | among(Membership.role, Role.OWNER))
+        .order_by(Invitation.id, invited.desc())
+    )
+    return {row[0].id: Answering(*row) for row in session.execute(query)}
 
 
 def hold_orphaned(session: Session, *, actor: Actor, account_id: str, whose: ColumnElement[bool]) -> list[Invitation]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,7 +19,7 @@ from shared.checks.verdict import Check, Verdict, reasons_of
 from shared.email_address import BadAddress, EmailAddress, parse
 from shared.errors import Refused
 from shared.ids import new_id
-from shared.models import Delivery, Invitation, JobKind, Status
+from shared.models import Account, Delivery, Invitation, JobKind, Status
 from shared.permissions import Role
 from shared.services import audit, facts, jobs, links, origins
 from shared.services.rules import Rules
@@ -31,7 +32,7 @@ Outcome = Invitation | Refused
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Whom to invite, to which role, with which words, for how long (None: as the installation says)."""
+    """Whom to invite, to which role, with which words, for how long (None: as the account or the installation says)."""
 
     email: str
     role: Role
@@ -61,17 +62,24 @@ def invite_all(
             addresses[place] = found
     asked = [(address, wishes[place].role) for place, address in addresses.items()]
     abouts = facts.about_all(session, actor=actor, rules=rules, account_id=account_id, asked=asked)
+    usual = lifetime(session, rules=rules, account_id=account_id)
     rows: dict[int, dict[str, Any]] = {}
     for (place, address), about in zip(addresses.items(), abouts, strict=True):
         checks = passed(about, rules)
         if isinstance(checks, Refused):
             outcomes[place] = checks
         else:
-            rows[place] = _row(actor, rules, account_id, address, wishes[place], about, checks)
+            rows[place] = _row(actor, rules, account_id, address, wishes[place], about, checks, usual)
     made = _insert(session, actor, list(rows.values()))
     for place, row in rows.items():
         outcomes[place] = made.get(row["id"]) or Refused([already_invited(row["email"])])
     return [outcomes[place] for place in range(len(wishes))]
+
+
+def lifetime(session: Session, *, rules: Rules, account_id: str) -> timedelta:
+    """How long an invitation of this account lasts where nothing is said with it."""
+    hours = session.scalar(select(Account.invitation_hours).where(Account.id == account_id))
+    return timedelta(hours=hours) if hours else rules.settings.invitation_ttl
 
 
 def passed(about: Facts, rules: Rules) -> list[Check] | Refused:
@@ -103,8 +111,9 @@ def _row(
     wish: Wish,
     about: Facts,
     checks: list[Check],
+    usual: timedelta,
 ) -> dict[str, Any]:
-    invitation_id, span = new_id("inv"), wish.lifetime or rules.settings.invitation_ttl
+    invitation_id, span = new_id("inv"), wish.lifetime or usual
     return {
         "id": invitation_id,
         "account_id": account_id,

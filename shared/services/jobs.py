@@ -28,6 +28,8 @@ RING_AGAIN = timedelta(seconds=15)
 MAX_LOST_LEASES = 5
 """A job whose workers die this often is taken for the cause of their death and buried."""
 
+_KNOWN = frozenset(JobKind)
+
 # Rows that the session may have in memory are not brought up to date: nobody reads them after these statements.
 _BLIND = {"synchronize_session": False}
 
@@ -79,7 +81,8 @@ def promised(session: Session) -> list[tuple[JobKind, str]]:
 def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
     """Take up to `limit` jobs that are due and unclaimed, or whose lease has run out, to ring for them now.
 
-    While there are more, accounts take turns. Those that a pause holds back are left alone until it ends.
+    While there are more, accounts take turns. Those that a pause holds back are left alone until it ends, and those of
+    a kind that only a newer release knows to its own relay.
     """
     due = and_(among(Job.state, *UNFINISHED), Job.ring_at <= func.now())
     ids = session.scalars(select(Job.id).where(due).order_by(Job.ring_at).limit(limit)).all()
@@ -94,7 +97,7 @@ def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
         .returning(Job.kind, Job.id, pause_ends.is_(None)),
         execution_options=_BLIND,
     )
-    return [(JobKind(kind), job_id) for kind, job_id, wanted in rows if wanted]
+    return [(JobKind(kind), job_id) for kind, job_id, wanted in rows if wanted and kind in _KNOWN]
 
 
 def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], owner: str) -> list[Job]:

@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session, aliased
 
 from shared.models import Account, Invitation, Job, JobKind, Status, User
 from shared.permissions import Role, in_words
-from shared.services import suppressions
+from shared.services import inviters, suppressions
+from shared.services.inviters import Answering
 from shared.tokens import Purpose
 
 MAIL_KINDS = frozenset(JobKind) - {JobKind.INVITATION_CHECK}
+_TO_PEOPLE = MAIL_KINDS - {JobKind.INVITATION_MAIL, JobKind.NEW_LINK_MAIL}
 _RIGHTS = {role: in_words(role) for role in Role}
 _Row = tuple[Invitation, str, str, str, datetime | None]
 """An invitation, the names of its account and its inviter, the inviter's address, and when its mail was asked for."""
@@ -68,15 +70,22 @@ class Suppressed:
 def load(session: Session, claimed: Collection[Job]) -> list[Letter | Moot | Suppressed]:
     """The letters of these jobs, in their order, and those that may not go any more."""
     now: datetime = session.scalars(select(func.now())).one()
-    invitations = _invitations(session, [job.subject_id for job in claimed if job.kind == JobKind.INVITATION_MAIL])
-    people = _people(session, [job.subject_id for job in claimed if job.kind != JobKind.INVITATION_MAIL])
-    letters = [
-        _of_invitation(job, invitations.get(job.subject_id), now)
-        if job.kind == JobKind.INVITATION_MAIL
-        else _of_person(job, people.get(job.subject_id), now)
-        for job in claimed
-    ]
-    return _without_suppressed(session, letters)
+    invitations = _invitations(session, _subjects(claimed, JobKind.INVITATION_MAIL))
+    requests = inviters.answering(session, _subjects(claimed, JobKind.NEW_LINK_MAIL))
+    people = _people(session, _subjects(claimed, *_TO_PEOPLE))
+
+    def letter(job: Job) -> Letter | Moot:
+        if job.kind == JobKind.INVITATION_MAIL:
+            return _of_invitation(job, invitations.get(job.subject_id), now)
+        if job.kind == JobKind.NEW_LINK_MAIL:
+            return _of_request(job, requests.get(job.subject_id), now)
+        return _of_person(job, people.get(job.subject_id), now)
+
+    return _without_suppressed(session, [letter(job) for job in claimed])
+
+
+def _subjects(claimed: Collection[Job], *kinds: JobKind) -> list[str]:
+    return [job.subject_id for job in claimed if job.kind in kinds]
 
 
 def _without_suppressed(session: Session, letters: Sequence[Letter | Moot]) -> list[Letter | Moot | Suppressed]:
@@ -141,6 +150,25 @@ def _of_invitation(job: Job, row: _Row | None, now: datetime) -> Letter | Moot:
     )
 
 
+def _of_request(job: Job, row: Answering | None, now: datetime) -> Letter | Moot:
+    if row is None:
+        return Moot(job, "The invitation is gone.")
+    invitation = row.invitation
+    if invitation.status == Status.ACCEPTED:
+        return Moot(job, "Nothing was mailed: the invitation was accepted meanwhile.")
+    if invitation.generation != job.generation:
+        return Moot(job, "Nothing was mailed: the invitation was sent again meanwhile.")
+    words = {
+        "account": row.account.name,
+        "account_id": row.account.id,
+        "invitee": invitation.email,
+        "inviter": None if row.is_inviter else row.inviter.name,
+        "role": invitation.role.replace("_", " "),
+        "status": invitation.status,
+    }
+    return _to(row.person, job, now, link=None, expires_at=None, **words)
+
+
 def _of_person(job: Job, user: User | None, now: datetime) -> Letter | Moot:
     if user is None:
         return Moot(job, "The person is gone.")
@@ -158,13 +186,21 @@ def _of_person(job: Job, user: User | None, now: datetime) -> Letter | Moot:
     return _to(user, job, now, link=Link(purpose, user.id, generation, digest), expires_at=expires_at)
 
 
-def _to(user: User, job: Job, now: datetime, *, link: Link | None, expires_at: datetime | None) -> Letter:
+def _to(
+    user: User,
+    job: Job,
+    now: datetime,
+    *,
+    link: Link | None,
+    expires_at: datetime | None,
+    **words: Any,
+) -> Letter:
     return Letter(
         job=job,
         recipient=deliverable(user.email, user.email_key),
         recipient_key=user.email_key,
         message_id=job.id,
-        words={"name": user.name, "email": user.email, "expires_at": expires_at},
+        words={"name": user.name, "email": user.email, "expires_at": expires_at, **words},
         link=link,
         age=_age(job, now),
         left=expires_at - now if expires_at is not None else None,

@@ -34,6 +34,12 @@ def find(session: Session, token: str, *, lock: bool = False) -> Invitation:
     )
 
 
+def find_ever(session: Session, token: str) -> Invitation:
+    """The invitation that this link was once sent for, also where a newer link has replaced it."""
+    replaced = session.get(SupersededLink, sha256(token))
+    return find(session, token) if replaced is None else session.get_one(Invitation, replaced.invitation_id)
+
+
 def refuse_dead(session: Session, invitation: Invitation) -> None:
     """Raise what a link deserves that can't be accepted any more."""
     if invitation.status == Status.EXPIRED or (
@@ -45,8 +51,13 @@ def refuse_dead(session: Session, invitation: Invitation) -> None:
             remedy="Ask whoever invited you to send it again.",
         )
     if invitation.status != Status.PENDING:
-        detail, remedy = _CLOSED.get(Status(invitation.status), _NOT_OPEN)
-        raise LinkDead("invitation_closed", detail, remedy=remedy)
+        raise closed(invitation)
+
+
+def closed(invitation: Invitation) -> LinkDead:
+    """What to raise where the invitation has ended, or is not open yet."""
+    detail, remedy = _CLOSED.get(Status(invitation.status), _NOT_OPEN)
+    return LinkDead("invitation_closed", detail, remedy=remedy)
 
 
 _ASK = "Ask whoever invited you for a new invitation."

@@ -1,6 +1,6 @@
 """Limits on how often something may be tried: kept in the database, so that a restart forgives nothing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -48,6 +48,13 @@ def first(session: Session, key: str, *, window: timedelta) -> bool:
         where=Throttle.window_ends_at <= func.now(),
     )
     return session.scalar(again.returning(Throttle.key)) is not None
+
+
+def ends_at(session: Session, key: str) -> datetime | None:
+    """When the window that runs under `key` ends; None where none runs."""
+    return session.scalar(
+        select(Throttle.window_ends_at).where(Throttle.key == key, Throttle.window_ends_at > func.now())
+    )
 
 
 def forget(session: Session, key: str) -> None:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -20,17 +21,26 @@ _PEOPLE = ("bob.li", "dora.novak", "emil.weiss", "fatima.haddad")
 
 def main(folder: Path | None) -> None:
     with tempfile.TemporaryDirectory() as data, Stack(Path(data)) as stack, sync_playwright() as playwright:
-        account, link = furnish(stack)
+        account, links = furnish(stack)
         browser = playwright.chromium.launch(executable_path=chromium(playwright), args=["--no-sandbox"])
         if folder is None:
-            take_four(browser, stack, account, link)
+            take_four(browser, stack, account, links.waiting)
         else:
-            take_all(browser, stack, account, link, folder)
+            take_all(browser, stack, account, links, folder)
         browser.close()
 
 
-def furnish(stack: Stack) -> tuple[str, str]:
-    """A team in all its states: the account's id, and a link that still waits."""
+@dataclass(frozen=True)
+class Links:
+    """A link that still waits, one that is dead, and one that is dead and was asked about."""
+
+    waiting: str
+    dead: str
+    asked: str
+
+
+def furnish(stack: Stack) -> tuple[str, Links]:
+    """A team in all its states, and the links that it was made with."""
     token, account = stack.owner("alice@corp.example")
     path = f"/v1/accounts/{account}/invitations"
     for person, role in zip(_PEOPLE, ("developer", "finance_analyst", "support", "admin"), strict=True):
@@ -41,7 +51,11 @@ def furnish(stack: Stack) -> tuple[str, str]:
     stack.ask("POST", "/v1/invitations/decline", {"token": declined, "reason": "I have left the company."})
     for name in ("Acme Europe", "Zenith"):
         stack.ask("POST", "/v1/accounts", {"name": name}, token=token)
-    return account, link_in(stack.mail_to("dora.novak@corp.example"), "i")
+    stack.ask("POST", "/v1/invitations/request-new", {"token": declined})
+    stack.ask("POST", path, {"email": "gita.rao@corp.example", "role": "support"}, token=token)
+    dead = link_in(stack.mail_to("gita.rao@corp.example"), "i")
+    stack.ask("POST", "/v1/invitations/decline", {"token": dead})
+    return account, Links(link_in(stack.mail_to("dora.novak@corp.example"), "i"), dead, declined)
 
 
 def take_four(browser: Browser, stack: Stack, account: str, link: str) -> None:
@@ -55,7 +69,7 @@ def take_four(browser: Browser, stack: Stack, account: str, link: str) -> None:
         page.screenshot(path=HERE / "invitation.png")
 
 
-def take_all(browser: Browser, stack: Stack, account: str, link: str, folder: Path) -> None:
+def take_all(browser: Browser, stack: Stack, account: str, links: Links, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     here = f"/accounts/{account}"
     paths = {
@@ -73,6 +87,16 @@ def take_all(browser: Browser, stack: Stack, account: str, link: str, folder: Pa
         "jobs": "/jobs",
         "mailbox": "/mailbox",
     }
+    outside = {
+        "front": "/",
+        "login": "/login",
+        "signup": "/signup",
+        "forgot": "/forgot",
+        "reset": f"/reset/{reset_link(stack)}",
+        "invitation": f"/i/{links.waiting}",
+        "dead": f"/i/{links.dead}",
+        "asked": f"/i/{links.asked}",
+    }
     for width in (360, 768, 1440):
         for theme in ("light", "dark"):
             with window(browser, stack, width=width, theme=theme, operator=True) as page:
@@ -86,8 +110,21 @@ def take_all(browser: Browser, stack: Stack, account: str, link: str, folder: Pa
                 page.locator("[hx-select]").first.click()
                 page.locator("#drawer[open] #timeline").wait_for()
                 page.screenshot(path=folder / f"drawer-{width}-{theme}.png")
-                page.goto(f"/i/{link}")
-                page.screenshot(path=folder / f"invitation-{width}-{theme}.png", full_page=True)
+                page.goto(page.locator("[hx-select]").first.get_attribute("href") or "/")
+                page.screenshot(path=folder / f"timeline-{width}-{theme}.png", full_page=True)
+                page.goto(f"{here}/team?state=members")
+                page.locator("main summary").first.click()
+                page.goto(page.locator("a[href$='/remove']").first.get_attribute("href") or "/")
+                page.screenshot(path=folder / f"removal-{width}-{theme}.png", full_page=True)
+            with window(browser, stack, width=width, theme=theme) as page:
+                for name, path in outside.items():
+                    page.goto(path)
+                    page.screenshot(path=folder / f"{name}-{width}-{theme}.png", full_page=True)
+
+
+def reset_link(stack: Stack) -> str:
+    stack.ask("POST", "/v1/password-resets", {"email": "bob.li@corp.example"})
+    return link_in(stack.mail_to("bob.li@corp.example", subject="new password"), "reset")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.test_pages import examine
-from tests.stack import OPERATOR_KEY, PASSWORD, Stack
+from tests.stack import OPERATOR_KEY, PASSWORD, Stack, link_in
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,9 @@ def window(browser: Browser, stack: Stack, scripts: bool) -> Iterator:
     for context in contexts:
         context.close()
     assert strangers == []
-    assert [said for said in complaints if "status of 4" not in said] == []
+    # Chromium would like a user's name beside every new password. A reset link that leaked would then name its victim.
+    known = ("status of 4", "[DOM] Password forms should have (optionally hidden) username fields")
+    assert [said for said in complaints if not any(each in said for each in known)] == []
 
 
 def test_from_the_invitation_to_the_removal(stack: Stack, acme: str, window, scripts: bool):
@@ -60,6 +62,52 @@ def test_from_the_invitation_to_the_removal(stack: Stack, acme: str, window, scr
     expect(bob.get_by_role("main")).to_contain_text("Your role is support.")
     remove(alice, acme, address)
     assert bob.goto(f"/accounts/{acme}").status == 404
+
+
+def test_a_dead_links_holder_asks_and_is_sent_a_new_one(stack: Stack, acme: str, window, scripts: bool):
+    address = f"dora.{'with' if scripts else 'without'}@corp.example"
+    token = stack.ask("POST", "/v1/sessions", {"email": "alice@corp.example", "password": PASSWORD}).json["token"]
+    path = f"/v1/accounts/{acme}/invitations"
+    made = stack.ask("POST", path, {"email": address, "role": "support"}, token=token).json["id"]
+    link = f"/i/{link_in(stack.mail_to(address), 'i')}"
+    assert stack.ask("POST", f"{path}/{made}/revoke", token=token).status == 200
+    dora = window()
+    assert dora.goto(link).status == 410
+    dora.get_by_role("button", name="Ask for a new one").click()
+    expect(dora.get_by_role("heading", level=1)).to_have_text("Alice was asked")
+    expect(dora.get_by_role("main")).to_contain_text("What happens next")
+    dora.goto(link)
+    expect(dora.get_by_role("main")).to_contain_text("Alice was asked already.")
+    expect(dora.get_by_role("button", name="Ask for a new one")).to_have_count(0)
+    stack.mail_to("alice@corp.example", subject=address)
+    alice = window()
+    sign_in(alice, "alice@corp.example")
+    alice.goto("/mailbox")
+    alice.get_by_role("link", name=f"{address} asks for a new invitation to Acme").click()
+    alice.frame_locator("iframe").get_by_role("link", name="Go to the team").click()
+    expect(alice).to_have_url(f"{stack.url}/accounts/{acme}/team")
+
+
+def test_whoever_forgot_their_password_sets_a_new_one_by_mail(stack: Stack, acme: str, window, scripts: bool):
+    address = f"emil.{'with' if scripts else 'without'}@corp.example"
+    stack.ask("POST", "/v1/users", {"email": address, "name": "Emil", "password": "forgotten at once"})
+    proof = link_in(stack.mail_to(address), "verify")
+    assert stack.ask("POST", "/v1/users/verify", {"token": proof}).status == 200
+    emil = window()
+    emil.goto("/login")
+    emil.get_by_role("link", name="Forgot your password?").click()
+    emil.get_by_label("E-mail address").fill(address)
+    emil.get_by_role("button", name="Mail me a link").click()
+    expect(emil.get_by_role("heading", level=1)).to_have_text("Look into your mail")
+    link = f"/reset/{link_in(stack.mail_to(address, subject='new password'), 'reset')}"
+    emil.goto(link)
+    emil.get_by_label("New password").fill(PASSWORD)
+    emil.get_by_role("button", name="Set this password").click()
+    expect(emil.get_by_role("heading", level=1)).to_have_text("Your password is set")
+    assert emil.goto(link).status in {404, 410}
+    emil.goto("/login")
+    fill_in(emil, address)
+    expect(emil.get_by_role("heading", level=1)).to_have_text("Your accounts")
 
 
 def invite(page: Page, acme: str, address: str, scripts: bool) -> None:
@@ -139,10 +187,14 @@ def row_of(page: Page, address: str):
 
 def sign_in(page: Page, email: str) -> None:
     page.goto("/login")
+    fill_in(page, email)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Acme")
+
+
+def fill_in(page: Page, email: str) -> None:
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Acme")
 
 
 def test_a_long_list_shows_how_far_it_is_and_what_became_of_each(browser: Browser, stack: Stack, acme: str):

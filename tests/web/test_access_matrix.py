@@ -28,6 +28,7 @@ TABLE = {
     "POST /v1/invitations/inspect": PUBLIC,
     "POST /v1/invitations/accept": PUBLIC,
     "POST /v1/invitations/decline": PUBLIC,
+    "POST /v1/invitations/request-new": PUBLIC,
     "GET /v1/me": SIGNED_IN,
     "PATCH /v1/me": SIGNED_IN,
     "GET /v1/me/accounts": SIGNED_IN,

@@ -1,7 +1,8 @@
 """Changing roles, removing, leaving; what becomes of invitations and keys; accounts and landing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import pytest
 from sqlalchemy import func
 
 from shared.clock import now, rfc3339
@@ -138,6 +139,43 @@ def test_an_account_may_let_invitations_through_though_its_contract_lapsed(world
     assert bob.post(path).json["code"] == "contract_below_minimum"
     assert alice.patch(f"/v1/accounts/{acme}", {"lapsed_contract": "allow"}).json["lapsed_contract"] == "allow"
     assert bob.post(path).status_code == 200
+
+
+def test_an_account_says_how_long_its_invitations_last(world, alice, acme):
+    def lasts(email: str, **more) -> timedelta:
+        invitation = alice.get(f"/v1/accounts/{acme}/invitations/{world.invited(acme, alice, email, **more)}").json
+        return datetime.fromisoformat(invitation["expires_at"]) - datetime.fromisoformat(invitation["created_at"])
+
+    account = f"/v1/accounts/{acme}"
+    assert alice.get(account).json["invitation_hours"] is None
+    assert lasts("bob@corp.example") == world.settings.invitation_ttl
+    assert alice.patch(account, {"invitation_hours": 48}).json["invitation_hours"] == 48
+    assert lasts("carol@corp.example") == timedelta(hours=48)
+    assert lasts("dora@corp.example", expires_in_hours=3) == timedelta(hours=3)
+    assert alice.patch(account, {"name": "Acme Europe"}).json["invitation_hours"] == 48
+    assert alice.patch(account, {"invitation_hours": None}).json["invitation_hours"] is None
+    assert lasts("emil@corp.example") == world.settings.invitation_ttl
+    events = alice.get(f"{account}/audit-events?action=account.changed").json["data"]
+    assert [(event["data"]["before"], event["data"]["after"]) for event in events] == [
+        ({"invitation_hours": None}, {"invitation_hours": 48}),
+        ({"name": "Acme"}, {"name": "Acme Europe"}),
+        ({"invitation_hours": 48}, {"invitation_hours": None}),
+    ]
+
+
+@pytest.mark.parametrize("hours", [0, 721, "", "long", 1.5])
+def test_invitations_last_from_an_hour_to_thirty_days(alice, acme, hours):
+    answer = alice.patch(f"/v1/accounts/{acme}", {"invitation_hours": hours})
+    assert (answer.status_code, [each["field"] for each in answer.json["errors"]]) == (422, ["invitation_hours"])
+    assert alice.get(f"/v1/accounts/{acme}").json["invitation_hours"] is None
+
+
+def test_an_invitation_sent_again_keeps_its_own_lifetime(world, alice, acme):
+    invitation = world.invited(acme, alice, "bob@corp.example", expires_in_hours=3)
+    assert alice.patch(f"/v1/accounts/{acme}", {"invitation_hours": 48}).status_code == 200
+    world.change(Invitation, invitation, resendable_at=func.now())
+    again = alice.post(f"/v1/accounts/{acme}/invitations/{invitation}/resend").json
+    assert datetime.fromisoformat(again["expires_at"]) < now() + timedelta(hours=3, minutes=1)
 
 
 def test_a_key_is_shown_once_and_known_by_how_it_begins(world, alice, acme):

@@ -2,7 +2,7 @@
 
 import random
 
-from sqlalchemy import func, update
+from sqlalchemy import func, text, update
 
 from shared.config import Settings
 from shared.db import transaction
@@ -33,6 +33,19 @@ def test_every_message_five_times_and_in_any_order_mails_once(
             for start in range(0, len(rings), 20):
                 task(chance.choice((runtime, other)), rings[start : start + 20])
     assert sorted(sent.recipient for sent in smtp.mails) == sorted(GUESTS)
+
+
+def test_a_job_of_a_kind_that_only_a_newer_release_knows_stops_no_other(world: World) -> None:
+    """During a rolling deployment, the newer web may promise what this relay has no task for."""
+    world.invite()
+    with transaction(world.sessions) as session:
+        session.execute(text("ALTER TABLE jobs DROP CONSTRAINT ck_jobs_kind"))
+        session.execute(text("INSERT INTO jobs (id, kind, subject_id) VALUES ('job_of_tomorrow', 'tomorrow', 'inv_1')"))
+    due_now(world.sessions)
+    with transaction(world.sessions) as session:
+        assert jobs.ring(session, limit=10) == [(CHECK, job_id) for job_id in world.job_ids(CHECK)]
+    (unknown,) = [job for job in world.jobs() if job.kind == "tomorrow"]
+    assert unknown.state == JobState.QUEUED
 
 
 def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(

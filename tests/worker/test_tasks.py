@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from shared.actor import Actor, ActorKind
 from shared.config import Settings
 from shared.db import transaction
 from shared.ids import new_id
 from shared.models import Contract, Delivery, Invitation, Job, JobKind, JobState, Status, User
-from shared.services import deliveries, jobs
+from shared.services import asking, deliveries, jobs, oversight, suppressions
 from shared.services.rules import Rules
 from shared.tokens import Purpose, derive, sha256
 from tests.smtp_server import DROP, SmtpServer
@@ -348,6 +349,67 @@ def test_a_person_gets_the_mails_of_their_own_set_up(
     token = "/" + derive(runtime.settings.secret_keys[0], purpose, bob.id, 1) if purpose else ""
     assert f"http://localhost:8000/{path}{token}" in sent.body("plain")
     assert world.jobs(kind)[0].state == JobState.DONE
+
+
+def ask_for_a_new_link(world: World, runtime: Runtime, invitation: Invitation) -> None:
+    token = derive(runtime.settings.secret_keys[0], Purpose.INVITATION, invitation.id, 1)
+    with transaction(world.sessions) as session:
+        asking.ask(session, actor=Actor(ActorKind.ANYONE), token=token)
+
+
+def test_whoever_invited_reads_who_asks_for_a_new_link_and_where_to_send_it(
+    runtime: Runtime, world: World, smtp: SmtpServer
+) -> None:
+    invitation = world.invite()
+    with transaction(world.sessions) as session:
+        session.execute(update(Invitation).values(status=Status.EXPIRED))
+    ask_for_a_new_link(world, runtime, invitation)
+    mail(runtime, world.job_ids(JobKind.NEW_LINK_MAIL))
+    mail(runtime, world.job_ids(JobKind.NEW_LINK_MAIL))
+    (sent,) = smtp.mails
+    assert sent.recipient == "alice@acme.example"
+    assert sent.parsed["Subject"] == "bob@corp.example asks for a new invitation to Acme"
+    for part in ("plain", "html"):
+        text = sent.body(part)
+        assert "Hello Alice Chen," in text
+        assert "bob@corp.example" in text
+        assert "You had invited this address." in text
+        assert "The invitation has expired. If they should join, send it again on the page of the team:" in text
+        assert f"http://localhost:8000/accounts/{world.account.id}/team" in text
+        assert derive(runtime.settings.secret_keys[0], Purpose.INVITATION, invitation.id, 1) not in text
+    assert world.jobs(JobKind.NEW_LINK_MAIL)[0].state == JobState.DONE
+    assert world.again(invitation).sent_count == 0
+    assert world.actions(invitation) == ["invitation.created", "invitation.new_requested"]
+
+
+@pytest.mark.parametrize("change", [{"status": Status.ACCEPTED}, {"generation": 2}])
+def test_a_request_that_was_met_meanwhile_is_not_mailed(
+    runtime: Runtime, world: World, smtp: SmtpServer, change: dict[str, object]
+) -> None:
+    ask_for_a_new_link(world, runtime, world.invite())
+    with transaction(world.sessions) as session:
+        session.execute(update(Invitation).values(change))
+    mail(runtime, world.job_ids(JobKind.NEW_LINK_MAIL))
+    assert smtp.mails == []
+    assert world.jobs(JobKind.NEW_LINK_MAIL)[0].state == JobState.CANCELLED
+
+
+def test_an_inviter_nobody_has_is_told_of_no_more_and_the_invitation_is_left_alone(
+    runtime: Runtime, world: World, smtp: SmtpServer
+) -> None:
+    invitation = world.invite()
+    ask_for_a_new_link(world, runtime, invitation)
+    smtp.say("RCPT", "550 5.1.1 no such user")
+    mail(runtime, world.job_ids(JobKind.NEW_LINK_MAIL))
+    (job,) = world.jobs(JobKind.NEW_LINK_MAIL)
+    assert job.state == JobState.DEAD
+    assert world.again(invitation).delivery == Delivery.NONE
+    with transaction(world.sessions) as session:
+        assert suppressions.among(session, {"alice@acme.example", "bob@corp.example"}).keys() == {"alice@acme.example"}
+        oversight.retry(session, actor=Actor(ActorKind.OPERATOR), job_id=job.id)
+    assert world.again(invitation).delivery == Delivery.NONE
+    mail(runtime, [job.id])
+    assert len(smtp.mails) == 1
 
 
 def test_a_proof_that_was_given_meanwhile_is_not_asked_for_again(

@@ -41,16 +41,16 @@ def show_account(account_id: str) -> Any:
     "Accounts",
     body=AccountChange,
     answers=AccountOut,
-    example={"name": "Acme Europe", "lapsed_contract": "hold"},
+    example={"name": "Acme Europe", "lapsed_contract": "hold", "invitation_hours": 72},
 )
 def change_account(account_id: str, body: AccountChange) -> Any:
-    """Change an account's name, or what its pending invitations come to when its contract lapses.
+    """Change an account's name, how long its new invitations last, or what pending ones come to without a contract.
 
-    With `hold`, the default, they wait until a contract is in force again; with `allow` they can be accepted.
+    When its contract lapses, they wait until one is in force again with `hold`, the default; with `allow` they can be
+    accepted.
     """
-    changes = body.model_dump(exclude_none=True)
     with transaction() as session:
-        return accounts.change(session, actor=actor(), account_id=account_id, changes=changes)
+        return accounts.change(session, actor=actor(), account_id=account_id, changes=body.changes())
 
 
 @v1.get("/accounts/<account_id>/eligibility")

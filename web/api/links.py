@@ -1,4 +1,4 @@
-"""What the person behind an invitation's link can do: look, accept, decline."""
+"""What the person behind an invitation's link can do: look, accept, decline, ask for a new one."""
 
 from typing import Any
 
@@ -6,15 +6,16 @@ from shared.email_address import masked
 from shared.errors import Unauthenticated
 from shared.models import Account, Membership, Status, User
 from shared.permissions import Role, in_words
-from shared.services import acceptance, accounts, links, passwords, sessions
+from shared.services import acceptance, accounts, asking, links, passwords, sessions
 from shared.services.acceptance import Offer, SignUp
+from shared.services.asking import Wanted
 from web import auth, limits
 from web.api.members import membership_out
 from web.call import call, v1
 from web.database import transaction
 from web.guard import actor, public
 from web.kit import kit
-from web.schemas.invitations import AcceptBody, AcceptedOut, DeclineBody, OfferOut
+from web.schemas.invitations import AcceptBody, AcceptedOut, AskedOut, DeclineBody, OfferOut
 from web.schemas.people import TokenBody
 
 _TOKEN = "x" * 43
@@ -61,6 +62,24 @@ def decline_invitation(body: DeclineBody) -> None:
     decline(body)
 
 
+@v1.post("/invitations/request-new")
+@public
+@call(
+    "Links",
+    body=TokenBody,
+    answers=AskedOut,
+    status=202,
+    problems=(404, 410, 429),
+    example={"token": _TOKEN},
+)
+def request_new_link(body: TokenBody) -> dict[str, Any]:
+    """Ask for a new link in place of one that is dead. Whoever invited is told by mail, and sends it or doesn't.
+
+    They are asked about the same invitation once in six hours. Nothing is sent to the invited address by this.
+    """
+    return asked_out(ask(body.token))
+
+
 def accept(token: str, name: str | None, password: str | None) -> tuple[Membership, User, Account, str | None]:
     """Accept for whoever is signed in, or sign them up; the session's token where somebody new was signed up."""
     user = auth.caller().user
@@ -79,6 +98,23 @@ def decline(body: DeclineBody) -> None:
         acceptance.decline(
             session, actor=actor(), token=body.token, reason=body.reason or None, report_abuse=body.report_abuse
         )
+
+
+def ask(token: str) -> Wanted:
+    """Ask whoever answers for the invitation for a new link."""
+    limits.count("new_link", limits.from_here())
+    with transaction() as session:
+        return asking.ask(session, actor=actor(), token=token)
+
+
+def asked_out(wanted: Wanted) -> dict[str, Any]:
+    """What was asked of whom, as the holder of the link may see it."""
+    return {
+        "account": {"name": wanted.account},
+        "asked": wanted.who,
+        "inviter": {"name": wanted.inviter} if wanted.inviter else None,
+        "again_at": wanted.again_at,
+    }
 
 
 def offer_out(offer: Offer) -> dict[str, Any]:

@@ -1,17 +1,20 @@
-"""The page behind an invitation's link: GET shows and changes nothing, POST accepts or declines.
+"""The page behind an invitation's link: GET shows and changes nothing, POST accepts, declines, or asks for a new link.
 
 The link's token is taken out of the address at once (303 to a clean one) and kept in a cookie for a short while, so
-that it stands in no history, title or referrer. The page tells whose link it is only by a masked address.
+that it stands in no history, title or referrer. The page tells whose link it is only by a masked address. A dead link
+says why it is dead, and whom to ask for a new one.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, render_template, request
 
 from shared.email_address import masked
-from shared.errors import Invalid, NotFound
-from shared.services import acceptance
+from shared.errors import Invalid, LinkDead, NotFound, TooSoon
+from shared.services import acceptance, asking
 from shared.services.acceptance import Offer
+from shared.services.asking import Wanted
 from web import cookies
 from web.api import links
 from web.database import transaction
@@ -28,6 +31,43 @@ _KEPT = 10 * 60
 @public
 def open_link(token: str) -> Response:
     """Go on to the address without the token; a dead link says why it is dead instead."""
+    return _behind(token, _go_on)
+
+
+@site.get("/i")
+@public
+def show_invitation() -> Response:
+    """Show what the link that was opened last offers."""
+    return _behind(_kept_token(), _show)
+
+
+@site.post("/i")
+@public
+def answer_kept() -> Response:
+    """Accept or decline the invitation whose link was opened last, or ask for a new link."""
+    return _behind(_kept_token(), _answer)
+
+
+@site.post("/i/<token>")
+@public
+def answer_link(token: str) -> Response:
+    """Accept or decline the invitation of this link, or ask for a new one."""
+    return _behind(token, _answer)
+
+
+def _behind(token: str, living: Callable[[str], Response]) -> Response:
+    """What stands behind the link while it lives; else why it is dead, and a way to a new one where there is one."""
+    try:
+        return living(token)
+    except LinkDead as dead:
+        wanted = _wanted(token)
+        if wanted is None:
+            raise
+        page = render_template("pages/dead_link.html", dead=dead, wanted=wanted)
+        return form.refused(page, dead)
+
+
+def _go_on(token: str) -> Response:
     with transaction() as session:
         acceptance.inspect(session, token=token)
     response = visitor.send_on("/i")
@@ -35,29 +75,14 @@ def open_link(token: str) -> Response:
     return response
 
 
-@site.get("/i")
-@public
-def show_invitation() -> Response:
-    """Show what the link that was opened last offers."""
-    return Response(render_template("pages/invitation.html", **_offered(_kept_token())))
-
-
-@site.post("/i")
-@public
-def answer_kept() -> Response:
-    """Accept or decline the invitation whose link was opened last."""
-    return _answer(_kept_token())
-
-
-@site.post("/i/<token>")
-@public
-def answer_link(token: str) -> Response:
-    """Accept or decline the invitation of this link."""
-    return _answer(token)
+def _show(token: str) -> Response:
+    return Response(render_template("pages/invitation.html", **_offered(token)))
 
 
 def _answer(token: str) -> Response:
     action = request.form.get("action")
+    if action == "ask":
+        return _ask(token)
     try:
         if action == "accept":
             return _accept(token)
@@ -83,6 +108,22 @@ def _decline(token: str) -> Response:
     response = Response(render_template("pages/declined.html"))
     cookies.drop(response, _cookie())
     return response
+
+
+def _ask(token: str) -> Response:
+    """Ask for a new link; a second time within hours, the page says that the first still stands."""
+    try:
+        return Response(render_template("pages/asked.html", wanted=links.ask(token), before=False))
+    except TooSoon as refusal:
+        wanted = _wanted(token)
+        if wanted is None or wanted.again_at is None:
+            raise
+        return form.refused(render_template("pages/asked.html", wanted=wanted, before=True), refusal)
+
+
+def _wanted(token: str) -> Wanted | None:
+    with transaction() as session:
+        return asking.look(session, token=token)
 
 
 def _offered(token: str) -> dict[str, Any]:

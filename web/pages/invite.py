@@ -30,6 +30,9 @@ from web.schemas.team import InviteForm, ResultsForm
 NOBODY = N_("Whom do you want to invite? Write at least one address.")
 TOO_MANY = N_("1,000 at once at the most; invite the others after them.")
 
+LIFETIMES = (1, 3, 7, 14, 30)
+"""For how many days one can let an invitation stand, beside the account's usual span."""
+
 PORTION = 100
 """How many are invited before the page shows how far it is."""
 
@@ -158,5 +161,7 @@ def _role(line: Line, body: InviteForm) -> Role:
 def _shown(account_id: str) -> dict[str, Any]:
     with transaction() as session:
         stopped = trials.in_the_way(session, actor=actor(), rules=kit().rules, account_id=account_id)
-    days = kit().settings.invitation_ttl.days
-    return {"stopped": stopped, "assignable": sorted(actor().assignable), "days": days, "outcomes": ()}
+        usual = inviting.lifetime(session, rules=kit().rules, account_id=account_id)
+    lifetimes = [span for span in map(timedelta, LIFETIMES) if span != usual]
+    shown = {"stopped": stopped, "assignable": sorted(actor().assignable), "outcomes": ()}
+    return shown | {"usual": usual, "lifetimes": lifetimes}

@@ -5,7 +5,7 @@ Flask-Babel around it would look for compiled files and bring a second library o
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -41,7 +41,7 @@ def register(app: Flask) -> None:
     install: Callable[..., None] = jinja.install_gettext_callables  # type: ignore[attr-defined]
     install(translated, counted, newstyle=True)
     jinja.globals |= {"languages": NAMES, "spoken": spoken}
-    jinja.filters |= {"moment": moment, "date": date_of, "day": day, "number": number}
+    jinja.filters |= {"moment": moment, "date": date_of, "day": day, "number": number, "lasting": lasting}
 
 
 def spoken() -> str:
@@ -77,6 +77,14 @@ def date_of(when: datetime) -> str:
 def day(when: date) -> str:
     """A day as the reader writes it."""
     return _day(when, spoken())
+
+
+def lasting(span: timedelta) -> str:
+    """A span as people say it: in days where it is whole ones, else in hours."""
+    if span % timedelta(days=1):
+        hours = round(span / timedelta(hours=1))
+        return counted("%(num)d hour", "%(num)d hours", hours) % {"num": hours}
+    return counted("%(num)d day", "%(num)d days", span.days) % {"num": span.days}
 
 
 def number(amount: float) -> str:

@@ -1,4 +1,4 @@
-"""What an account decides for itself: its name, what a lapsed contract does, and whom it never or only invites."""
+"""What an account decides for itself: its name, how long invitations last, after its contract, and whom it invites."""
 
 from typing import Any
 
@@ -7,14 +7,13 @@ from flask import Response
 from shared.errors import PermissionDenied
 from shared.models import LapsedContract, PolicyException
 from shared.permissions import Permission
-from shared.services import accounts, exceptions
+from shared.services import accounts, exceptions, inviting
 from web.database import transaction
 from web.guard import actor, member, requires
 from web.kit import kit
 from web.pages import form, place, visitor, words
 from web.pages.site import site
-from web.schemas.accounts import AccountChange
-from web.schemas.team import ExceptionForm
+from web.schemas.team import ExceptionForm, SettingsForm
 
 _MOST = 200
 
@@ -29,9 +28,9 @@ def show_settings(account_id: str) -> str:
 @site.post("/accounts/<account_id>/settings")
 @requires(Permission.ACCOUNT_EDIT)
 def change_settings(account_id: str) -> Response:
-    """Change the account's name, or what a lapsed contract does."""
+    """Change the account's name, how long invitations last, or what a lapsed contract does."""
     try:
-        changes = form.filled(AccountChange).model_dump(exclude_none=True)
+        changes = form.filled(SettingsForm).changes()
         with transaction() as session:
             accounts.change(session, actor=actor(), account_id=account_id, changes=changes)
     except form.REFUSALS as refusal:
@@ -63,12 +62,14 @@ def remove_exception(account_id: str, exception_id: str) -> Response:
 
 def _shown(account_id: str) -> dict[str, Any]:
     rows: list[PolicyException] = []
-    if actor().may(Permission.TEAM_VIEW):
-        with transaction() as session:
+    with transaction() as session:
+        usual = inviting.lifetime(session, rules=kit().rules, account_id=account_id)
+        if actor().may(Permission.TEAM_VIEW):
             rows = exceptions.listed(session, account_id=account_id, after="", limit=_MOST)
     return {
         "lapses": list(LapsedContract),
         "rules": kit().settings,
+        "usual": usual,
         "exceptions": rows,
         "effects": words.EFFECTS,
         "subjects": words.SUBJECTS,

@@ -72,6 +72,7 @@ _EVENTS = {
     "invitation.delivery_failed": N_("The mail could not be delivered"),
     "invitation.expired": N_("Expired"),
     "invitation.held": N_("Held for somebody to decide"),
+    "invitation.new_requested": N_("A new link was asked for"),
     "invitation.refused": N_("Refused"),
     "invitation.released": N_("Released"),
     "invitation.resent": N_("Sent again"),
@@ -120,6 +121,7 @@ JOB_KINDS: dict[str, str] = {
     JobKind.VERIFICATION_MAIL: N_("Mail a link that proves an address"),
     JobKind.PASSWORD_RESET_MAIL: N_("Mail a link that sets a password"),
     JobKind.SIGNUP_NOTICE_MAIL: N_("Tell an owner that somebody signed up with their address"),
+    JobKind.NEW_LINK_MAIL: N_("Tell an inviter that a new link is wanted"),
 }
 
 _ACTORS = {

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainSerializer, model_validator
 
@@ -23,6 +23,10 @@ class AccountBody(Body):
     name: Name
 
 
+Hours = Annotated[int, Field(ge=1, le=720)]
+"""How long an invitation can be accepted: up to 30 days."""
+
+
 class AccountChange(Body):
     """What to change of an account; what is left out stays."""
 
@@ -30,6 +34,15 @@ class AccountChange(Body):
     lapsed_contract: LapsedContract | None = Field(
         default=None, description="What a lapsed contract does to pending invitations."
     )
+    invitation_hours: Hours | None = Field(
+        default=None,
+        description="How long invitations can be accepted from now on; null for as long as the installation says.",
+    )
+
+    def changes(self) -> dict[str, Any]:
+        """What was said, and nothing else: of these, only `invitation_hours` can be nothing."""
+        said = self.model_dump(exclude_unset=True)
+        return {field: value for field, value in said.items() if value is not None or field == "invitation_hours"}
 
 
 class AccountOut(Out):
@@ -38,6 +51,7 @@ class AccountOut(Out):
     id: str
     name: str
     lapsed_contract: LapsedContract
+    invitation_hours: int | None
     created_at: datetime
 
 

@@ -1,13 +1,13 @@
 """Invitations, from both ends."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from shared.models import Delivery, Invitation, Status
 from shared.permissions import Role
-from web.schemas.accounts import MembershipOut
+from web.schemas.accounts import Hours, MembershipOut
 from web.schemas.base import Body, Email, Locale, Name, NewPassword, Out, PageQuery, ReasonOut, Text, Token
 
 
@@ -17,7 +17,9 @@ class InviteBody(Body):
     email: Email
     role: Role
     message: Text | None = Field(default=None, max_length=1000, description="A personal word, shown in the mail.")
-    expires_in_hours: int | None = Field(default=None, ge=1, le=720, description="How long it can be accepted.")
+    expires_in_hours: Hours | None = Field(
+        default=None, description="How long it can be accepted; else as the account says, or the installation."
+    )
     locale: Locale = "en"
 
 
@@ -122,6 +124,15 @@ class AcceptedOut(Out):
 
     membership: MembershipOut
     token: str | None = None
+
+
+class AskedOut(Out):
+    """Who was told by mail that a new link is wanted: whoever invited, or the account's owner in their place."""
+
+    account: NamedOut
+    asked: Literal["inviter", "account_owner"]
+    inviter: NamedOut | None = Field(description="Whoever invited, where they were asked.")
+    again_at: datetime = Field(description="From when on they can be asked again.")
 
 
 class MyInvitation(OfferOut):

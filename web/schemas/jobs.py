@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from shared.models import Heartbeat, Job, JobKind, JobState
-from shared.services.deliveries import INVITATION_KINDS
+from shared.services.deliveries import ABOUT_INVITATIONS
 from shared.services.oversight import Summary
 from web.schemas.base import Out, PageQuery, Text
 
@@ -99,7 +99,7 @@ def job_out(job: Job) -> dict[str, Any]:
     """A job's row as callers see it."""
     shown = {field: getattr(job, field, None) for field in JobOut.model_fields}
     return shown | {
-        "invitation_id": job.subject_id if job.kind in INVITATION_KINDS else None,
+        "invitation_id": job.subject_id if job.kind in ABOUT_INVITATIONS else None,
         "request_id": job.data.get("request_id"),
     }
 

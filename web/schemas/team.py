@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from shared.models import Status
 from shared.permissions import Role
 from shared.policy import Effect, Subject
+from web.schemas.accounts import AccountChange, Hours
 from web.schemas.base import Body, Name, Text
 
 LeftEmpty = BeforeValidator(lambda typed: typed or None)
@@ -36,7 +37,7 @@ class InviteForm(Body):
     total: int = Field(default=0, ge=0, le=1000)
     role: Role
     message: Text | None = Field(default=None, max_length=1000)
-    hours: Annotated[Annotated[int, Field(ge=1, le=720)] | None, LeftEmpty] = None
+    hours: Annotated[Hours | None, LeftEmpty] = None
 
 
 class InvitationAction(StrEnum):
@@ -96,6 +97,12 @@ class AuditQuery(CursorQuery):
 
     action: Text | None = Field(default=None, max_length=100)
     since: date | None = None
+
+
+class SettingsForm(AccountChange):
+    """An account's settings."""
+
+    invitation_hours: Annotated[Hours | None, LeftEmpty] = None
 
 
 class ExceptionForm(Body):

@@ -18,6 +18,7 @@ _TEMPLATES = {
     JobKind.VERIFICATION_MAIL: "verification",
     JobKind.PASSWORD_RESET_MAIL: "password_reset",
     JobKind.SIGNUP_NOTICE_MAIL: "signup_notice",
+    JobKind.NEW_LINK_MAIL: "new_link",
 }
 
 _PATHS = {Purpose.INVITATION: "i", Purpose.VERIFICATION: "verify", Purpose.PASSWORD_RESET: "reset"}

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import MetaData, select
 
 from shared.clock import now
-from shared.models import AuditEvent, Contract, Invitation, Membership, Status
+from shared.models import AuditEvent, Contract, Invitation, Job, JobKind, Membership, Status
+from shared.permissions import Role
 from tests.web.conftest import PASSWORD
 
 NEWCOMER = {"action": "accept", "name": "Bob Li", "password": PASSWORD}
@@ -104,6 +105,71 @@ def test_a_link_that_was_replaced_says_so(world, window, alice, acme, invitation
     answer = window.open(link)
     assert answer.status_code == 410
     assert "newest mail" in answer.text
+    assert "Alice was asked" in window.send(link, action="ask").text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": Status.REVOKED},
+        {"status": Status.DECLINED},
+        {"status": Status.BLOCKED},
+        {"expires_at": now() - timedelta(seconds=1)},
+    ],
+)
+def test_behind_a_dead_link_whoever_invited_can_be_asked_for_a_new_one(world, window, invitation, link, change):
+    window.open(link)
+    world.change(Invitation, invitation, **change)
+    for path in ("/i", link):
+        page = window.open(path)
+        assert page.status_code == 410
+        assert "Alice gets a mail that says you would still like to join Acme" in page.text
+        assert link.removeprefix("/i/") not in page.text
+    asked = window.send(link, action="ask")
+    assert asked.status_code == 200
+    assert "Alice was asked" in asked.text
+    assert "If they agree, a mail with a new link comes" in asked.text
+    page = window.open("/i")
+    assert page.status_code == 410
+    assert "Alice was asked already." in page.text
+    again = window.send("/i", seen_at="/login", action="ask")
+    assert again.status_code == 429
+    assert int(again.headers["Retry-After"]) > 5 * 3600
+    assert "Alice was asked already" in again.text
+    with world.sessions() as session:
+        kind = JobKind.NEW_LINK_MAIL
+        assert session.scalars(select(Job.subject_id).where(Job.kind == kind)).all() == [invitation]
+
+
+def test_asking_takes_a_form_of_ours(world, window, invitation, link):
+    world.change(Invitation, invitation, status=Status.EXPIRED)
+    assert window.bare(link, action="ask").status_code == 403
+    with world.sessions() as session:
+        assert session.scalars(select(Job).where(Job.kind == JobKind.NEW_LINK_MAIL)).all() == []
+
+
+def test_looking_at_a_dead_link_changes_nothing(world, window, invitation, link):
+    world.change(Invitation, invitation, status=Status.EXPIRED)
+    before = everything(world)
+    for _ in range(5):
+        assert window.open(link).status_code == window.http.head(link).status_code == 410
+    assert everything(world) == before
+
+
+def test_an_owner_who_stands_in_for_the_inviter_is_not_named(world, window, alice, bob, acme):
+    place = world.join(acme, bob, Role.ADMIN)
+    link = f"/i/{world.token(world.invited(acme, bob, 'carol@corp.example'))}"
+    assert alice.delete(f"/v1/accounts/{acme}/members/{place}").status_code == 204
+    page, asked = window.open(link), window.send(link, action="ask")
+    for text in (page.text, asked.text):
+        assert "The owner of Acme" in text
+        assert "Alice" not in text
+
+
+def test_behind_a_link_that_was_accepted_there_is_nothing_to_ask_for(world, window, invitation, link):
+    world.change(Invitation, invitation, status=Status.ACCEPTED)
+    assert "Ask for a new one" not in window.open(link).text
+    assert window.send(link, seen_at="/login", action="ask").status_code == 410
 
 
 def test_somebody_new_signs_up_joins_and_is_signed_in(world, window, link):

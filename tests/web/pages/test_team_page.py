@@ -6,7 +6,7 @@ import time
 import pytest
 from sqlalchemy import text
 
-from shared.models import Invitation, Membership, Status
+from shared.models import Account, Invitation, Membership, Status
 from shared.permissions import Role
 
 
@@ -179,6 +179,22 @@ def test_carol_blocks_a_domain_and_lets_it_go_again(window, world, acme):
     (remove,) = re.findall(r'action="(/accounts/\w+/exceptions/\w+/remove)"', window.open(settings).text)
     window.send(remove, seen_at=settings)
     assert "They compete with us." not in window.open(settings).text
+
+
+def test_carol_says_how_long_invitations_last_and_takes_it_back(window, world, acme):
+    settings, said = f"/accounts/{acme}/settings", {"name": "Acme", "lapsed_contract": "hold"}
+    assert "Left empty, it is 7 days" in window.open(settings).text
+    refused = window.send(settings, **said, invitation_hours="721")
+    assert refused.status_code == 422
+    assert "720 at the most." in refused.text
+    assert 'value="721"' in refused.text
+    assert window.send(settings, **said, invitation_hours="36").status_code == 303
+    assert 'value="36"' in window.open(settings).text
+    assert '<option value="">36 hours</option>' in window.open(f"/accounts/{acme}/team/invite").text
+    assert window.send(settings, **said, invitation_hours="").status_code == 303
+    assert '<option value="">7 days</option>' in window.open(f"/accounts/{acme}/team/invite").text
+    with world.sessions() as session:
+        assert session.get_one(Account, acme).invitation_hours is None
 
 
 def test_a_team_of_ten_thousand_is_a_page_of_fifty(window, world, carol, acme):
