@@ -51,6 +51,9 @@ def letter(kind: JobKind = JobKind.INVITATION_MAIL, *, key: str = KEY, **words: 
         "expires_at": WHEN,
         "name": "Bob",
         "email": "bob@corp.example",
+        "invitee": "bob@corp.example",
+        "account_id": "acc_1",
+        "status": "expired",
     } | words
     return Letter(
         job=Job(id="job_1", kind=kind, subject_id="inv_1", generation=2, created_at=WHEN),
