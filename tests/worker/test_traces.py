@@ -1,4 +1,4 @@
-"""What workers count, and the traces that they belong to."""
+"""The traces that go from the request to the mail server."""
 
 import gzip
 import threading
@@ -7,12 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from prometheus_client import REGISTRY
 
 from shared import tracing
 from shared.config import Settings
 from tests.smtp_server import SmtpServer
-from tests.worker.test_tasks import another, check_all, due_now, mail_all
+from tests.worker.test_tasks import another, check_all, mail_all
 from tests.worker.world import World
 from worker.runtime import Runtime
 
@@ -73,27 +72,3 @@ def test_without_an_endpoint_nothing_is_traced_or_carried(runtime: Runtime, worl
     with tracing.span("the request"):
         world.invite()
     assert "traceparent" not in world.jobs()[0].data
-
-
-def figure(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
-
-
-def test_each_answer_of_the_mail_server_is_counted_by_its_class(
-    runtime: Runtime, world: World, smtp: SmtpServer
-) -> None:
-    names = ("delivered", "address", "later")
-    before = {name: figure("usher_smtp_replies_total", outcome=name) for name in names}
-    timed = figure("usher_request_to_mail_seconds_count", kind="invitation.mail")
-    world.invite_many(*(f"{name}@corp.example" for name in "abc"))
-    check_all(runtime, world)
-    smtp.say("RCPT", "550 5.1.1 nobody here")
-    smtp.say("RCPT", "450 4.7.1 greylisted")
-    mail_all(runtime, world)
-    assert {name: figure("usher_smtp_replies_total", outcome=name) - before[name] for name in names} == dict.fromkeys(
-        names, 1
-    )
-    assert figure("usher_request_to_mail_seconds_count", kind="invitation.mail") - timed == 1
-    due_now(world.sessions)
-    mail_all(runtime, world)
-    assert figure("usher_smtp_replies_total", outcome="delivered") - before["delivered"] == 2

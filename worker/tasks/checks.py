@@ -23,6 +23,7 @@ COME_AGAIN = timedelta(seconds=1)
 
 def check(runtime: Runtime, ids: Collection[str]) -> None:
     """Judge the invitations of these jobs, and promise the mails of those that pass."""
+    metrics.ROUNDS.labels("check").inc()
     with claimed(runtime, ids, kinds=[JobKind.INVITATION_CHECK]) as (lease, batch):
         if not batch:
             return
