@@ -156,7 +156,7 @@ def _revoke(session: Session, actor: Actor, account_id: str, which: ColumnElemen
 def _above(role: Role, actor: Actor) -> Reason:
     return Reason(
         "role_not_assignable",
-        f"A key with the role {role} could do what the role {actor.role} may not.",
+        f"A key with the role {role} could do what the role {actor.role} may not. No key was made.",
         "Choose a role that allows no more than your own.",
         Who.INVITER,
     )

@@ -6,7 +6,16 @@ from sqlalchemy import ColumnElement, delete, func, inspect, select
 from sqlalchemy.orm import Session
 
 from shared.db import Base
-from shared.models import Heartbeat, IdempotencyKey, Pause, SupersededLink, Suppression, Throttle, UserSession
+from shared.models import (
+    Heartbeat,
+    IdempotencyKey,
+    MailDomain,
+    Pause,
+    SupersededLink,
+    Suppression,
+    Throttle,
+    UserSession,
+)
 
 BATCH = 1000
 
@@ -27,6 +36,8 @@ def _spent() -> list[tuple[type[Base], ColumnElement[bool]]]:
         (Heartbeat, Heartbeat.beat_at < func.now() - timedelta(days=1)),
         (Pause, Pause.until < func.now() - timedelta(days=1)),
         (Suppression, Suppression.until < func.now() - timedelta(days=1)),
+        # Name servers are asked again long before.
+        (MailDomain, MailDomain.looked_up_at < func.now() - timedelta(days=30)),
     ]
 
 

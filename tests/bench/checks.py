@@ -53,7 +53,7 @@ def run() -> None:
         sessions = session_factory(engine)
         actor = _somebody(sessions)
         _requests(sessions, load(settings), actor)
-        for silent in (0, 5):
+        for silent in (0, 40, 5):
             _rounds(sessions, settings, actor, silent)
         engine.dispose()
 

@@ -453,6 +453,13 @@ def test_a_sweep_takes_only_what_is_long_past_its_use(runtime: Runtime, world: W
                 "('old', now() - interval '1 day', 1), ('new', now(), 1)"
             )
         )
+        session.execute(
+            text(
+                "INSERT INTO mail_domains (domain, answer, source, looked_up_at) VALUES "
+                "('old.test', 'mx', 'DNS', now() - interval '31 days'), ('new.test', 'mx', 'DNS', now())"
+            )
+        )
     sweep(runtime)
     with world.sessions() as session:
         assert session.execute(text("SELECT key FROM throttles")).scalars().all() == ["new"]
+        assert session.execute(text("SELECT domain FROM mail_domains")).scalars().all() == ["new.test"]
