@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.bench import check, checks
+from tests.bench import check, checks, pages
 
-BENCHES = {"check": check.run, "checks": checks.run}
+BENCHES = {"check": check.run, "checks": checks.run, "pages": pages.run}
 
 
 def main(names: list[str]) -> None:
