@@ -21,6 +21,7 @@ from shared.config import Settings
 from shared.db import open_engine, session_factory
 from tests.browser.programs import chromium
 from tests.conftest import renamed
+from tests.stack import Stack
 from tests.web.conftest import World, let_go
 from web.app import create_app
 
@@ -125,3 +126,15 @@ def page(request, browser: Browser, site: str) -> Iterator[Page]:
 def _clone(admin: psycopg.Connection, template: str, name: str) -> None:
     admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
     admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("console")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def acme(stack: Stack) -> str:
+    """The id of Alice's account."""
+    return stack.owner("alice@corp.example")[1]

@@ -6,20 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_pages import examine
-from tests.stack import OPERATOR_KEY, PASSWORD, Stack, link_in
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("console")) as stack:
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def acme(stack: Stack) -> str:
-    """The id of Alice's account."""
-    return stack.owner("alice@corp.example")[1]
+from tests.stack import PASSWORD, Stack, link_in
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
@@ -213,44 +200,3 @@ def test_a_long_list_shows_how_far_it_is_and_what_became_of_each(browser: Browse
     assert [line.split(",")[1] for line in lines[1:]] == ["invited"] * 230 + ["refused"]
     expect(page.locator(".entry")).to_have_count(231)
     context.close()
-
-
-@pytest.mark.parametrize(("theme", "width"), [("light", 360), ("dark", 1440)])
-def test_no_page_of_the_console_keeps_anybody_out(browser: Browser, stack: Stack, acme: str, theme, width):
-    """Nothing that axe finds, nothing wider than the screen, nothing asked of elsewhere, no complaint."""
-    context = browser.new_context(base_url=stack.url, color_scheme=theme, viewport={"width": width, "height": 800})
-    page, complaints = context.new_page(), []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("request", lambda sent: sent.url.startswith(stack.url) or complaints.append(sent.url))
-    sign_in(page, "alice@corp.example")
-    page.goto("/operator")
-    page.get_by_label("Operator key").fill(OPERATOR_KEY)
-    page.get_by_role("button", name="Sign in as the operator").click()
-    here = f"/accounts/{acme}"
-    for path in ("", "/team", "/team/invite", "/roles", "/api-keys", "/audit", "/jobs", "/settings"):
-        look_at(page, here + path)
-    for path in ("/accounts", "/me", "/me/invitations", "/jobs", "/operator"):
-        look_at(page, path)
-    invite_into(page, acme, f"{theme}@corp.example")
-    page.goto(f"{here}/team")
-    page.get_by_role("link", name=f"{theme}@corp.example").click()
-    expect(page.locator("#drawer #timeline")).to_be_visible()
-    examine(page)
-    assert complaints == []
-    context.close()
-
-
-def look_at(page: Page, path: str) -> None:
-    page.goto(path)
-    examine(page)
-    for menu in page.locator("summary").all()[:3]:
-        menu.click()
-    examine(page)
-
-
-def invite_into(page: Page, acme: str, address: str) -> None:
-    page.goto(f"/accounts/{acme}/team/invite")
-    page.get_by_label("E-mail addresses").fill(address)
-    page.get_by_role("button", name="Invite user").click()
-    expect(row_of(page, address)).to_be_visible()
-    examine(page)
