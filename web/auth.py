@@ -1,6 +1,5 @@
 """Who is calling: a session by cookie or bearer, an API key, the operator key, or nobody."""
 
-import hmac
 from dataclasses import dataclass
 
 from flask import g, request
@@ -11,7 +10,7 @@ from shared.models import User
 from shared.permissions import Role
 from shared.services import api_keys, sessions
 from shared.services.api_keys import FoundKey
-from web import cookies
+from web import cookies, operators
 from web.database import db, latest
 from web.kit import kit
 from web.origin import SPEAKING, find_caller
@@ -51,15 +50,16 @@ def caller() -> Caller:
 
 def shown_key() -> str | None:
     """The API key that the request shows, before anybody has looked whether it opens anything."""
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    return bearer.strip() if scheme.lower() == "bearer" and bearer.strip().startswith(api_keys.PREFIX) else None
+    bearer = _bearer() or ""
+    return bearer if bearer.startswith(api_keys.PREFIX) and not operators.is_key(bearer) else None
 
 
-def found_key(key: FoundKey | None) -> None:
+def found_key(key: FoundKey | None) -> FoundKey:
     """Take this for the key that the request shows; raises `Unauthenticated` where it opens nothing."""
     if key is None:
         raise _opens_nothing()
     g.caller = Caller(ActorKind.API_KEY, key=key)
+    return key
 
 
 def user() -> User:
@@ -99,9 +99,9 @@ def _actor(
 
 
 def _identify() -> Caller:
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    if scheme:
-        found = _by_bearer(bearer.strip()) if scheme.lower() == "bearer" else None
+    bearer = _bearer()
+    if bearer is not None:
+        found = _by_bearer(bearer) if bearer else None
         if found is None:
             raise _opens_nothing()
         return found
@@ -110,9 +110,16 @@ def _identify() -> Caller:
     return Caller(ActorKind.USER, token, person, by_cookie=True) if person else Caller()
 
 
+def _bearer() -> str | None:
+    """The bearer token that the request shows; empty for another scheme, None where it shows nothing."""
+    scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
+    if not scheme:
+        return None
+    return shown.strip() if scheme.lower() == "bearer" else ""
+
+
 def _by_bearer(token: str) -> Caller | None:
-    operator_key = kit().settings.operator_key
-    if operator_key and hmac.compare_digest(token.encode(), operator_key.encode()):
+    if operators.is_key(token):
         return Caller(ActorKind.OPERATOR)
     if token.startswith(api_keys.PREFIX):
         found = api_keys.find(latest(), token)

@@ -14,17 +14,13 @@ from shared.migrations import missing
 
 def bring_up_to_date(settings: Settings) -> None:
     """Run every migration that the database lacks; raises `Unavailable`."""
-    with _answering():
-        engine = open_engine(settings.database_url, pool_size=1)
-        try:
-            with engine.connect() as connection:
-                lacking = missing(connection)
-        finally:
-            engine.dispose()
-        if lacking:
-            # Most starts find nothing missing, and need not load Alembic.
-            from shared.migrations.upgrade import upgrade  # noqa: PLC0415
+    with command_transaction(settings) as session:
+        lacking = missing(session.connection())
+    if lacking:
+        # Most starts find nothing missing, and need not load Alembic.
+        from shared.migrations.upgrade import upgrade  # noqa: PLC0415
 
+        with _answering():
             upgrade(settings.database_url)
 
 

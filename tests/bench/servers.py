@@ -1,7 +1,6 @@
 """The parts that benches run against: a PostgreSQL with the schema, and granian as production runs it."""
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.cli.embedded import postgres
+from shared.cli.embedded.foundation import free_port
 from shared.cli.embedded.process import running
 from shared.migrations.upgrade import upgrade
 
@@ -33,8 +33,7 @@ def database() -> Iterator[str]:
 @contextmanager
 def web(database_url: str, *, processes: int, threads: int) -> Iterator[tuple[str, int]]:
     """The host and port of a web server on this database."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port("127.0.0.1")
     environ = os.environ | {
         "USHER_DATABASE_URL": database_url,
         "USHER_BROKER_URL": "redis://127.0.0.1:9/0",
@@ -55,8 +54,7 @@ def web(database_url: str, *, processes: int, threads: int) -> Iterator[tuple[st
 @contextmanager
 def bare(database_url: str, *, processes: int, threads: int) -> Iterator[tuple[str, int]]:
     """The host and port of the bare views on this database, under the same server."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port("127.0.0.1")
     command = [str(_PROGRAMS / "granian"), "--interface", "wsgi", "--factory", "tests.bench.bare:application"]
     command += ["--port", str(port), "--workers", str(processes), "--blocking-threads", str(threads)]
     command += ["--no-ws", "--log-level", "warning"]

@@ -1,7 +1,6 @@
 """One running web server, a world of its own for each test, and a real browser to look at it with."""
 
 import os
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -16,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from psycopg.sql import SQL, Identifier
 
+from shared.cli.embedded.foundation import free_port
 from shared.cli.embedded.process import Command, running
 from shared.config import Settings
 from shared.db import open_engine, session_factory
@@ -68,8 +68,7 @@ def database(database_admin: psycopg.Connection, template: str) -> Iterator[str]
 def web_settings(
     database_server: str, database: str, broker_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port("127.0.0.1")
     return Settings(
         database_url=renamed(database_server, database),
         broker_url=broker_server,

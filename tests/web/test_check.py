@@ -2,7 +2,8 @@
 
 from shared.models import Membership
 from shared.permissions import PERMISSIONS_OF, Permission, Role
-from tests.web.conftest import World
+from tests.web.conftest import Caller, World, let_go
+from web.app import create_app
 
 
 def ask(who, account: str, user: str, permission: str = "settings:edit"):
@@ -74,3 +75,11 @@ def test_a_removed_member_is_a_stranger_in_the_next_answer(world, alice, bob, ac
     assert ask(key, acme, bob.id).json["allowed"] is False
     alice.delete(f"/v1/accounts/{acme}/members/{place}")
     assert ask(key, acme, bob.id).json["role"] is None
+
+
+def test_an_operator_key_that_looks_like_an_api_key_is_the_operators(settings, acme, alice):
+    app = create_app(settings.model_copy(update={"operator_key": "ushk_" + "o" * 40}))
+    operator = Caller(app.test_client(), "ushk_" + "o" * 40)
+
+    assert ask(operator, acme, alice.id).json["role"] == "owner"
+    let_go(app)

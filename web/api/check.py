@@ -44,11 +44,10 @@ def _roles(accounts: list[str], users: list[str]) -> list[str | None]:
     if secret is None:
         return access.roles_of(latest(), accounts=accounts, users=users)
     key, roles = access.key_and_roles(latest(), secret=secret, accounts=accounts, users=users)
-    auth.found_key(key)
-    _refuse_foreign(key, accounts)
+    _refuse_foreign(auth.found_key(key), accounts)
     return roles
 
 
-def _refuse_foreign(key: FoundKey | None, accounts: list[str]) -> None:
-    if key is None or any(account != key.account_id for account in accounts):
+def _refuse_foreign(key: FoundKey, accounts: list[str]) -> None:
+    if any(account != key.account_id for account in accounts):
         raise NotFound("There is no such account, or the key is not of it.", remedy="Use a key of that account.")
