@@ -127,13 +127,13 @@ def _clone(admin: psycopg.Connection, template: str, name: str) -> None:
     admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(tmp_path_factory.mktemp("console")) as stack:
         yield stack
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def acme(stack: Stack) -> str:
     """The id of Alice's account."""
     return stack.owner("alice@corp.example")[1]

@@ -63,10 +63,10 @@ def take_four(browser: Browser, stack: Stack, account: str, link: str) -> None:
     with window(browser, stack, width=960, theme="light", operator=True) as page:
         for name, path in (("team", f"/accounts/{account}/team"), ("accounts", "/accounts"), ("jobs", "/jobs")):
             page.goto(path)
-            page.screenshot(path=HERE / f"{name}.png")
+            page.screenshot(path=HERE / f"{name}.png", animations="disabled")
     with window(browser, stack, width=960, theme="light") as page:
         page.goto(f"/i/{link}")
-        page.screenshot(path=HERE / "invitation.png")
+        page.screenshot(path=HERE / "invitation.png", animations="disabled")
 
 
 def take_all(browser: Browser, stack: Stack, account: str, links: Links, folder: Path) -> None:
@@ -102,24 +102,24 @@ def take_all(browser: Browser, stack: Stack, account: str, links: Links, folder:
             with window(browser, stack, width=width, theme=theme, operator=True) as page:
                 for name, path in paths.items():
                     page.goto(path)
-                    page.screenshot(path=folder / f"{name}-{width}-{theme}.png", full_page=True)
+                    page.screenshot(path=folder / f"{name}-{width}-{theme}.png", full_page=True, animations="disabled")
                 page.goto(f"{here}/team")
                 page.locator("main summary").first.click()
-                page.screenshot(path=folder / f"menu-{width}-{theme}.png")
+                page.screenshot(path=folder / f"menu-{width}-{theme}.png", animations="disabled")
                 page.goto(f"{here}/team")
                 page.locator("[hx-select]").first.click()
                 page.locator("#drawer[open] #timeline").wait_for()
-                page.screenshot(path=folder / f"drawer-{width}-{theme}.png")
+                page.screenshot(path=folder / f"drawer-{width}-{theme}.png", animations="disabled")
                 page.goto(page.locator("[hx-select]").first.get_attribute("href") or "/")
-                page.screenshot(path=folder / f"timeline-{width}-{theme}.png", full_page=True)
+                page.screenshot(path=folder / f"timeline-{width}-{theme}.png", full_page=True, animations="disabled")
                 page.goto(f"{here}/team?state=members")
                 page.locator("main summary").first.click()
                 page.goto(page.locator("a[href$='/remove']").first.get_attribute("href") or "/")
-                page.screenshot(path=folder / f"removal-{width}-{theme}.png", full_page=True)
+                page.screenshot(path=folder / f"removal-{width}-{theme}.png", full_page=True, animations="disabled")
             with window(browser, stack, width=width, theme=theme) as page:
                 for name, path in outside.items():
                     page.goto(path)
-                    page.screenshot(path=folder / f"{name}-{width}-{theme}.png", full_page=True)
+                    page.screenshot(path=folder / f"{name}-{width}-{theme}.png", full_page=True, animations="disabled")
 
 
 def reset_link(stack: Stack) -> str:
