@@ -130,13 +130,19 @@ class Question:
     """
 
     def __init__(self, query: Select[*tuple[Any, ...]]) -> None:
-        written = query.compile(dialect=postgresql.psycopg.dialect())  # type: ignore[no-untyped-call]
-        self._query, self._sql, self._fixed = query, written.string, written.params
+        dialect = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]
+        compiled = query.compile(dialect=dialect)
+        written = compiled.construct_expanded_state(compiled.params)
+        self._sql, self._fixed = written.statement, dict(written.parameters)
 
     def ask(self, asked: Bare | Session, **values: Any) -> list[Any]:
-        """The rows, with these values for the query's parameters; within a transaction, when a session is asked."""
+        """The rows as the driver gives them, with these values for the query's parameters.
+
+        A session is asked within its transaction, once what it has yet to write is written.
+        """
         if isinstance(asked, Session):
-            return list(asked.execute(self._query, values))
+            asked.flush()
+            return list(asked.connection().exec_driver_sql(self._sql, self._fixed | values))
         return asked.execute(self._sql, self._fixed | values).fetchall()
 
 

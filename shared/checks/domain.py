@@ -92,7 +92,7 @@ def check_domain(
         return Check("domain", Verdict.HOLD, (_lookalike(address, twin),), data)
     if mail is not None and mail.answer is MailAnswer.UNKNOWN:
         return Check("domain", Verdict.UNKNOWN, (mail_unknown(address.domain, mail),), data)
-    near = suggestion(address.domain, WELL_KNOWN)
+    near = suggestion(address.domain)
     hints = () if near is None or exempt or address.domain in WELL_KNOWN else (_near_miss(address.domain, near),)
     return Check("domain", Verdict.ALLOW, hints, data)
 
@@ -117,7 +117,7 @@ def _denials(
     elif exempt is None:
         yield from _listed(domain, lists)
     if mail is not None:
-        yield from mail_reasons(domain, mail, suggestion(domain, WELL_KNOWN))
+        yield from mail_reasons(domain, mail, suggestion(domain))
 
 
 def _listed(domain: str, lists: DomainLists) -> Iterator[Reason]:
@@ -147,7 +147,7 @@ def _personal(domain: str) -> Reason:
 
 
 def _remedy(mend: str, domain: str) -> str:
-    near = suggestion(domain, WELL_KNOWN)
+    near = suggestion(domain)
     hint = f"Did you mean {near}? " if near and domain not in WELL_KNOWN else ""
     return f"{hint}{mend} If {domain} is a company of its own, ask the operator for an exception."
 

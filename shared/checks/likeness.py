@@ -1,7 +1,7 @@
 """Domains that look like others: a slip of the finger next to a well-known name, or letters of another alphabet."""
 
 import unicodedata
-from collections.abc import Iterable
+from functools import lru_cache
 
 WELL_KNOWN = (
     *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "yahoo.com", "icloud.com", "aol.com", "gmx.com"),
@@ -19,9 +19,10 @@ _LATIN_TWINS = dict(
 )
 
 
-def suggestion(domain: str, known: Iterable[str]) -> str | None:
-    """The known domain that this one is a single slip away from: a letter too many, too few, wrong or swapped."""
-    return next((name for name in known if name != domain and _one_slip(domain, name)), None)
+@lru_cache(maxsize=4096)
+def suggestion(domain: str) -> str | None:
+    """The well-known domain that this is a single slip away from: a letter too many, too few, wrong or swapped."""
+    return next((name for name in WELL_KNOWN if name != domain and _one_slip(domain, name)), None)
 
 
 def latin_twin(domain: str) -> str | None:

@@ -1,5 +1,6 @@
 """Records what happened, in the transaction in which it happens."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
+from shared.bulk import insert_rows
 from shared.ids import new_id
 from shared.models import AuditEvent, AuditSeal
 from shared.services import throttles
@@ -19,18 +21,31 @@ def record(
     session: Session, actor: Actor, action: str, *, subject_id: str, account_id: str | None = None, **data: Any
 ) -> None:
     """Append one event; `action` is `noun.past`, such as `invitation.accepted`, and `data` holds no secret."""
-    session.add(
-        AuditEvent(
-            id=new_id("evt"),
-            account_id=account_id,
-            subject_id=subject_id,
-            action=action,
-            actor=actor.as_json(),
-            request_id=actor.request_id,
-            origin=actor.origin,
-            data=data,
-        )
-    )
+    session.add(AuditEvent(**_row(actor, actor.as_json(), action, subject_id, account_id, data)))
+
+
+def record_all(
+    session: Session, actor: Actor, action: str, *, account_id: str, subjects: Mapping[str, dict[str, Any]]
+) -> None:
+    """The same for many things of one account, each with its own data, by one statement."""
+    who = actor.as_json()
+    rows = [_row(actor, who, action, subject_id, account_id, data) for subject_id, data in subjects.items()]
+    insert_rows(session, AuditEvent, rows)
+
+
+def _row(
+    actor: Actor, who: dict[str, Any], action: str, subject_id: str, account_id: str | None, data: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "id": new_id("evt"),
+        "account_id": account_id,
+        "subject_id": subject_id,
+        "action": action,
+        "actor": who,
+        "request_id": actor.request_id,
+        "origin": actor.origin,
+        "data": data,
+    }
 
 
 def refused(session: Session, actor: Actor, *, account_id: str, code: str, permission: str | None, route: str) -> None:

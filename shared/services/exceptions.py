@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared import email_address
 from shared.actor import Actor, ActorKind
@@ -92,7 +92,7 @@ def listed(session: Session, *, account_id: str | None, after: str, limit: int) 
     return list(session.scalars(query.order_by(PolicyException.id).limit(limit)))
 
 
-def in_force(account_id: ColumnElement[str]) -> ColumnElement[Any]:
+def in_force(account_id: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[Any]:
     """A column of all exceptions that count in an account; `from_json` reads it."""
     row = func.jsonb_build_array(
         PolicyException.id,

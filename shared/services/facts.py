@@ -1,26 +1,58 @@
-"""Gathers what the checks judge by: one statement for addresses that are to be invited, one for many invitations.
+"""Gathers what the checks judge by: of addresses that are to be invited, and of invitations that were made.
 
-Both are put together once a process: that would take several times as long as running them.
+All statements are put together once a process: that would take several times as long as running them.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, exists, func, or_, select, true
+from pydantic_core import to_json
+from sqlalchemy import JSON, ColumnElement, Text, bindparam, cast, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor, assignable_to
+from shared.checks.eligibility import Commitment, Terms
 from shared.checks.evaluate import Facts
-from shared.checks.mail_domain import is_fresh
+from shared.checks.exceptions import Exemption
+from shared.checks.mail_domain import MailFact, is_fresh
+from shared.db import Question
 from shared.email_address import EmailAddress
 from shared.models import OPEN, Account, ApiKey, BillingAnswer, Contract, Invitation, MailDomain, Membership, User
 from shared.models.columns import among
 from shared.permissions import Role
+from shared.policy import MailAnswer
 from shared.services import exceptions, origins
 from shared.services.contracts import billed, commitment_of
 from shared.services.outside import fact_of
 from shared.services.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is the same for everybody that an account invites at this moment (`at`)."""
+
+    invitation_hours: int | None
+    commitment: Commitment
+    billed: Commitment
+    exemptions: tuple[Exemption, ...]
+    at: datetime
+
+
+def ground(session: Session, account_id: str) -> Ground:
+    """What the account's own rows say, by one statement; the account has to be there."""
+    ((hours, *contract, answered_at, terms, rows, at),) = _OF_ACCOUNT.ask(session, account_id=account_id)
+    amount, currency, starts_on, ends_on, updated_at = contract
+    signed = amount is not None
+    return Ground(
+        hours,
+        Commitment(Terms(amount, currency, starts_on, ends_on) if signed else None, dated=updated_at),
+        billed(BillingAnswer(answered_at=answered_at, terms=terms), at),
+        exceptions.from_json(rows),
+        at,
+    )
 
 
 def about(
@@ -38,7 +70,13 @@ def about(
     `but_for` is the invitation that is being sent again, which doesn't stand in its own way.
     """
     (found,) = about_all(
-        session, actor=actor, rules=rules, account_id=account_id, asked=[(address, role)], but_for=but_for
+        session,
+        actor=actor,
+        rules=rules,
+        account_id=account_id,
+        asked=[(address, role)],
+        ground=ground(session, account_id),
+        but_for=but_for,
     )
     return found
 
@@ -50,23 +88,31 @@ def about_all(
     rules: Rules,
     account_id: str,
     asked: Sequence[tuple[EmailAddress, Role]],
+    ground: Ground,
     but_for: str = "",
-) -> Iterator[Facts]:
-    """The facts about inviting each of these addresses, in their order."""
+) -> list[Facts]:
+    """The facts about inviting each of these addresses, in their order, on the ground that all of them share."""
     keys, domains = [address.key for address, _ in asked], [address.domain for address, _ in asked]
-    told = {"account_id": account_id, "keys": keys, "domains": domains, "but_for": but_for}
-    origin = origins.of(actor, rules)
-    for (address, role), found in zip(asked, session.execute(_of_addresses(), told), strict=True):
-        is_member, invited, *ground = found
-        yield Facts(
+    told = {"account_id": account_id, "keys": to_json(keys).decode(), "domains": to_json(domains).decode()}
+    origin, assignable = origins.of(actor, rules), actor.assignable
+    return [
+        Facts(
             address=address,
             role=role,
-            assignable=actor.assignable,
+            assignable=assignable,
             is_member=is_member,
             already_invited=invited,
+            commitment=ground.commitment,
+            billed=ground.billed,
             origin=origin,
-            **_ground(*ground),
+            mail=_fresh(MailFact(MailAnswer(answer), source, looked_up_at), ground.at) if answer else None,
+            exemptions=ground.exemptions,
+            at=ground.at,
         )
+        for (address, role), (is_member, invited, answer, source, looked_up_at) in zip(
+            asked, _OF_ADDRESSES.ask(session, but_for=but_for, **told), strict=True
+        )
+    ]
 
 
 def about_each(
@@ -88,22 +134,6 @@ def about_each(
                 **_ground(*ground),
             ),
         )
-
-
-@cache
-def _of_addresses() -> Any:
-    account_id = bindparam("account_id", type_=Text())
-    wanted = func.unnest(bindparam("keys", type_=ARRAY(Text)), bindparam("domains", type_=ARRAY(Text)))
-    row = wanted.table_valued("key", "domain", with_ordinality="place", name="wanted").render_derived()
-    open_one = exists().where(
-        Invitation.account_id == account_id,
-        Invitation.email_key == row.c.key,
-        among(Invitation.status, *OPEN),
-        Invitation.id != bindparam("but_for"),
-    )
-    query = select(_is_member(account_id, row.c.key), open_one).select_from(row).join(Account, true())
-    query = _with_ground(query, Account.id, row.c.domain)
-    return query.where(Account.id == account_id).order_by(row.c.place)
 
 
 @cache
@@ -140,10 +170,14 @@ def _ground(
     return {
         "commitment": commitment_of(contract),
         "billed": billed(billing, at),
-        "mail": fact_of(mail) if mail is not None and is_fresh(fact_of(mail), at) else None,
+        "mail": None if mail is None else _fresh(fact_of(mail), at),
         "exemptions": exceptions.from_json(rows),
         "at": at,
     }
+
+
+def _fresh(fact: MailFact, at: datetime) -> MailFact | None:
+    return fact if is_fresh(fact, at) else None
 
 
 def _is_member(account_id: object, email_key: object) -> ColumnElement[bool]:
@@ -153,3 +187,40 @@ def _is_member(account_id: object, email_key: object) -> ColumnElement[bool]:
 
 def _live_key() -> ColumnElement[bool]:
     return ApiKey.revoked_at.is_(None) & or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
+
+
+def _question_of_account() -> Question:
+    query = select(
+        Account.invitation_hours,
+        *(Contract.amount, Contract.currency, Contract.starts_on, Contract.ends_on, Contract.updated_at),
+        *(BillingAnswer.answered_at, BillingAnswer.terms, exceptions.in_force(Account.id), func.now()),
+    )
+    query = query.outerjoin(Contract, Contract.account_id == Account.id)
+    query = query.outerjoin(BillingAnswer, BillingAnswer.account_id == Account.id)
+    return Question(query.where(Account.id == bindparam("account_id", type_=Text())))
+
+
+def _question_of_addresses() -> Question:
+    account_id = bindparam("account_id", type_=Text())
+    # A text of JSON costs the driver a hundredth of what an array does.
+    keys, domains = (
+        func.json_array_elements_text(cast(bindparam(name, type_=Text()), JSON))
+        .table_valued("value", with_ordinality="place", name=name)
+        .render_derived()
+        for name in ("keys", "domains")
+    )
+    open_one = exists().where(
+        Invitation.account_id == account_id,
+        Invitation.email_key == keys.c.value,
+        among(Invitation.status, *OPEN),
+        Invitation.id != bindparam("but_for", type_=Text()),
+    )
+    query = select(
+        _is_member(account_id, keys.c.value), open_one, MailDomain.answer, MailDomain.source, MailDomain.looked_up_at
+    )
+    query = query.select_from(keys).join(domains, keys.c.place == domains.c.place)
+    query = query.outerjoin(MailDomain, MailDomain.domain == domains.c.value)
+    return Question(query.order_by(keys.c.place))
+
+
+_OF_ACCOUNT, _OF_ADDRESSES = _question_of_account(), _question_of_addresses()

@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
+from shared.bulk import bytea, insert_rows
 from shared.checks.evaluate import Facts, evaluate
 from shared.checks.recipient import already_invited, email_invalid
 from shared.checks.verdict import Check, Verdict, reasons_of
@@ -52,7 +52,10 @@ def invite(session: Session, *, actor: Actor, rules: Rules, account_id: str, wis
 def invite_all(
     session: Session, *, actor: Actor, rules: Rules, account_id: str, wishes: Sequence[Wish]
 ) -> list[Outcome]:
-    """Promise an invitation for each wish that no instant check refuses; outcomes in the order of the wishes."""
+    """Promise an invitation for each wish that no instant check refuses; outcomes in the order of the wishes.
+
+    The invitations are for reading: what is changed in them goes nowhere.
+    """
     outcomes: dict[int, Outcome] = {}
     addresses: dict[int, EmailAddress] = {}
     for place, found in _addresses(wishes):
@@ -61,8 +64,9 @@ def invite_all(
         else:
             addresses[place] = found
     asked = [(address, wishes[place].role) for place, address in addresses.items()]
-    abouts = facts.about_all(session, actor=actor, rules=rules, account_id=account_id, asked=asked)
-    usual = lifetime(session, rules=rules, account_id=account_id)
+    ground = facts.ground(session, account_id)
+    abouts = facts.about_all(session, actor=actor, rules=rules, account_id=account_id, asked=asked, ground=ground)
+    usual = _lifetime(rules, ground.invitation_hours)
     rows: dict[int, dict[str, Any]] = {}
     for (place, address), about in zip(addresses.items(), abouts, strict=True):
         checks = passed(about, rules)
@@ -70,15 +74,19 @@ def invite_all(
             outcomes[place] = checks
         else:
             rows[place] = _row(actor, rules, account_id, address, wishes[place], about, checks, usual)
-    made = _insert(session, actor, list(rows.values()))
+    made = _insert(session, actor, account_id, list(rows.values()))
     for place, row in rows.items():
-        outcomes[place] = made.get(row["id"]) or Refused([already_invited(row["email"])])
+        outcomes[place] = Invitation(**row) if row["id"] in made else Refused([already_invited(row["email"])])
     return [outcomes[place] for place in range(len(wishes))]
 
 
 def lifetime(session: Session, *, rules: Rules, account_id: str) -> timedelta:
     """How long an invitation of this account lasts where nothing is said with it."""
     hours = session.scalar(select(Account.invitation_hours).where(Account.id == account_id))
+    return _lifetime(rules, hours)
+
+
+def _lifetime(rules: Rules, hours: int | None) -> timedelta:
     return timedelta(hours=hours) if hours else rules.settings.invitation_ttl
 
 
@@ -126,6 +134,8 @@ def _row(
         "locale": wish.locale,
         "invited_by": actor.user_id,
         "invited_via": actor.id if actor.kind is ActorKind.API_KEY else None,
+        "generation": 1,
+        "sent_count": 0,
         "link_hash": links.hash_of(rules, invitation_id, 1),
         "lifetime_seconds": int(span.total_seconds()),
         "origin": origins.as_json(about.origin),
@@ -136,28 +146,11 @@ def _row(
     }
 
 
-def _insert(session: Session, actor: Actor, rows: Sequence[dict[str, Any]]) -> dict[str, Invitation]:
+def _insert(session: Session, actor: Actor, account_id: str, rows: Sequence[dict[str, Any]]) -> set[str]:
     """Write the rows with their jobs and events; what another request has invited meanwhile is left out."""
-    if not rows:
-        return {}
     # The unique index decides between two people who invite the same address at once.
-    statement = insert(Invitation).on_conflict_do_nothing().returning(Invitation)
-    made = {invitation.id: invitation for invitation in session.scalars(statement, rows)}
-    for invitation in made.values():
-        jobs.promise(
-            session,
-            JobKind.INVITATION_CHECK,
-            subject_id=invitation.id,
-            account_id=invitation.account_id,
-            generation=1,
-        )
-        audit.record(
-            session,
-            actor,
-            "invitation.created",
-            subject_id=invitation.id,
-            account_id=invitation.account_id,
-            email=invitation.email,
-            role=invitation.role,
-        )
+    made = insert_rows(session, Invitation, [row | {"link_hash": bytea(row["link_hash"])} for row in rows])
+    told = {row["id"]: {"email": row["email"], "role": row["role"]} for row in rows if row["id"] in made}
+    jobs.promise_all(session, JobKind.INVITATION_CHECK, subjects=told, account_id=account_id, generation=1)
+    audit.record_all(session, actor, "invitation.created", account_id=account_id, subjects=told)
     return made

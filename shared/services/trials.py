@@ -34,8 +34,8 @@ def try_out(
     """What would come of inviting each of these, one after the other; nobody is asked but the database."""
     parsed = [_parsed(email) for email, _ in asked]
     good = [(found, role) for found, (_, role) in zip(parsed, asked, strict=True) if isinstance(found, EmailAddress)]
-    # All of them before the first is judged: the rows come over one connection.
-    judged = iter(list(facts.about_all(session, actor=actor, rules=rules, account_id=account_id, asked=good)))
+    ground = facts.ground(session, account_id)
+    judged = iter(facts.about_all(session, actor=actor, rules=rules, account_id=account_id, asked=good, ground=ground))
     invited: set[str] = set()
     trials = []
     for found in parsed:

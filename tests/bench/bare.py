@@ -1,12 +1,15 @@
 """Flask views that do the same SQL as ours and nothing else: what ours is measured against, in the same run."""
 
+import json
 import os
 import threading
+from secrets import token_hex
 from typing import Any
 
 import psycopg
 from flask import Flask, request
 
+from shared.ids import new_id
 from shared.permissions import Permission, Role, allows
 
 _mine = threading.local()
@@ -14,6 +17,31 @@ _ROLE = "SELECT role FROM memberships WHERE account_id = %s AND user_id = %s"
 _ROLES = (
     "SELECT m.role FROM unnest(string_to_array(%s, ','), string_to_array(%s, ',')) WITH ORDINALITY"
     " AS a (account_id, user_id, place) LEFT JOIN memberships m USING (account_id, user_id) ORDER BY a.place"
+)
+
+_COLUMNS = (
+    "id, account_id, email, email_key, role, status, delivery, invited_by, link_hash, lifetime_seconds, resendable_at,"
+    " expires_at"
+)
+_VALUES = (
+    "{0}id, {0}account_id, {0}email, {0}email, {0}role, 'checking', 'none', 'usr_00000000000000000000000001',"
+    " decode({0}link, 'hex'), 604800, now(), now() + interval '7 days'"
+)
+_NAMED = "%(id)s, %(account_id)s, %(email)s, %(email)s, %(role)s, 'checking', 'none', 'usr_00000000000000000000000001',"
+_INSERT = (
+    f"INSERT INTO invitations ({_COLUMNS}) VALUES ({_NAMED} decode(%(link)s, 'hex'), 604800, now(),"
+    " now() + interval '7 days')"
+)
+_INSERT_MANY = (
+    f"INSERT INTO invitations ({_COLUMNS}) SELECT {_VALUES.format('')} FROM json_to_recordset(%s::json)"
+    " AS rows (id text, account_id text, email text, role text, link text)"
+)
+_MEMBERS = (
+    "SELECT m.id, m.user_id, u.email, u.name, m.role, m.created_at FROM memberships m JOIN users u ON u.id = m.user_id"
+    " WHERE m.account_id = %s ORDER BY m.id LIMIT 51"
+)
+_INVITATIONS = (
+    "SELECT id, email, role, status, created_at FROM invitations WHERE account_id = %s ORDER BY id DESC LIMIT 51"
 )
 
 
@@ -41,7 +69,32 @@ def application() -> Flask:
             ]
         }
 
+    @app.post("/v1/accounts/<account_id>/invitations")
+    def invite(account_id: str) -> Any:
+        asked = request.get_json()
+        row = _row(account_id, asked["email"], asked["role"])
+        _database().execute(_INSERT, row)
+        return {"id": row["id"]}, 202
+
+    @app.post("/v1/accounts/<account_id>/invitations/batch")
+    def invite_many(account_id: str) -> Any:
+        rows = [_row(account_id, each["email"], each["role"]) for each in request.get_json()["invitations"]]
+        _database().execute(_INSERT_MANY, (json.dumps(rows),))
+        return {"results": [{"id": row["id"]} for row in rows]}, 207
+
+    @app.get("/v1/accounts/<account_id>/members")
+    def members(account_id: str) -> Any:
+        return {"data": [list(row) for row in _database().execute(_MEMBERS, (account_id,)).fetchall()]}
+
+    @app.get("/v1/accounts/<account_id>/invitations")
+    def invitations(account_id: str) -> Any:
+        return {"data": [list(row) for row in _database().execute(_INVITATIONS, (account_id,)).fetchall()]}
+
     return app
+
+
+def _row(account_id: str, email: str, role: str) -> dict[str, str]:
+    return {"id": new_id("inv"), "account_id": account_id, "email": email, "role": role, "link": token_hex(32)}
 
 
 def _database() -> psycopg.Connection[Any]:

@@ -11,6 +11,8 @@ ACCOUNT = "acc_bench"
 
 _ROWS = """
 INSERT INTO accounts (id, name) VALUES ('acc_bench', 'Bench');
+INSERT INTO contracts (account_id, amount, currency, starts_on, ends_on)
+  VALUES ('acc_bench', 1000, 'USD', current_date, current_date + 365);
 INSERT INTO users (id, email, email_key, name, password_hash, email_verified_at)
   SELECT 'usr_' || lpad(n::text, 26, '0'), 'person' || n || '@corp.example', 'person' || n || '@corp.example',
          'Person ' || n, 'no password fits', now() FROM generate_series(1, {n}) AS n;
@@ -26,15 +28,15 @@ def user_id(number: int) -> str:
     return f"usr_{number:026d}"
 
 
-def fill(database_url: str, members: int) -> str:
-    """Make the account and its members; returns an API key of it."""
+def fill(database_url: str, members: int, *, role: Role = Role.SUPPORT) -> str:
+    """Make the account, its contract and its members; returns an API key of it."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(_ROWS.format(n=members))
         connection.execute("VACUUM ANALYZE")
     engine = open_engine(database_url)
     with transaction(session_factory(engine)) as session:
         _, key = api_keys.create(
-            session, actor=SYSTEM, account_id=ACCOUNT, name="bench", role=Role.SUPPORT, created_by=user_id(1)
+            session, actor=SYSTEM, account_id=ACCOUNT, name="bench", role=role, created_by=user_id(1)
         )
     engine.dispose()
     return key

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.cli.embedded import postgres
+from shared.cli.embedded import postgres, valkey
 from shared.cli.embedded.foundation import free_port
 from shared.cli.embedded.process import running
 from shared.migrations.upgrade import upgrade
@@ -31,12 +31,23 @@ def database() -> Iterator[str]:
 
 
 @contextmanager
-def web(database_url: str, *, processes: int, threads: int) -> Iterator[tuple[str, int]]:
+def broker() -> Iterator[str]:
+    """The address of a fresh Valkey."""
+    with tempfile.TemporaryDirectory(prefix="usher-bench-") as folder:
+        server = valkey.prepare(Path(folder) / "valkey")
+        with running(server, Path(folder) / "valkey.log"):
+            yield server.url
+
+
+@contextmanager
+def web(
+    database_url: str, *, processes: int, threads: int, broker_url: str = "redis://127.0.0.1:9/0"
+) -> Iterator[tuple[str, int]]:
     """The host and port of a web server on this database."""
     port = free_port("127.0.0.1")
     environ = os.environ | {
         "USHER_DATABASE_URL": database_url,
-        "USHER_BROKER_URL": "redis://127.0.0.1:9/0",
+        "USHER_BROKER_URL": broker_url,
         "USHER_SMTP_URL": "smtp://127.0.0.1:9?starttls=off",
         "USHER_MAIL_FROM": "usher@corp.example",
         "USHER_PUBLIC_URL": f"http://127.0.0.1:{port}",

@@ -1,0 +1,53 @@
+"""Inviting, one and a thousand at once, and listing: each beside a bare Flask view that does the least SQL for it."""
+
+import json
+from collections.abc import Callable
+from itertools import count
+
+from shared.permissions import Role
+from tests.bench import people
+from tests.bench.load import Measured, get, measure, post
+from tests.bench.servers import bare, broker, database, web
+
+MEMBERS, SECONDS, MANY = 10_000, 5.0, 1000
+_PATH = f"/v1/accounts/{people.ACCOUNT}"
+_fresh = count()
+
+
+def run() -> None:
+    with database() as url, broker() as queue:
+        key = people.fill(url, MEMBERS, role=Role.ADMIN)
+        ours = web(url, processes=2, threads=1, broker_url=queue)
+        with ours as address, bare(url, processes=2, threads=1) as plain:
+            for name, each, ask in (
+                ("invite one", 1, lambda: post(f"{_PATH}/invitations", key, json.dumps(_wish()).encode())),
+                (f"invite {MANY}", MANY, lambda: post(f"{_PATH}/invitations/batch", key, _wishes())),
+                ("list 50 members", 1, lambda: get(f"{_PATH}/members", key)),
+                ("list 50 invitations", 1, lambda: get(f"{_PATH}/invitations", key)),
+            ):
+                _compare(name, each, ask, address, plain)
+
+
+def _compare(name: str, each: int, ask: Callable[[], bytes], ours: tuple[str, int], plain: tuple[str, int]) -> None:
+    for address in (ours, plain):
+        measure(address, ask, connections=2, seconds=1)
+    # In turns, so that what else the machine does falls on both.
+    rounds = [[measure(address, ask, connections=4, seconds=SECONDS) for address in (ours, plain)] for _ in range(3)]
+    mine, bares = (sorted(taken, key=_rate)[1] for taken in zip(*rounds, strict=True))
+    print(  # noqa: T201
+        f"{name}: {mine.per_second * each:,.0f}/s, p50 {mine.slowest_of(0.5):.1f} ms, p99 {mine.slowest_of(0.99):.1f} "
+        f"ms; a bare Flask view {bares.per_second * each:,.0f}, so {mine.per_second / bares.per_second:.0%} of that"
+    )
+
+
+def _rate(taken: Measured) -> float:
+    return taken.per_second
+
+
+def _wish() -> dict[str, str]:
+    number = next(_fresh)
+    return {"email": f"guest{number}@corp{number % 50}.example", "role": "developer"}
+
+
+def _wishes() -> bytes:
+    return json.dumps({"invitations": [_wish() for _ in range(MANY)]}).encode()
