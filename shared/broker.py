@@ -34,6 +34,9 @@ MAX_NUDGES = 10_000
 ENOUGH_WAITING = 20
 """With this many messages unread a nudge would only jump the queue."""
 
+NUDGE_EVERY = 0.02
+"""How many seconds lie between two nudges at the least: publishing takes the processor from requests."""
+
 MOST_RUNG = 400
 """How many jobs are nudged for at once; of more, the relay decides whose turn it is."""
 
@@ -107,7 +110,10 @@ class Publisher:
         """How many messages wait for the workers to take them."""
         with self._trouble_named():
             client = self._connect().default_channel.client
-            return sum(int(client.llen(name)) for name in QUEUES)
+            with client.pipeline(transaction=False) as asked:
+                for name in QUEUES:
+                    asked.llen(name)
+                return sum(map(int, asked.execute()))
 
     def evicts(self) -> bool:
         """Whether a full broker would drop keys, and with them queues; False where it doesn't say."""
@@ -184,6 +190,7 @@ class Nudger:
             with suppress(BrokerAway):
                 if publisher.waiting() < ENOUGH_WAITING:
                     publisher.ring(jobs[:MOST_RUNG])
+            time.sleep(NUDGE_EVERY)
 
     def _gather(self) -> list[tuple[JobKind, str]]:
         """Wait for a first job, then take along what is there already."""

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import JSON, ColumnElement, Text, bindparam, cast, exists, func, or_, select
+from sqlalchemy import JSON, ColumnElement, Select, Text, bindparam, cast, func, literal_column, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor, assignable_to
@@ -182,7 +182,13 @@ def _fresh(fact: MailFact, at: datetime) -> MailFact | None:
 
 def _is_member(account_id: object, email_key: object) -> ColumnElement[bool]:
     place, person = aliased(Membership), aliased(User)
-    return exists().where(place.account_id == account_id, person.id == place.user_id, person.email_key == email_key)
+    return _any(place.account_id == account_id, person.id == place.user_id, person.email_key == email_key)
+
+
+def _any(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether there is such a row, looked up by index for each address; for an `EXISTS`, PostgreSQL reads all rows."""
+    found: Select[Any] = select(literal_column("true")).where(*conditions).limit(literal_column("1"))
+    return found.scalar_subquery().is_not(None)
 
 
 def _live_key() -> ColumnElement[bool]:
@@ -209,7 +215,7 @@ def _question_of_addresses() -> Question:
         .render_derived()
         for name in ("keys", "domains")
     )
-    open_one = exists().where(
+    open_one = _any(
         Invitation.account_id == account_id,
         Invitation.email_key == keys.c.value,
         among(Invitation.status, *OPEN),

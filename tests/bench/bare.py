@@ -11,6 +11,7 @@ from flask import Flask, request
 
 from shared.ids import new_id
 from shared.permissions import Permission, Role, allows
+from tests.bench import people
 
 _mine = threading.local()
 _ROLE = "SELECT role FROM memberships WHERE account_id = %s AND user_id = %s"
@@ -19,25 +20,19 @@ _ROLES = (
     " AS a (account_id, user_id, place) LEFT JOIN memberships m USING (account_id, user_id) ORDER BY a.place"
 )
 
-_COLUMNS = (
-    "id, account_id, email, email_key, role, status, delivery, invited_by, link_hash, lifetime_seconds, resendable_at,"
-    " expires_at"
-)
-_VALUES = (
-    "{0}id, {0}account_id, {0}email, {0}email, {0}role, 'checking', 'none', 'usr_00000000000000000000000001',"
-    " decode({0}link, 'hex'), 604800, now(), now() + interval '7 days'"
-)
-_NAMED = "%(id)s, %(account_id)s, %(email)s, %(email)s, %(role)s, 'checking', 'none', 'usr_00000000000000000000000001',"
+_FIELDS = "id, account_id, email, email_key, role, link_hash, status, delivery, invited_by, lifetime_seconds"
+_FIXED = f"'checking', 'none', '{people.user_id(1)}', 604800, now(), now() + interval '7 days'"
 _INSERT = (
-    f"INSERT INTO invitations ({_COLUMNS}) VALUES ({_NAMED} decode(%(link)s, 'hex'), 604800, now(),"
-    " now() + interval '7 days')"
+    f"INSERT INTO invitations ({_FIELDS}, resendable_at, expires_at) VALUES"
+    f" (%(id)s, %(account_id)s, %(email)s, %(email)s, %(role)s, decode(%(link)s, 'hex'), {_FIXED})"
 )
 _INSERT_MANY = (
-    f"INSERT INTO invitations ({_COLUMNS}) SELECT {_VALUES.format('')} FROM json_to_recordset(%s::json)"
-    " AS rows (id text, account_id text, email text, role text, link text)"
+    f"INSERT INTO invitations ({_FIELDS}, resendable_at, expires_at)"
+    f" SELECT id, account_id, email, email, role, decode(link, 'hex'), {_FIXED}"
+    " FROM json_to_recordset(%s::json) AS rows (id text, account_id text, email text, role text, link text)"
 )
 _MEMBERS = (
-    "SELECT m.id, m.user_id, u.email, u.name, m.role, m.created_at FROM memberships m JOIN users u ON u.id = m.user_id"
+    "SELECT m.id, m.user_id, u.email, u.name, m.role, m.joined_at FROM memberships m JOIN users u ON u.id = m.user_id"
     " WHERE m.account_id = %s ORDER BY m.id LIMIT 51"
 )
 _INVITATIONS = (
