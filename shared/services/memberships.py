@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Select, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor
 from shared.ids import new_id
@@ -69,8 +69,10 @@ def members(
     query = query.where(*behind).order_by(Membership.id).limit(limit)
     if not q:
         return _pairs(session, query)
-    near = select(Membership.id).where(*behind).order_by(Membership.id).limit(NEARBY).scalar_subquery()
-    found = _pairs(session, query.where(Membership.id.in_(near), _called(q).is_(True)))
+    first = select(Membership).where(*behind).order_by(Membership.id).limit(NEARBY)
+    near = aliased(Membership, first.subquery())
+    called = select(near, User).join(User, User.id == near.user_id).where(_called(q).is_(True))
+    found = _pairs(session, called.order_by(near.id).limit(limit))
     return found if len(found) == limit else _pairs(session, query.where(among(session, q)))
 
 

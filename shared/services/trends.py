@@ -9,6 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.ids import first_id
 from shared.models import Job, JobKind, JobState
+from shared.models.columns import among
 from shared.models.job import UNFINISHED
 
 MINUTES = 60
@@ -29,7 +30,7 @@ def last_hour(session: Session, *, account_id: str | None = None) -> Trend:
     within = true() if account_id is None else Job.account_id == account_id
     now: datetime = session.scalars(select(func.now())).one()
     since = now - timedelta(minutes=MINUTES)
-    left = session.scalars(select(func.count()).where(Job.state.in_(UNFINISHED), within)).one()
+    left = session.scalars(select(func.count()).where(among(Job.state, *UNFINISHED), within)).one()
     made, finished = _made(session, since, within), {}
     seconds: dict[int, float] = {}
     took = func.extract("epoch", Job.finished_at - Job.created_at)
