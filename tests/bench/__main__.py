@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.bench import calls, check, checks, pages
+from tests.bench import calls, check, checks, pages, peer
 
-BENCHES = {"calls": calls.run, "check": check.run, "checks": checks.run, "pages": pages.run}
+BENCHES = {"calls": calls.run, "check": check.run, "checks": checks.run, "pages": pages.run, "peer": peer.run}
 
 
 def main(names: list[str]) -> None:

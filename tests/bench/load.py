@@ -23,18 +23,25 @@ class Measured:
         return sorted(self.times)[int(len(self.times) * share) - 1] * 1000
 
 
+def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+    """The whole request as it goes over the wire; a body is JSON."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: bench", *(f"{name}: {value}" for name, value in headers.items())]
+    if body:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
 def post(path: str, key: str, body: bytes) -> bytes:
-    """The whole request as it goes over the wire."""
-    head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    """A call that sends JSON, by whoever has this key."""
+    return request("POST", path, body, Authorization=f"Bearer {key}")
 
 
 def get(path: str, key: str) -> bytes:
-    """The whole request as it goes over the wire."""
-    return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+    """A call that reads, by whoever has this key."""
+    return request("GET", path, Authorization=f"Bearer {key}")
 
 
-def measure(address: tuple[str, int], request: Callable[[], bytes], *, connections: int, seconds: float) -> Measured:
+def measure(address: tuple[str, int], ask: Callable[[], bytes], *, connections: int, seconds: float) -> Measured:
     """Keep so many requests in flight for so long; any answer but a success ends it."""
     times: list[float] = []
     with selectors.DefaultSelector() as selector:
@@ -44,14 +51,14 @@ def measure(address: tuple[str, int], request: Callable[[], bytes], *, connectio
         began = time.perf_counter()
         sent_at = {}
         for entry in selector.get_map().values():
-            entry.fileobj.sendall(request())
+            entry.fileobj.sendall(ask())
             sent_at[entry.fd] = time.perf_counter()
         while (now := time.perf_counter()) < began + seconds:
             for entry, _ in selector.select(1):
                 _read(entry.fileobj)
                 now = time.perf_counter()
                 times.append(now - sent_at[entry.fd])
-                entry.fileobj.sendall(request())
+                entry.fileobj.sendall(ask())
                 sent_at[entry.fd] = now
         took = now - began
         for entry in list(selector.get_map().values()):
@@ -62,7 +69,7 @@ def measure(address: tuple[str, int], request: Callable[[], bytes], *, connectio
 def _read(link: socket.socket) -> None:
     head, _, body = link.recv(262_144).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 2"), head + body
-    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
     missing = length - len(body)
     while missing > 0:
         missing -= len(link.recv(min(missing, 262_144)))

@@ -16,6 +16,7 @@ from shared.cli.embedded.foundation import free_port
 from shared.cli.embedded.process import running
 from shared.migrations.upgrade import upgrade
 
+SECRET_KEY = "a-secret-key-of-the-benches-and-of-nothing-else"
 OPERATOR_KEY = "an-operator-key-of-the-benches"
 _PROGRAMS = Path(sys.executable).parent
 
@@ -51,7 +52,7 @@ def web(
         "USHER_SMTP_URL": "smtp://127.0.0.1:9?starttls=off",
         "USHER_MAIL_FROM": "usher@corp.example",
         "USHER_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "USHER_SECRET_KEYS": "a-secret-key-of-the-benches-and-of-nothing-else",
+        "USHER_SECRET_KEYS": SECRET_KEY,
         "USHER_OPERATOR_KEY": OPERATOR_KEY,
         "USHER_WEB_PORT": str(port),
         "USHER_WEB_PROCESSES": str(processes),
@@ -77,14 +78,15 @@ def bare(database_url: str, *, processes: int, threads: int) -> Iterator[tuple[s
 def _serving(command: list[str], environ: Mapping[str, str], port: int) -> Iterator[tuple[str, int]]:
     server = subprocess.Popen(command, env=environ)
     try:
-        _wait_for(port)
+        wait_for(port)
         yield "127.0.0.1", port
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Wait until a server says at this port that it is well."""
     deadline = time.monotonic() + 30
     while True:
         try:

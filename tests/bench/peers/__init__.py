@@ -1,0 +1,1 @@
+"""What somebody would run instead, installed when it is measured."""
