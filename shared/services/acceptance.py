@@ -63,7 +63,7 @@ def accept(
     spent or over, `Conflict` for somebody else's address or an offer that no longer stands, `Unauthenticated` where
     the address has a user who should sign in first, `Invalid` where a name and a password are still missing.
     """
-    standing.hold(session, links.find(session, token).account_id)
+    standing.hold(session, links.account_of(session, token))
     invitation = links.find(session, token, lock=True)
     again = _accepted_before(session, invitation, user)
     if again is not None and user is not None:
@@ -180,16 +180,18 @@ def _refuse_withdrawn_ground(session: Session, rules: Rules, invitation: Invitat
             "Whoever invited you may no longer give this role, so nothing was changed.",
             remedy="Ask the owner or an admin of the account to invite you.",
         )
-    if session.get_one(Account, invitation.account_id).lapsed_contract == LapsedContract.ALLOW:
-        return about
     check = eligibility(about, rules.settings)
-    if check.verdict is Verdict.DENY:
+    if check.verdict is Verdict.DENY and not _lapsing_is_fine(session, invitation.account_id):
         raise Conflict(
             check.reasons[0].code,
             "The account can't take new members at the moment. Nothing was changed, and your link still holds.",
             remedy="Tell whoever invited you; once their contract is in order, open the link again.",
         )
     return about
+
+
+def _lapsing_is_fine(session: Session, account_id: str) -> bool:
+    return session.get_one(Account, account_id).lapsed_contract == LapsedContract.ALLOW
 
 
 def _seen_from(actor: Actor, rules: Rules, about: Facts) -> dict[str, object]:

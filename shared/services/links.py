@@ -1,12 +1,15 @@
 """An invitation's link: made anew with each generation, and found again by the hash of its token."""
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from shared.db import Question
 from shared.errors import LinkDead, LinkInvalid
 from shared.models import Invitation, Status, SupersededLink
 from shared.services.rules import Rules
 from shared.tokens import Purpose, derive, sha256
+
+_ACCOUNT_OF = Question(select(Invitation.account_id).where(Invitation.link_hash == bindparam("digest")))
 
 
 def hash_of(rules: Rules, invitation_id: str, generation: int) -> bytes:
@@ -32,6 +35,12 @@ def find(session: Session, token: str, *, lock: bool = False) -> Invitation:
         "This link is not known here; perhaps part of it was cut off.",
         remedy="Open the link as it stands in the mail, or ask whoever invited you to send it again.",
     )
+
+
+def account_of(session: Session, token: str) -> str:
+    """The account that this link leads into; raises as `find` does."""
+    rows = _ACCOUNT_OF.ask(session, digest=sha256(token))
+    return rows[0][0] if rows else find(session, token).account_id
 
 
 def find_ever(session: Session, token: str) -> Invitation:

@@ -1,14 +1,28 @@
 """Who belongs to an account, and with which role."""
 
 import re
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, ColumnElement, Select, func, literal_column, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor
+from shared.db import Question
 from shared.ids import new_id
 from shared.models import Account, Membership, User
 from shared.models.user import WORDS
@@ -55,25 +69,45 @@ def join(session: Session, *, actor: Actor, account_id: str, user_id: str, role:
     return membership
 
 
+class Person(NamedTuple):
+    """A person as their colleagues see them."""
+
+    id: str
+    email: str
+    name: str
+
+
+class Place(NamedTuple):
+    """A person's place in an account, as lists of members show it."""
+
+    id: str
+    role: str
+    joined_at: datetime
+    last_seen_at: datetime | None
+    user: Person
+
+
 def members(
     session: Session, *, account_id: str, role: Role | None, q: str | None, after: str, limit: int
-) -> list[tuple[Membership, User]]:
+) -> list[Place]:
     """Members in the order in which they joined, from behind `after` on.
 
     `q` is the beginning of a word of the name or the address; with several, each has to begin one.
     """
+    if not q:
+        asked = {"account_id": account_id, "after": after, "role": role and role.value, "most": limit}
+        return _places(_MEMBERS.ask(session, **asked))
     behind = [Membership.account_id == account_id, Membership.id > after]
     if role is not None:
         behind.append(Membership.role == role)
-    query = select(Membership, User).join(User, User.id == Membership.user_id)
-    query = query.where(*behind).order_by(Membership.id).limit(limit)
-    if not q:
-        return _pairs(session, query)
     first = select(Membership).where(*behind).order_by(Membership.id).limit(NEARBY)
     near = aliased(Membership, first.subquery())
-    called = select(near, User).join(User, User.id == near.user_id).where(_called(q).is_(True))
-    found = _pairs(session, called.order_by(near.id).limit(limit))
-    return found if len(found) == limit else _pairs(session, query.where(among(session, q)))
+    called = _select(near).where(_called(q).is_(True)).order_by(near.id).limit(limit)
+    found = _places(session.execute(called))
+    if len(found) == limit:
+        return found
+    query = _select(Membership).where(*behind, among(session, q)).order_by(Membership.id).limit(limit)
+    return _places(session.execute(query))
 
 
 def among(session: Session, q: str) -> ColumnElement[bool]:
@@ -98,8 +132,13 @@ def accounts_of(
     return [(account, place) for account, place in session.execute(query.order_by(Account.id).limit(limit))]
 
 
-def _pairs(session: Session, query: Select[Membership, User]) -> list[tuple[Membership, User]]:
-    return [(place, user) for place, user in session.execute(query)]
+def _select(place: type[Membership]) -> Select[*tuple[Any, ...]]:
+    columns = place.id, place.role, place.joined_at, place.last_seen_at, User.id, User.email, User.name
+    return select(*columns).join(User, User.id == place.user_id)
+
+
+def _places(rows: Iterable[Any]) -> list[Place]:
+    return [Place(row[0], row[1], row[2], row[3], Person(*row[4:])) for row in rows]
 
 
 def _called(q: str) -> ColumnElement[bool]:
@@ -109,3 +148,13 @@ def _called(q: str) -> ColumnElement[bool]:
 
 def _place(account_id: str, user_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return (Membership.account_id == account_id, Membership.user_id == user_id)
+
+
+_role = bindparam("role", type_=Text())
+_MEMBERS = Question(
+    _select(Membership)
+    .where(Membership.account_id == bindparam("account_id"), Membership.id > bindparam("after"))
+    .where(or_(_role.is_(None), Membership.role == _role))
+    .order_by(Membership.id)
+    .limit(bindparam("most", type_=Integer()))
+)

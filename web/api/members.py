@@ -26,7 +26,7 @@ def list_members(account_id: str, query: MemberQuery) -> dict[str, Any]:
             after=decoded(query.cursor) or "",
             limit=query.limit + 1,
         )
-    return page([member_out(*row) for row in rows], limit=query.limit, key=lambda shown: str(shown["id"]))
+    return page(rows, limit=query.limit, key=lambda place: place.id)
 
 
 @v1.patch("/accounts/<account_id>/members/<member_id>")
