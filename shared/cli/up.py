@@ -2,8 +2,12 @@
 
 import os
 import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from http.client import HTTPConnection, HTTPException
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -12,6 +16,8 @@ from shared.cli.embedded.home import Home, occupied
 from shared.cli.embedded.supervisor import Supervisor
 from shared.cli.parts import METRICS_FOLDER, settings_from
 from shared.config import Settings
+
+Made = TypeVar("Made")
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened at
 
@@ -54,7 +60,7 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
             # At once: it takes longer to load than the servers and the schema take to be there, and knows to wait.
             supervisor.start("web", usher("web", foundation.environment), layer=1)
             _wait_for(supervisor, foundation, "postgres", "valkey")
-            lines = _furnish(home, settings, with_demo)
+            lines = _apart(_furnish, home, settings, with_demo)
             _introduce(home, settings, lines)
             _wait_for(supervisor, foundation, "mail-catcher")
             supervisor.wait_for("web", lambda: _ready(reach, port), within=60)
@@ -76,6 +82,12 @@ def _wait_for(supervisor: Supervisor, foundation: Foundation, *names: str) -> No
     for name in names:
         if name in foundation.servers:
             supervisor.wait_for(name, foundation.servers[name].answers)
+
+
+def _apart(work: Callable[..., Made], *args: object) -> Made:
+    """What the work comes to, done in a process of its own: what it loads is not kept for as long as this runs."""
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as process:
+        return process.submit(work, *args).result()
 
 
 def _furnish(home: Home, settings: Settings, with_demo: bool) -> list[tuple[str, str]]:
