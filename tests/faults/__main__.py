@@ -19,6 +19,7 @@ def plan(seed: int) -> dict[str, Scenario]:
     return {
         "chaos": partial(scenarios.chaos, invitations=10_000, seed=seed),
         "idle-latency": partial(scenarios.idle_latency, invitations=200),
+        "single-crash": partial(scenarios.single_crash, times=5),
         "broker-away": partial(scenarios.broker_away, invitations=600, seconds=600),
         "wiped-broker": partial(scenarios.wiped_broker, invitations=1000, times=5),
         "restarted-broker": partial(scenarios.wiped_broker, invitations=500, times=100),

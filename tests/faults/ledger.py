@@ -12,6 +12,8 @@ KILLED_BEFORE_SECONDS = 3.0
 BLAMELESS = frozenset({"web", "valkey", "sink"})
 """Parts whose death is no excuse for a second copy."""
 
+_WAITING = "SELECT i.email FROM invitations i JOIN jobs j ON j.subject_id = i.id WHERE j.state IN ('queued', 'running')"
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -48,7 +50,13 @@ def compare(service: Service) -> Findings:
     rows = dict(service.rows("SELECT email, id FROM invitations"))
     jobs = Counter(dict(service.rows("SELECT state, count(*) FROM jobs GROUP BY state")))
     acknowledged = service.client.acknowledged
-    lost = [email for email, found in acknowledged.items() if rows.get(email) != found or not arrived[email]]
+    waiting = {email for (email,) in service.rows(_WAITING)}
+    # What is put off for later is late, and neither mailed nor lost.
+    lost = [
+        email
+        for email, found in acknowledged.items()
+        if rows.get(email) != found or not (arrived[email] or email in waiting)
+    ]
     kills = [moment for name, part in service.parts.items() if name not in BLAMELESS for moment in part.deaths]
     extra = [copy for copies in arrived.values() for copy in copies[:-1]]
     by_drops = [copy for copy in extra if copy["verdict"] == "dropped"]
