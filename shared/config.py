@@ -223,6 +223,10 @@ class Settings(BaseModel):
     session_ttl: Annotated[Duration, Field(ge=timedelta(minutes=5), le=timedelta(days=90))] = Field(
         default=timedelta(days=14), description="How long a sign-in lasts: 5m to 90d."
     )
+    jobs_kept: Annotated[Duration, Field(ge=timedelta(days=1), le=timedelta(days=3650))] = Field(
+        default=timedelta(days=90),
+        description="How long a finished job stays to be looked at: 1d to 3650d. The audit is kept for ever.",
+    )
     web_host: str = Field(default="127.0.0.1", description="The address that the web server listens at.")
     web_port: Annotated[int, Field(ge=1, le=65535)] = Field(
         default=8000, description="The port that the web server listens at."

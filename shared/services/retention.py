@@ -9,6 +9,8 @@ from shared.db import Base
 from shared.models import (
     Heartbeat,
     IdempotencyKey,
+    Job,
+    JobState,
     MailDomain,
     Pause,
     SupersededLink,
@@ -20,12 +22,12 @@ from shared.models import (
 BATCH = 1000
 
 
-def sweep(session: Session, *, limit: int = BATCH) -> int:
+def sweep(session: Session, *, jobs_kept: timedelta, limit: int = BATCH) -> int:
     """Delete up to `limit` rows of each table that are long past their use; returns the most found in one table."""
-    return max(_delete(session, model, spent, limit) for model, spent in _spent())
+    return max(_delete(session, model, spent, limit) for model, spent in _spent(jobs_kept))
 
 
-def _spent() -> list[tuple[type[Base], ColumnElement[bool]]]:
+def _spent(jobs_kept: timedelta) -> list[tuple[type[Base], ColumnElement[bool]]]:
     """Which rows of which table; each has a margin, so that nothing goes while somebody may still ask for it."""
     return [
         (Throttle, Throttle.window_ends_at < func.now() - timedelta(hours=1)),
@@ -33,6 +35,8 @@ def _spent() -> list[tuple[type[Base], ColumnElement[bool]]]:
         (UserSession, UserSession.expires_at < func.now() - timedelta(days=1)),
         # An invitation lives 30 days at the most, so a link replaced longer ago than this leads nowhere.
         (SupersededLink, SupersededLink.superseded_at < func.now() - timedelta(days=90)),
+        # A dead job stays until somebody has decided about it.
+        (Job, Job.state.in_((JobState.DONE, JobState.CANCELLED)) & (Job.finished_at < func.now() - jobs_kept)),
         (Heartbeat, Heartbeat.beat_at < func.now() - timedelta(days=1)),
         (Pause, Pause.until < func.now() - timedelta(days=1)),
         (Suppression, Suppression.until < func.now() - timedelta(days=1)),

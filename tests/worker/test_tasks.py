@@ -459,7 +459,16 @@ def test_a_sweep_takes_only_what_is_long_past_its_use(runtime: Runtime, world: W
                 "('old.test', 'mx', 'DNS', now() - interval '31 days'), ('new.test', 'mx', 'DNS', now())"
             )
         )
+        session.execute(
+            text(
+                "INSERT INTO jobs (id, kind, state, subject_id, finished_at) "
+                "SELECT state || days, 'invitation.mail', state, 'inv_1', now() - days * interval '1 day' "
+                "FROM unnest(ARRAY['done', 'cancelled', 'dead']) AS state, unnest(ARRAY[89, 91]) AS days"
+            )
+        )
     sweep(runtime)
     with world.sessions() as session:
+        kept = session.execute(text("SELECT id FROM jobs WHERE subject_id = 'inv_1' ORDER BY id")).scalars().all()
+        assert kept == ["cancelled89", "dead89", "dead91", "done89"]
         assert session.execute(text("SELECT key FROM throttles")).scalars().all() == ["new"]
         assert session.execute(text("SELECT domain FROM mail_domains")).scalars().all() == ["new.test"]

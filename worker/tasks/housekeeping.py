@@ -1,5 +1,7 @@
 """The chores: invitations whose time is over, rows that have served theirs, events to be sealed."""
 
+from functools import partial
+
 from shared.services import expiry, retention, sealing
 from worker.runtime import Runtime
 
@@ -12,7 +14,8 @@ def expire(runtime: Runtime) -> None:
 
 def sweep(runtime: Runtime) -> None:
     """Delete what is long past its use, batch after batch."""
-    while not runtime.stopping() and runtime.commit(retention.sweep) >= retention.BATCH:
+    some = partial(retention.sweep, jobs_kept=runtime.settings.jobs_kept)
+    while not runtime.stopping() and runtime.commit(some) >= retention.BATCH:
         pass
 
 
