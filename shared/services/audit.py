@@ -1,6 +1,6 @@
 """Records what happened, in the transaction in which it happens."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,12 +25,11 @@ def record(
 
 
 def record_all(
-    session: Session, actor: Actor, action: str, *, account_id: str, subjects: Mapping[str, dict[str, Any]]
+    session: Session, actor: Actor, action: str, told: Iterable[tuple[str, str | None, dict[str, Any]]]
 ) -> None:
-    """The same for many things of one account, each with its own data, by one statement."""
+    """The same for many things by one statement: of each its id, its account and its own data."""
     who = actor.as_json()
-    rows = [_row(actor, who, action, subject_id, account_id, data) for subject_id, data in subjects.items()]
-    insert_rows(session, AuditEvent, rows)
+    insert_rows(session, AuditEvent, [_row(actor, who, action, *each) for each in told])
 
 
 def _row(

@@ -32,6 +32,5 @@ def expire(session: Session, *, limit: int = BATCH) -> int:
         .returning(Invitation.id, Invitation.account_id),
         execution_options={"synchronize_session": False},
     ).all()
-    for invitation_id, account_id in ended:
-        audit.record(session, SYSTEM, "invitation.expired", subject_id=invitation_id, account_id=account_id)
+    audit.record_all(session, SYSTEM, "invitation.expired", ((each, account_id, {}) for each, account_id in ended))
     return len(ended)

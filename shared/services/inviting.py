@@ -150,7 +150,9 @@ def _insert(session: Session, actor: Actor, account_id: str, rows: Sequence[dict
     """Write the rows with their jobs and events; what another request has invited meanwhile is left out."""
     # The unique index decides between two people who invite the same address at once.
     made = insert_rows(session, Invitation, [row | {"link_hash": bytea(row["link_hash"])} for row in rows])
-    told = {row["id"]: {"email": row["email"], "role": row["role"]} for row in rows if row["id"] in made}
-    jobs.promise_all(session, JobKind.INVITATION_CHECK, subjects=told, account_id=account_id, generation=1)
-    audit.record_all(session, actor, "invitation.created", account_id=account_id, subjects=told)
+    new = [row for row in rows if row["id"] in made]
+    subjects = [row["id"] for row in new]
+    jobs.promise_all(session, JobKind.INVITATION_CHECK, subjects=subjects, account_id=account_id, generation=1)
+    told = [(row["id"], account_id, {"email": row["email"], "role": row["role"]}) for row in new]
+    audit.record_all(session, actor, "invitation.created", told)
     return made
