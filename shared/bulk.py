@@ -19,11 +19,12 @@ from shared.db import Base
 def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> set[str]:
     """Insert rows that all name the same columns; what they leave out takes its default. Returns the ids written.
 
-    A row that a unique index refuses is left out. Times, enumerations and JSON may stand in a row as they are; bytes
-    as `bytea` makes them.
+    They come behind what the session has yet to write. A row that a unique index refuses is left out. Times,
+    enumerations and JSON may stand in a row as they are; bytes as `bytea` makes them.
     """
     if not rows:
         return set()
+    session.flush()
     statement = _statement(model, tuple(rows[0]))
     written = session.connection().exec_driver_sql(statement, (to_json(rows).decode(),))
     return {row_id for (row_id,) in written}
