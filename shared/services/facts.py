@@ -14,7 +14,7 @@ from sqlalchemy import JSON, ColumnElement, Select, Text, bindparam, cast, func,
 from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor, assignable_to
-from shared.checks.eligibility import Commitment, Terms
+from shared.checks.eligibility import Commitment
 from shared.checks.evaluate import Facts
 from shared.checks.exceptions import Exemption
 from shared.checks.mail_domain import MailFact, is_fresh
@@ -28,6 +28,8 @@ from shared.services import exceptions, origins
 from shared.services.contracts import billed, commitment_of
 from shared.services.outside import fact_of
 from shared.services.rules import Rules
+
+_CONTRACT = ("amount", "currency", "starts_on", "ends_on", "updated_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,12 @@ class Ground:
 
 def ground(session: Session, account_id: str) -> Ground:
     """What the account's own rows say, by one statement; the account has to be there."""
-    ((hours, *contract, answered_at, terms, rows, at),) = _OF_ACCOUNT.ask(session, account_id=account_id)
-    amount, currency, starts_on, ends_on, updated_at = contract
-    signed = amount is not None
+    ((hours, *terms, answered_at, answer, rows, at),) = _OF_ACCOUNT.ask(session, account_id=account_id)
+    said = dict(zip(_CONTRACT, terms, strict=True))
     return Ground(
         hours,
-        Commitment(Terms(amount, currency, starts_on, ends_on) if signed else None, dated=updated_at),
-        billed(BillingAnswer(answered_at=answered_at, terms=terms), at),
+        commitment_of(None if said["amount"] is None else Contract(**said)),
+        billed(BillingAnswer(answered_at=answered_at, terms=answer), at),
         exceptions.from_json(rows),
         at,
     )
@@ -198,7 +199,7 @@ def _live_key() -> ColumnElement[bool]:
 def _question_of_account() -> Question:
     query = select(
         Account.invitation_hours,
-        *(Contract.amount, Contract.currency, Contract.starts_on, Contract.ends_on, Contract.updated_at),
+        *(getattr(Contract, name) for name in _CONTRACT),
         *(BillingAnswer.answered_at, BillingAnswer.terms, exceptions.in_force(Account.id), func.now()),
     )
     query = query.outerjoin(Contract, Contract.account_id == Account.id)

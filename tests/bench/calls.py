@@ -6,7 +6,7 @@ from itertools import count
 
 from shared.permissions import Role
 from tests.bench import people
-from tests.bench.load import Measured, get, measure, post
+from tests.bench.load import get, in_turns, post
 from tests.bench.servers import bare, broker, database, web
 
 MEMBERS, SECONDS, MANY = 10_000, 5.0, 1000
@@ -29,19 +29,11 @@ def run() -> None:
 
 
 def _compare(name: str, each: int, ask: Callable[[], bytes], ours: tuple[str, int], plain: tuple[str, int]) -> None:
-    for address in (ours, plain):
-        measure(address, ask, connections=2, seconds=1)
-    # In turns, so that what else the machine does falls on both.
-    rounds = [[measure(address, ask, connections=4, seconds=SECONDS) for address in (ours, plain)] for _ in range(3)]
-    mine, bares = (sorted(taken, key=_rate)[1] for taken in zip(*rounds, strict=True))
+    mine, bares = in_turns((ours, ask), (plain, ask), connections=4, seconds=SECONDS)
     print(  # noqa: T201
         f"{name}: {mine.per_second * each:,.0f}/s, p50 {mine.slowest_of(0.5):.1f} ms, p99 {mine.slowest_of(0.99):.1f} "
         f"ms; a bare Flask view {bares.per_second * each:,.0f}, so {mine.per_second / bares.per_second:.0%} of that"
     )
-
-
-def _rate(taken: Measured) -> float:
-    return taken.per_second
 
 
 def _wish() -> dict[str, str]:

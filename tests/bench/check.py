@@ -6,7 +6,7 @@ from functools import partial
 
 from shared.permissions import Permission
 from tests.bench import people
-from tests.bench.load import Measured, measure, post
+from tests.bench.load import Measured, in_turns, post
 from tests.bench.servers import bare, database, web
 
 MEMBERS = 1_000_000
@@ -19,14 +19,8 @@ def run() -> None:
         with web(url, processes=2, threads=1) as ours, bare(url, processes=2, threads=1) as plain:
             for size in (1, 100, 1000):
                 ask = partial(_request, key, size)
-                for address in (ours, plain):
-                    measure(address, ask, connections=2, seconds=1)
-                # In turns, so that what else the machine does falls on both; and enough in flight to keep both
-                # processes busy: more would only measure the waiting.
-                rounds = [
-                    [measure(each, ask, connections=4, seconds=SECONDS) for each in (ours, plain)] for _ in range(3)
-                ]
-                _tell(size, *(sorted(each, key=lambda m: m.per_second)[1] for each in zip(*rounds, strict=True)))
+                # Enough in flight to keep both processes busy: more would only measure the waiting.
+                _tell(size, *in_turns((ours, ask), (plain, ask), connections=4, seconds=SECONDS))
 
 
 def _request(key: str, size: int) -> bytes:

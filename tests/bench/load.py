@@ -66,6 +66,14 @@ def measure(address: tuple[str, int], ask: Callable[[], bytes], *, connections: 
     return Measured(took, times)
 
 
+def in_turns(*sides: tuple[tuple[str, int], Callable[[], bytes]], connections: int, seconds: float) -> list[Measured]:
+    """The median of three rounds for each side, warmed up before; what else the machine does falls on all of them."""
+    for address, ask in sides:
+        measure(address, ask, connections=2, seconds=1)
+    rounds = [[measure(*side, connections=connections, seconds=seconds) for side in sides] for _ in range(3)]
+    return [sorted(taken, key=lambda each: each.per_second)[1] for taken in zip(*rounds, strict=True)]
+
+
 def _read(link: socket.socket) -> None:
     head, _, body = link.recv(262_144).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 2"), head + body

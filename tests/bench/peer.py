@@ -14,7 +14,7 @@ from shared.permissions import Role
 from shared.services import sessions
 from shared.tokens import Purpose, derive, sha256
 from tests.bench import people
-from tests.bench.load import get, measure, post
+from tests.bench.load import get, in_turns, post
 from tests.bench.peers.better_auth import VERSION, BetterAuth, better_auth, can_be_had
 from tests.bench.servers import SECRET_KEY, broker, database, web
 
@@ -52,11 +52,7 @@ def run() -> None:
 
 
 def _compare(name: str, *both: tuple[tuple[str, int], Ask]) -> None:
-    for address, ask in both:
-        measure(address, ask, connections=2, seconds=1)
-    # In turns, so that what else the machine does falls on both.
-    rounds = [[measure(at, ask, connections=CONNECTIONS, seconds=SECONDS) for at, ask in both] for _ in range(3)]
-    ours, theirs = (sorted(each.per_second for each in taken)[1] for taken in zip(*rounds, strict=True))
+    ours, theirs = (each.per_second for each in in_turns(*both, connections=CONNECTIONS, seconds=SECONDS))
     print(f"{name}: {ours:,.0f}/s; better-auth {VERSION} {theirs:,.0f}/s, so {ours / theirs:.1f} times that")  # noqa: T201
 
 
