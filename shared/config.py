@@ -241,6 +241,11 @@ class Settings(BaseModel):
     worker_processes: Annotated[int, Field(ge=1, le=256)] = Field(
         default=2, description="Processes of one worker; each mails over a connection of its own."
     )
+    journal_dir: Path | None = Field(
+        default=None,
+        description="A folder of this machine where workers note what the mail server took, so that a killed one costs "
+        "no second copies; by default one of the system's temporary folders.",
+    )
     worker_metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
         default=None,
         description="A port at WEB_HOST where Prometheus reads what one worker or scheduler counts; none by default.",

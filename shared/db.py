@@ -14,11 +14,14 @@ import psycopg
 from sqlalchemy import DateTime, Engine, MetaData, Select, Text, create_engine, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DisconnectionError, IntegrityError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DisconnectionError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
-Bare = psycopg.Connection[Any]
-"""A connection of the driver's own."""
+AWAY = (OperationalError, InterfaceError, PoolTimeout)
+"""What a transaction ends in when the database restarts, drops the connection, takes no more of them, writes nothing
+for now (a standby after a failover), or breaks a deadlock."""
 
 # Constraints have names of our choosing, so that code can match one by name and a migration can drop it anywhere.
 NAMING = {
@@ -60,17 +63,18 @@ def with_driver(url: str) -> str:
 def open_engine(url: str, *, pool_size: int = 2) -> Engine:
     """An engine of `pool_size` connections at the most, to `postgresql://…`."""
     engine = create_engine(with_driver(url), **engine_options(pool_size))
-    replace_dead_connections(engine)
+    outlive_the_server(engine)
     return engine
 
 
-def replace_dead_connections(engine: Engine) -> None:
-    """Have the pool replace a connection that the server has closed, before it is used.
+def outlive_the_server(engine: Engine) -> None:
+    """Have the pool replace a connection that the server has closed, before it is used, and one that only reads.
 
     An idle connection has nothing to read unless the server said goodbye, so one look at the socket answers what
     SQLAlchemy's `pool_pre_ping` asks with a round trip.
     """
     event.listen(engine, "checkout", _refuse_dead)
+    event.listen(engine, "handle_error", _leave_a_standby, retval=True)
 
 
 def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
@@ -79,12 +83,47 @@ def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
         raise DisconnectionError("the server has closed this connection")
 
 
-def _gone(connection: Bare) -> bool:
+def _leave_a_standby(trouble: ExceptionContext) -> BaseException | None:
+    """A server that only reads is as good as away: the connection is given up, for the next may lead to the new one."""
+    said = trouble.original_exception
+    if not isinstance(said, psycopg.errors.ReadOnlySqlTransaction):
+        return None
+    trouble.is_disconnect = True
+    return OperationalError(trouble.statement, None, said, hide_parameters=True)
+
+
+def _gone(connection: psycopg.Connection[Any]) -> bool:
     if connection.closed:
         return True
     said = select.poll()
     said.register(connection.fileno(), select.POLLIN)
     return bool(said.poll(0))
+
+
+class Bare(psycopg.Connection[Any]):
+    """A connection of the driver's own: each of its statements is a transaction by itself.
+
+    `promised` are the kinds and ids of the jobs that were written over it, until somebody takes them to ring for them.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.promised: list[tuple[Any, str]] = []
+
+
+Asked = Bare | Session
+"""What a question is asked of, or told what to write: by itself, or within a transaction."""
+
+
+def run(asked: Asked, statement: str, values: Any) -> list[Any]:
+    """The rows that a statement of our own answers, as the driver gives them.
+
+    A session runs it within its transaction, once what it has yet to write is written.
+    """
+    if isinstance(asked, Session):
+        asked.flush()
+        return list(asked.connection().exec_driver_sql(statement, values))
+    return asked.execute(statement.encode(), values).fetchall()
 
 
 # Left to choose, PostgreSQL plans a question anew each time, which takes three times as long as answering it.
@@ -111,7 +150,7 @@ class Reader:
             if not _gone(found):
                 return found
             found.close()
-        return psycopg.connect(self._url, autocommit=True, **_ASKING)
+        return Bare.connect(self._url, autocommit=True, **_ASKING)
 
     def give_back(self, connection: Bare) -> None:
         """Keep it for whoever comes next."""
@@ -135,15 +174,9 @@ class Question:
         written = compiled.construct_expanded_state(compiled.params)
         self._sql, self._fixed = written.statement, dict(written.parameters)
 
-    def ask(self, asked: Bare | Session, **values: Any) -> list[Any]:
-        """The rows as the driver gives them, with these values for the query's parameters.
-
-        A session is asked within its transaction, once what it has yet to write is written.
-        """
-        if isinstance(asked, Session):
-            asked.flush()
-            return list(asked.connection().exec_driver_sql(self._sql, self._fixed | values))
-        return asked.execute(self._sql, self._fixed | values).fetchall()
+    def ask(self, asked: Asked, **values: Any) -> list[Any]:
+        """The rows as the driver gives them, with these values for the query's parameters."""
+        return run(asked, self._sql, self._fixed | values)
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:

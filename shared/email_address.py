@@ -6,13 +6,18 @@ for another one are refused instead of folded (dotless i, full-width characters,
 folding them would let one person's invitation be accepted by another (CVE-2019-19844).
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 MAX_LENGTH = 254
 """The longest address that SMTP can carry, in octets (RFC 5321 4.5.3.1.3, errata 1690)."""
+
+_PLAIN = re.compile(r"(?=.{1,64}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
+"""Local parts that nobody has to think about: most of RFC 5321's Dot-string, of 64 characters at the most."""
 
 _TAKEN_FOR_ANOTHER = frozenset("ıȷſß")
 
@@ -35,10 +40,12 @@ def parse(text: str) -> EmailAddress:
     typed = unicodedata.normalize("NFC", text.strip())
     if len(typed.encode(errors="replace")) > MAX_LENGTH:
         raise BadAddress(f"An address has {MAX_LENGTH} characters at the most.")
-    try:
-        valid = validate_email(typed, check_deliverability=False, test_environment=True, strict=True)
-    except (EmailNotValidError, UnicodeError) as error:
-        raise BadAddress(str(error) or "That is not an e-mail address.") from None
+    local, _, domain = typed.rpartition("@")
+    if _PLAIN.fullmatch(local) and domain.isascii():
+        # Whom a thousand are invited from are mostly colleagues: their domain needs to be looked at once.
+        found = _plain_domain(domain.lower())
+        return EmailAddress(typed, f"{local.casefold()}@{found}", found)
+    valid = _valid(typed)
     _refuse_lookalikes(valid.local_part, valid.domain)
     return EmailAddress(
         shown=typed if typed.isascii() else f"{valid.local_part}@{valid.domain}",
@@ -51,6 +58,19 @@ def masked(address: str) -> str:
     """An address as strangers and logs may see it: `b***@corp.example`."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}***@{domain}"
+
+
+@lru_cache(4096)
+def _plain_domain(domain: str) -> str:
+    """The domain, if an address there is one."""
+    return _valid(f"a@{domain}").ascii_domain.lower()
+
+
+def _valid(address: str) -> ValidatedEmail:
+    try:
+        return validate_email(address, check_deliverability=False, test_environment=True, strict=True)
+    except (EmailNotValidError, UnicodeError) as error:
+        raise BadAddress(str(error) or "That is not an e-mail address.") from None
 
 
 def _refuse_lookalikes(local: str, domain: str) -> None:

@@ -9,6 +9,7 @@ import time
 from datetime import datetime
 
 _SIGNS = "0123456789abcdefghjkmnpqrstvwxyz"
+_SHIFTS = range(120, -10, -10)
 _PAIRS = [first + second for first in _SIGNS for second in _SIGNS]
 
 
@@ -24,4 +25,4 @@ def first_id(prefix: str, moment: datetime) -> str:
 
 def _written(prefix: str, milliseconds: int, random_bits: int) -> str:
     number = milliseconds << 80 | random_bits
-    return f"{prefix}_" + "".join(_PAIRS[number >> shift & 1023] for shift in range(120, -10, -10))
+    return f"{prefix}_" + "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])

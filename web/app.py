@@ -54,7 +54,7 @@ def create_app(settings: Settings) -> Flask:
     )
     db.init_app(app)
     with app.app_context():
-        database.replace_dead_connections(db.engine)
+        database.outlive_the_server(db.engine)
     app.extensions["usher"] = Kit(
         settings,
         rules.load(settings),

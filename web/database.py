@@ -8,7 +8,7 @@ from flask import g
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
-from shared.db import Bare
+from shared.db import Asked, Bare
 from shared.services import jobs
 from web.kit import kit
 
@@ -39,11 +39,35 @@ def transaction() -> Iterator[Session]:
     kit().nudger.nudge(jobs.promised(session))
 
 
+@contextmanager
+def at_once() -> Iterator[Asked]:
+    """For an effect that is one statement, and so a transaction by itself; within one of the request, a part of that.
+
+    The session's own bookkeeping would cost as much as all the rest of it.
+    """
+    if g.get("in_transaction"):
+        yield db.session()
+        return
+    bare = latest()
+    try:
+        yield bare
+    finally:
+        promised = jobs.promised(bare)
+    kit().nudger.nudge(promised)
+
+
 def latest() -> Bare:
     """A bare connection whose every statement sees what was committed before it; the request's own until its end."""
     if "reading" not in g:
         g.reading = kit().reader.take()
     return cast(Bare, g.reading)
+
+
+def abandon() -> None:
+    """Close the request's bare connection: what it leads to is of no use any more."""
+    reading = g.pop("reading", None)
+    if reading is not None:
+        reading.close()
 
 
 def give_back(_: BaseException | None) -> None:

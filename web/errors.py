@@ -4,11 +4,12 @@ from typing import Any
 
 import psycopg
 from flask import Flask, Response, g, json, render_template, request
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 
 from shared import errors, log
+from shared.db import AWAY
+from web.database import abandon
 
 STATUS: dict[type[errors.UsherError], int] = {
     errors.Unreadable: 400,
@@ -47,8 +48,9 @@ def register(app: Flask) -> None:
     app.register_error_handler(errors.UsherError, _domain)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(RecursionError, _unreadable)
-    app.register_error_handler(DataError, _unreadable)
-    for away in (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError):
+    for bad in (DataError, psycopg.DataError):
+        app.register_error_handler(bad, _unreadable)
+    for away in (*AWAY, psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
         app.register_error_handler(away, _database_away)
     app.register_error_handler(Exception, _unforeseen)
 
@@ -108,6 +110,7 @@ def _plain(status: int) -> Response:
 
 def _database_away(error: Exception) -> Response:
     log.get(__name__).error("database away", error=type(error).__name__)
+    abandon()
     return _domain(
         errors.Unavailable(
             "The database is away for the moment. Nothing was half done.",

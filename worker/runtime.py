@@ -5,17 +5,16 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from shared import log, tracing
 from shared.broker import Nudger
 from shared.config import Settings
-from shared.db import open_engine, session_factory, transaction
+from shared.db import AWAY, open_engine, session_factory, transaction
 from shared.services import jobs
 from shared.services.rules import Rules
 from shared.smtp_route import route_of
+from worker.journal import Journal, folder_of
 from worker.leases import Lease, Leases
 from worker.lookups.desk import Desk
 from worker.mail.rendering import Writer
@@ -24,14 +23,11 @@ from worker.mail.smtp import Mailer
 logger = log.get(__name__)
 T = TypeVar("T")
 
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
-"""What a transaction ends in when the database restarts, drops the connection or breaks a deadlock."""
-
 _PAUSE_SECONDS = 0.5
 
 
 class Runtime:
-    """Sessions, rules, templates, mail server, lookups, leases.
+    """Sessions, rules, templates, mail server, lookups, leases, journal.
 
     `stopping` says when to begin nothing new; `pulse` is called whenever work is taken or held.
     """
@@ -55,7 +51,9 @@ class Runtime:
         self.writer = Writer(settings)
         self.mailer = Mailer(route_of(settings))
         self.desk = Desk(settings)
-        self.leases = Leases(self.sessions, f"{name}/{os.getpid()}/", renewed=pulse)
+        owners = f"{name}/{os.getpid()}/"
+        self.journal = Journal(folder_of(settings), owners)
+        self.leases = Leases(self.sessions, owners, renewed=pulse)
         self._nudger = Nudger(settings.broker_url)
         tracing.configure(settings.otlp_endpoint, "worker")
 
@@ -67,7 +65,7 @@ class Runtime:
         while True:
             try:
                 return self.commit(effect)
-            except DATABASE_AWAY as trouble:
+            except AWAY as trouble:
                 if not lease.holds():
                     raise
                 logger.warning("database away, trying again", why=str(trouble.__cause__ or trouble))
@@ -84,6 +82,7 @@ class Runtime:
         self.leases.close()
         self.mailer.close()
         self.desk.close()
+        self.journal.close()
         self._engine.dispose()
 
     def _ring_for_promised(self, session: Session) -> None:

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from shared import log
 from shared.broker import CHECK, EXPIRE, FETCH, MAIL, SEAL, SWEEP, BrokerAway, Publisher, Task, messages
 from shared.config import Settings
+from shared.db import AWAY
 from shared.models import JobKind, Part
 from shared.services import deliveries, heartbeats, jobs
 from shared.services.rules import load
 from worker import metrics
-from worker.runtime import DATABASE_AWAY, Runtime
+from worker.runtime import Runtime
 from worker.tasks import checks, housekeeping, mail
 
 logger = log.get(__name__)
@@ -69,7 +70,7 @@ class Scheduler:
         while not stop.is_set():
             try:
                 busy = self.tick()
-            except DATABASE_AWAY as trouble:
+            except AWAY as trouble:
                 logger.warning("database away", why=str(trouble.__cause__ or trouble))
                 stop.wait(DATABASE_REST_SECONDS)
             else:
@@ -91,7 +92,7 @@ class Scheduler:
     def close(self) -> None:
         """Take leave, and let go of the broker."""
         self._publisher.close()
-        with suppress(*DATABASE_AWAY):
+        with suppress(*AWAY):
             self._runtime.commit(lambda session: heartbeats.end(session, self._name))
 
     def _beat(self) -> None:

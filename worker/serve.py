@@ -14,22 +14,27 @@ import socket
 import sys
 import threading
 import warnings
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
 from billiard import active_children
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from shared import log
 from shared.config import Settings
-from shared.db import open_engine, session_factory, transaction
+from shared.db import AWAY, open_engine, session_factory, transaction
 from shared.services import heartbeats, jobs
 from shared.services.rules import load
 from shared.smtp_route import route_of
 from worker import metrics
 from worker.app import make_app
+from worker.journal import folder_of
 from worker.runtime import Runtime
+from worker.tasks.left_behind import take_up
 from worker.watch import Pulse, Watch
 
 logger = log.get(__name__)
@@ -64,7 +69,8 @@ def main(settings: Settings) -> None:
     def begin_process(**_: object) -> None:
         # Sent to the whole group, a SIGTERM means the same as one to the parent.
         signal.signal(signal.SIGTERM, lambda _signum, _frame: stop.up())
-        runtime()
+        with suppress(*AWAY):  # The next round looks again.
+            take_up(runtime().journal.folder, runtime().commit)
 
     def end_process(**_: object) -> None:
         runtime().close()
@@ -103,6 +109,7 @@ def _leave_behind(settings: Settings, name: str, *, code: int) -> None:
     for process in active_children():
         logger.warning("a process doesn't stop, leaving it behind", pid=process.pid)
         os.kill(process.pid, signal.SIGKILL)
+        process.join(1)
     _put_back(settings, name)
     os._exit(code)
 
@@ -110,8 +117,15 @@ def _leave_behind(settings: Settings, name: str, *, code: int) -> None:
 def _put_back(settings: Settings, name: str) -> None:
     """Take leave: put back what processes of this worker still hold that were killed in the middle of something."""
     engine = open_engine(settings.database_url, pool_size=1)
+    sessions = session_factory(engine)
+
+    def commit(effect: Callable[[Session], None]) -> None:
+        with transaction(sessions) as session:
+            effect(session)
+
     try:
-        with transaction(session_factory(engine)) as session:
+        take_up(folder_of(settings), commit)
+        with transaction(sessions) as session:
             jobs.release_all(session, owners=f"{name}/")
             heartbeats.end(session, name)
     except SQLAlchemyError as trouble:

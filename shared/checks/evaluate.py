@@ -1,7 +1,9 @@
 """The one evaluator behind every door: inviting, the dry run, the worker's second look, resending and acceptance."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from shared.checks.domain import DomainLists, check_domain
 from shared.checks.eligibility import Commitment, check_eligibility
@@ -11,6 +13,7 @@ from shared.checks.networks import Origin
 from shared.checks.proxy import check_proxy
 from shared.checks.recipient import check_recipient, check_role
 from shared.checks.verdict import Check, Verdict, overall
+from shared.clock import rfc3339
 from shared.config import Settings
 from shared.email_address import EmailAddress
 from shared.permissions import Role
@@ -43,21 +46,48 @@ class Judgement:
     verdict: Verdict
     checks: list[Check]
 
+    def as_json(self, checked_at: datetime) -> list[dict[str, Any]]:
+        """The checks as rows and the API keep them."""
+        moment = rfc3339(checked_at)
+        return [check.as_json(moment) for check in self.checks]
+
 
 def evaluate(facts: Facts, *, lists: DomainLists, settings: Settings) -> Judgement:
     """Run every check on these facts; the order is that in which a person would want to hear of them."""
-    policy = settings.proxy_policy_api_keys if facts.origin.by_program else settings.proxy_policy
-    checks = [
-        eligibility(facts, settings),
-        check_role(facts.role, facts.assignable),
-        check_recipient(facts.address.shown, is_member=facts.is_member, already_invited=facts.already_invited),
-        check_domain(facts.address, lists, facts.exemptions, facts.mail, facts.at),
-        check_proxy(facts.origin, facts.exemptions, policy, facts.at),
-    ]
-    return Judgement(overall(checks, unknown=Verdict(settings.unknown_policy)), checks)
+    (judgement,) = evaluate_all([facts], lists=lists, settings=settings)
+    return judgement
+
+
+def evaluate_all(many: Iterable[Facts], *, lists: DomainLists, settings: Settings) -> Iterator[Judgement]:
+    """The same of many: as long as they have their ground in common, what rests on that alone is judged once."""
+    before: Facts | None = None
+    for facts in many:
+        if before is None or not _same_ground(facts, before):
+            policy = settings.proxy_policy_api_keys if facts.origin.by_program else settings.proxy_policy
+            eligible = eligibility(facts, settings)
+            proxy = check_proxy(facts.origin, facts.exemptions, policy, facts.at)
+        checks = [
+            eligible,
+            check_role(facts.role, facts.assignable),
+            check_recipient(facts.address.shown, is_member=facts.is_member, already_invited=facts.already_invited),
+            check_domain(facts.address, lists, facts.exemptions, facts.mail, facts.at),
+            proxy,
+        ]
+        yield Judgement(overall(checks, unknown=Verdict(settings.unknown_policy)), checks)
+        before = facts
 
 
 def eligibility(facts: Facts, settings: Settings) -> Check:
     """Judge the contract alone, by the billing system where there is one, and else by our own table."""
     commitment = facts.commitment if settings.billing_url is None else facts.billed
     return check_eligibility(commitment, minimum=settings.minimum_commitment, now=facts.at)
+
+
+def _same_ground(one: Facts, other: Facts) -> bool:
+    return (
+        one.commitment is other.commitment
+        and one.billed is other.billed
+        and one.origin is other.origin
+        and one.exemptions is other.exemptions
+        and one.at is other.at
+    )

@@ -1,12 +1,14 @@
 """Whether this person can be invited to this role: not a member, not invited already, a role the inviter may give."""
 
 from collections.abc import Iterator
+from functools import cache
 
 from shared.checks.verdict import Check, denied_by
 from shared.errors import Reason, Who
 from shared.permissions import Role
 
 
+@cache
 def check_role(role: Role, assignable: frozenset[Role]) -> Check:
     """Refuse a role that the inviter may not hand out."""
     return denied_by("role", () if role in assignable else [_not_assignable(role, assignable)], role=role)

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.clock import rfc3339
 from shared.errors import Reason
 
 
@@ -28,14 +26,14 @@ class Check:
     reasons: tuple[Reason, ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
 
-    def as_json(self, checked_at: datetime) -> dict[str, Any]:
-        """The check as rows and the API keep it."""
+    def as_json(self, checked_at: str) -> dict[str, Any]:
+        """The check as rows and the API keep it; the moment is in RFC 3339."""
         return {
             "check": self.check,
             "verdict": self.verdict,
             "reasons": [reason.as_json() for reason in self.reasons],
             "data": self.data,
-            "checked_at": rfc3339(checked_at),
+            "checked_at": checked_at,
         }
 
 

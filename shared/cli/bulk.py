@@ -14,10 +14,10 @@ from shared.cli.database import command_transaction
 from shared.cli.parts import settings_from
 from shared.config import Settings
 from shared.errors import Refused
-from shared.models import Invitation, Membership
+from shared.models import Membership
 from shared.permissions import Role
 from shared.services import accounts, rules
-from shared.services.inviting import MOST, Outcome, Wish, invite_all
+from shared.services.inviting import MOST, Made, Outcome, Wish, invite_all
 from shared.services.rules import Rules
 
 _COLUMNS = ("email", "role", "message")
@@ -48,7 +48,7 @@ def import_(account_id: str, file: Path, role: str | None, result: Path | None) 
             outcomes = _invite(settings, ground, account_id, batch)
             writer.writerows(map(_line, batch, outcomes))
             sink.flush()
-            invited += sum(isinstance(outcome, Invitation) for outcome in outcomes)
+            invited += sum(isinstance(outcome, Made) for outcome in outcomes)
             bar.update(len(batch))
     click.echo(f"{invited} of {len(rows)} are invited; what came of each row stands in {result}.")
 
@@ -89,7 +89,7 @@ def _invite(settings: Settings, ground: Rules, account_id: str, batch: list[dict
 def _line(row: dict[str, str], outcome: Outcome | str) -> dict[str, str]:
     """What came of a row, safe to open in a spreadsheet."""
     said = {"outcome": "refused", "code": "validation_failed", "what": str(outcome), "remedy": "Correct the row."}
-    if isinstance(outcome, Invitation):
+    if isinstance(outcome, Made):
         said = {"outcome": "invited", "code": "", "what": outcome.id, "remedy": ""}
     elif isinstance(outcome, Refused):
         reason = outcome.reasons[0]

@@ -13,6 +13,7 @@ from shared.actor import Actor, ActorKind
 from shared.checks.evaluate import Facts, eligibility
 from shared.checks.proxy import check_proxy
 from shared.checks.verdict import Verdict
+from shared.clock import rfc3339
 from shared.email_address import masked
 from shared.errors import Conflict, Invalid, LinkDead, NotFound, Unauthenticated
 from shared.models import Account, Invitation, LapsedContract, Membership, Status, User
@@ -197,7 +198,7 @@ def _lapsing_is_fine(session: Session, account_id: str) -> bool:
 def _seen_from(actor: Actor, rules: Rules, about: Facts) -> dict[str, object]:
     """What speaks for a proxy at the invitee's end: noted for the account, and never held against the invitee."""
     check = check_proxy(origins.of(actor, rules), about.exemptions, rules.settings.proxy_policy, about.at)
-    return {"proxy": check.as_json(about.at)} if check.reasons else {}
+    return {"proxy": check.as_json(rfc3339(about.at))} if check.reasons else {}
 
 
 def _person(session: Session, invitation: Invitation, user: User | None, sign_up: SignUp | None) -> User:

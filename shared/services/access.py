@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Text, bindparam, func, select, true
-from sqlalchemy.orm import Session
 
-from shared.db import Bare, Question
+from shared.db import Asked, Question
 from shared.models import Membership
 from shared.permissions import Permission, Role, allows
 from shared.services import api_keys
@@ -58,13 +57,13 @@ _KEY_AND_ROLES = Question(
 )
 
 
-def roles_of(asked: Bare | Session, *, accounts: Sequence[str], users: Sequence[str]) -> list[str | None]:
+def roles_of(asked: Asked, *, accounts: Sequence[str], users: Sequence[str]) -> list[str | None]:
     """The role of each user in the account beside it, in this order, by one query; None for strangers."""
     return [role for (role,) in _ROLES.ask(asked, accounts=",".join(accounts), users=",".join(users))]
 
 
 def key_and_roles(
-    asked: Bare | Session, *, secret: str, accounts: Sequence[str], users: Sequence[str]
+    asked: Asked, *, secret: str, accounts: Sequence[str], users: Sequence[str]
 ) -> tuple[FoundKey | None, list[str | None]]:
     """The same, and by the same query the live key that asks; no key, no roles."""
     values = {"accounts": ",".join(accounts), "users": ",".join(users), "hash": sha256(secret)}

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
-from shared.db import Bare, Question
+from shared.db import Asked, Question
 from shared.errors import Invalid, NotFound, Reason, Refused, Who
 from shared.ids import new_id
 from shared.models import ApiKey, Invitation, Membership
@@ -129,7 +129,7 @@ def live_of(account_id: str, created_by: str) -> ColumnElement[bool]:
     return and_(ApiKey.account_id == account_id, ApiKey.created_by == created_by, ApiKey.revoked_at.is_(None))
 
 
-def find(asked: Bare | Session, secret: str) -> FoundKey | None:
+def find(asked: Asked, secret: str) -> FoundKey | None:
     """The live key that this is, with the role its creator has now; a key whose creator has left opens nothing."""
     rows = _FIND.ask(asked, hash=sha256(secret))
     return found(rows[0]) if rows else None

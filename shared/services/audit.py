@@ -13,6 +13,9 @@ from shared.ids import new_id
 from shared.models import AuditEvent, AuditSeal
 from shared.services import throttles
 
+Told = tuple[str, str | None, dict[str, Any]]
+"""Of one thing that something happened to: its id, its account, and the event's own data."""
+
 REFUSED_EVERY = timedelta(minutes=1)
 """Of refusals alike, of one actor and for one reason, no more than one is recorded within this."""
 
@@ -24,12 +27,15 @@ def record(
     session.add(AuditEvent(**_row(actor, actor.as_json(), action, subject_id, account_id, data)))
 
 
-def record_all(
-    session: Session, actor: Actor, action: str, told: Iterable[tuple[str, str | None, dict[str, Any]]]
-) -> None:
-    """The same for many things by one statement: of each its id, its account and its own data."""
+def record_all(session: Session, actor: Actor, action: str, told: Iterable[Told]) -> None:
+    """The same for many things by one statement."""
+    insert_rows(session, AuditEvent, rows(actor, action, told))
+
+
+def rows(actor: Actor, action: str, told: Iterable[Told]) -> list[dict[str, Any]]:
+    """The events as rows, for whoever writes them beside what they are about."""
     who = actor.as_json()
-    insert_rows(session, AuditEvent, [_row(actor, who, action, *each) for each in told])
+    return [_row(actor, who, action, *each) for each in told]
 
 
 def _row(

@@ -56,7 +56,7 @@ def let_through(session: Session, invitation: Invitation) -> dict[str, Any]:
 def _judge_one(session: Session, rules: Rules, invitation: Invitation, about: Facts) -> dict[str, Any]:
     """Record what follows from the verdict, and return what changes in the invitation's own row."""
     judgement = evaluate(about, lists=rules.lists, settings=rules.settings)
-    change = {"id": invitation.id, "checks": [check.as_json(about.at) for check in judgement.checks]}
+    change = {"id": invitation.id, "checks": judgement.as_json(about.at)}
     if judgement.verdict is Verdict.DENY:
         _note(session, "invitation.blocked", invitation, judgement.checks, Verdict.DENY)
         return change | {"status": Status.BLOCKED, "ended_at": about.at}

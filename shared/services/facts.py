@@ -18,7 +18,8 @@ from shared.checks.eligibility import Commitment
 from shared.checks.evaluate import Facts
 from shared.checks.exceptions import Exemption
 from shared.checks.mail_domain import MailFact, is_fresh
-from shared.db import Question
+from shared.checks.networks import Origin
+from shared.db import Asked, Question
 from shared.email_address import EmailAddress
 from shared.models import OPEN, Account, ApiKey, BillingAnswer, Contract, Invitation, MailDomain, Membership, User
 from shared.models.columns import among
@@ -43,9 +44,9 @@ class Ground:
     at: datetime
 
 
-def ground(session: Session, account_id: str) -> Ground:
+def ground(asked: Asked, account_id: str) -> Ground:
     """What the account's own rows say, by one statement; the account has to be there."""
-    ((hours, *terms, answered_at, answer, rows, at),) = _OF_ACCOUNT.ask(session, account_id=account_id)
+    ((hours, *terms, answered_at, answer, rows, at),) = _OF_ACCOUNT.ask(asked, account_id=account_id)
     said = dict(zip(_CONTRACT, terms, strict=True))
     return Ground(
         hours,
@@ -72,10 +73,10 @@ def about(
     """
     (found,) = about_all(
         session,
-        actor=actor,
-        rules=rules,
+        actor,
+        origins.of(actor, rules),
         account_id=account_id,
-        asked=[(address, role)],
+        meant=[(address, role)],
         ground=ground(session, account_id),
         but_for=but_for,
     )
@@ -83,19 +84,19 @@ def about(
 
 
 def about_all(
-    session: Session,
-    *,
+    asked: Asked,
     actor: Actor,
-    rules: Rules,
+    origin: Origin,
+    *,
     account_id: str,
-    asked: Sequence[tuple[EmailAddress, Role]],
+    meant: Sequence[tuple[EmailAddress, Role]],
     ground: Ground,
     but_for: str = "",
 ) -> list[Facts]:
     """The facts about inviting each of these addresses, in their order, on the ground that all of them share."""
-    keys, domains = [address.key for address, _ in asked], [address.domain for address, _ in asked]
+    keys, domains = [address.key for address, _ in meant], [address.domain for address, _ in meant]
     told = {"account_id": account_id, "keys": to_json(keys).decode(), "domains": to_json(domains).decode()}
-    origin, assignable = origins.of(actor, rules), actor.assignable
+    assignable = actor.assignable
     return [
         Facts(
             address=address,
@@ -111,7 +112,7 @@ def about_all(
             at=ground.at,
         )
         for (address, role), (is_member, invited, answer, source, looked_up_at) in zip(
-            asked, _OF_ADDRESSES.ask(session, but_for=but_for, **told), strict=True
+            meant, _OF_ADDRESSES.ask(asked, but_for=but_for, **told), strict=True
         )
     ]
 

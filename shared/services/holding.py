@@ -32,7 +32,7 @@ def release(
         raise Refused(reasons_of(judgement.checks, Verdict.DENY))
     if judgement.verdict is Verdict.HOLD:
         _refuse_others(actor, rules)
-    invitation.checks = [check.as_json(about.at) for check in judgement.checks]
+    invitation.checks = judgement.as_json(about.at)
     for name, value in checking.let_through(session, invitation).items():
         setattr(invitation, name, value)
     invitations.note(session, actor, "invitation.released", invitation, reason=reason)

@@ -37,16 +37,14 @@ def resend(session: Session, *, actor: Actor, rules: Rules, account_id: str, inv
         role=Role(invitation.role),
         but_for=invitation.id,
     )
-    checks = inviting.passed(about, rules)
-    if isinstance(checks, Refused):
-        raise checks
+    judgement = inviting.passed(about, rules)
     inviters.take_over_orphaned(session, actor=actor, invitation=invitation)
     session.add(SupersededLink(link_hash=invitation.link_hash, invitation_id=invitation.id))
     invitation.generation += 1
     invitation.link_hash = links.hash_of(rules, invitation.id, invitation.generation)
     invitation.status, invitation.delivery = Status.CHECKING, Delivery.NONE
     invitation.origin = origins.as_json(about.origin)
-    invitation.checks = [check.as_json(about.at) for check in checks]
+    invitation.checks = judgement.as_json(about.at)
     invitation.resendable_at = func.now() + rules.settings.resend_cooldown
     invitation.expires_at = func.now() + timedelta(seconds=invitation.lifetime_seconds)
     invitation.ended_at = None

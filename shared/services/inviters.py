@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from shared.actor import Actor, ActorKind
 from shared.checks.evaluate import Facts
 from shared.checks.verdict import Check, Verdict
+from shared.clock import rfc3339
 from shared.errors import Reason, Who
 from shared.models import OPEN, Account, Invitation, Membership, Status, User
 from shared.models.columns import among
@@ -95,7 +96,7 @@ def gone() -> Reason:
 def _hold(session: Session, actor: Actor, invitation: Invitation, about: Facts) -> None:
     before, invitation.status = invitation.status, Status.HELD
     check = Check(CHECK, Verdict.HOLD, (gone(),), {"source": "memberships", "age": 0})
-    invitation.checks = [*_without(invitation.checks), check.as_json(about.at)]
+    invitation.checks = [*_without(invitation.checks), check.as_json(rfc3339(about.at))]
     _note(session, actor, "invitation.held", invitation, before=before, reasons=[gone().as_json()])
 
 

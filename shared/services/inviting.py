@@ -3,9 +3,9 @@
 Of many, one that is refused stops no other: each has an outcome of its own, the invitation or what refused it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -13,21 +13,24 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
 from shared.bulk import bytea, insert_rows
-from shared.checks.evaluate import Facts, evaluate
+from shared.checks.evaluate import Facts, Judgement, evaluate, evaluate_all
+from shared.checks.networks import Origin
 from shared.checks.recipient import already_invited, email_invalid
-from shared.checks.verdict import Check, Verdict, reasons_of
+from shared.checks.verdict import Verdict, reasons_of
+from shared.db import Asked
 from shared.email_address import BadAddress, EmailAddress, parse
 from shared.errors import Refused
 from shared.ids import new_id
-from shared.models import Account, Delivery, Invitation, JobKind, Status
+from shared.models import Account, AuditEvent, Delivery, Invitation, Job, JobKind, Status
 from shared.permissions import Role
 from shared.services import audit, facts, jobs, links, origins
+from shared.services.facts import Ground
 from shared.services.rules import Rules
 
 MOST = 1000
 """How many can be invited at once."""
 
-Outcome = Invitation | Refused
+_CHECK = JobKind.INVITATION_CHECK
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +44,50 @@ class Wish:
     locale: str = "en"
 
 
-def invite(session: Session, *, actor: Actor, rules: Rules, account_id: str, wish: Wish) -> Invitation:
+@dataclass(slots=True)
+class Made:
+    """An invitation that was just made, with all that its row says."""
+
+    id: str
+    account_id: str
+    email: str
+    email_key: str
+    role: Role
+    message: str | None
+    locale: str
+    invited_by: str | None
+    invited_via: str | None
+    link_hash: str
+    lifetime_seconds: int
+    origin: dict[str, Any]
+    checks: list[dict[str, Any]]
+    resendable_at: datetime
+    created_at: datetime
+    expires_at: datetime
+    status: Status = Status.CHECKING
+    delivery: Delivery = Delivery.NONE
+    generation: int = 1
+    sent_count: int = 0
+    last_sent_at: datetime | None = None
+    ended_at: datetime | None = None
+    decline_reason: str | None = None
+
+
+Outcome = Made | Refused
+
+
+def invite(asked: Asked, *, actor: Actor, rules: Rules, account_id: str, wish: Wish) -> Made:
     """Promise one invitation, unless an instant check says no: then `Refused` tells why. Nothing is sent from here."""
-    (outcome,) = invite_all(session, actor=actor, rules=rules, account_id=account_id, wishes=[wish])
+    (outcome,) = invite_all(asked, actor=actor, rules=rules, account_id=account_id, wishes=[wish])
     if isinstance(outcome, Refused):
         raise outcome
     return outcome
 
 
-def invite_all(
-    session: Session, *, actor: Actor, rules: Rules, account_id: str, wishes: Sequence[Wish]
-) -> list[Outcome]:
+def invite_all(asked: Asked, *, actor: Actor, rules: Rules, account_id: str, wishes: Sequence[Wish]) -> list[Outcome]:
     """Promise an invitation for each wish that no instant check refuses; outcomes in the order of the wishes.
 
-    The invitations are for reading: what is changed in them goes nowhere.
+    All of it is written by one statement, so it needs no transaction around it.
     """
     outcomes: dict[int, Outcome] = {}
     addresses: dict[int, EmailAddress] = {}
@@ -63,20 +96,18 @@ def invite_all(
             outcomes[place] = found
         else:
             addresses[place] = found
-    asked = [(address, wishes[place].role) for place, address in addresses.items()]
-    ground = facts.ground(session, account_id)
-    abouts = facts.about_all(session, actor=actor, rules=rules, account_id=account_id, asked=asked, ground=ground)
-    usual = _lifetime(rules, ground.invitation_hours)
-    rows: dict[int, dict[str, Any]] = {}
-    for (place, address), about in zip(addresses.items(), abouts, strict=True):
-        checks = passed(about, rules)
-        if isinstance(checks, Refused):
-            outcomes[place] = checks
-        else:
-            rows[place] = _row(actor, rules, account_id, address, wishes[place], about, checks, usual)
-    made = _insert(session, actor, account_id, list(rows.values()))
-    for place, row in rows.items():
-        outcomes[place] = Invitation(**row) if row["id"] in made else Refused([already_invited(row["email"])])
+    meant = [(address, wishes[place].role) for place, address in addresses.items()]
+    ground, origin = facts.ground(asked, account_id), origins.of(actor, rules)
+    abouts = facts.about_all(asked, actor, origin, account_id=account_id, meant=meant, ground=ground)
+    judgements = evaluate_all(abouts, lists=rules.lists, settings=rules.settings)
+    put_down = _scribe(actor, rules, account_id, ground, origin)
+    for (place, address), judgement in zip(addresses.items(), judgements, strict=True):
+        outcomes[place] = _refusal(judgement) or put_down(address, wishes[place], judgement)
+    made = [outcome for outcome in outcomes.values() if isinstance(outcome, Made)]
+    written = _write(asked, actor, account_id, made)
+    for place, outcome in outcomes.items():
+        if isinstance(outcome, Made) and outcome.id not in written:
+            outcomes[place] = Refused([already_invited(outcome.email)])
     return [outcomes[place] for place in range(len(wishes))]
 
 
@@ -86,16 +117,20 @@ def lifetime(session: Session, *, rules: Rules, account_id: str) -> timedelta:
     return _lifetime(rules, hours)
 
 
+def passed(about: Facts, rules: Rules) -> Judgement:
+    """What the instant checks say of these facts; raises the refusal that they may come to."""
+    judgement = evaluate(about, lists=rules.lists, settings=rules.settings)
+    if refusal := _refusal(judgement):
+        raise refusal
+    return judgement
+
+
+def _refusal(judgement: Judgement) -> Refused | None:
+    return Refused(reasons_of(judgement.checks, Verdict.DENY)) if judgement.verdict is Verdict.DENY else None
+
+
 def _lifetime(rules: Rules, hours: int | None) -> timedelta:
     return timedelta(hours=hours) if hours else rules.settings.invitation_ttl
-
-
-def passed(about: Facts, rules: Rules) -> list[Check] | Refused:
-    """What the instant checks say of these facts, or the refusal that they come to."""
-    judgement = evaluate(about, lists=rules.lists, settings=rules.settings)
-    if judgement.verdict is Verdict.DENY:
-        return Refused(reasons_of(judgement.checks, Verdict.DENY))
-    return judgement.checks
 
 
 def _addresses(wishes: Sequence[Wish]) -> Iterator[tuple[int, EmailAddress | Refused]]:
@@ -111,48 +146,44 @@ def _addresses(wishes: Sequence[Wish]) -> Iterator[tuple[int, EmailAddress | Ref
         seen.add(address.key)
 
 
-def _row(
-    actor: Actor,
-    rules: Rules,
-    account_id: str,
-    address: EmailAddress,
-    wish: Wish,
-    about: Facts,
-    checks: list[Check],
-    usual: timedelta,
-) -> dict[str, Any]:
-    invitation_id, span = new_id("inv"), wish.lifetime or usual
-    return {
-        "id": invitation_id,
-        "account_id": account_id,
-        "email": address.shown,
-        "email_key": address.key,
-        "role": wish.role,
-        "status": Status.CHECKING,
-        "delivery": Delivery.NONE,
-        "message": wish.message,
-        "locale": wish.locale,
-        "invited_by": actor.user_id,
-        "invited_via": actor.id if actor.kind is ActorKind.API_KEY else None,
-        "generation": 1,
-        "sent_count": 0,
-        "link_hash": links.hash_of(rules, invitation_id, 1),
-        "lifetime_seconds": int(span.total_seconds()),
-        "origin": origins.as_json(about.origin),
-        "checks": [check.as_json(about.at) for check in checks],
-        "resendable_at": about.at + rules.settings.resend_cooldown,
-        "created_at": about.at,
-        "expires_at": about.at + span,
-    }
+def _scribe(
+    actor: Actor, rules: Rules, account_id: str, ground: Ground, origin: Origin
+) -> Callable[[EmailAddress, Wish, Judgement], Made]:
+    """Whoever puts down the invitations that this actor makes at this moment: what they have in common, once."""
+    at, cooldown, usual = ground.at, rules.settings.resend_cooldown, _lifetime(rules, ground.invitation_hours)
+    via, seen_from = (actor.id if actor.kind is ActorKind.API_KEY else None), origins.as_json(origin)
+
+    def put_down(address: EmailAddress, wish: Wish, judgement: Judgement) -> Made:
+        invitation_id, span = new_id("inv"), wish.lifetime or usual
+        return Made(
+            id=invitation_id,
+            account_id=account_id,
+            email=address.shown,
+            email_key=address.key,
+            role=wish.role,
+            message=wish.message,
+            locale=wish.locale,
+            invited_by=actor.user_id,
+            invited_via=via,
+            link_hash=bytea(links.hash_of(rules, invitation_id, 1)),
+            lifetime_seconds=int(span.total_seconds()),
+            origin=seen_from,
+            checks=judgement.as_json(at),
+            resendable_at=at + cooldown,
+            created_at=at,
+            expires_at=at + span,
+        )
+
+    return put_down
 
 
-def _insert(session: Session, actor: Actor, account_id: str, rows: Sequence[dict[str, Any]]) -> set[str]:
-    """Write the rows with their jobs and events; what another request has invited meanwhile is left out."""
+def _write(asked: Asked, actor: Actor, account_id: str, made: Sequence[Made]) -> set[str]:
+    """Write the invitations with their jobs and events; what another request has invited meanwhile is left out."""
+    subjects = [each.id for each in made]
+    told = [(each.id, account_id, {"email": each.email, "role": each.role}) for each in made]
+    checks = jobs.rows(_CHECK, subjects=subjects, account_id=account_id, generation=1)
+    events = audit.rows(actor, "invitation.created", told)
     # The unique index decides between two people who invite the same address at once.
-    made = insert_rows(session, Invitation, [row | {"link_hash": bytea(row["link_hash"])} for row in rows])
-    new = [row for row in rows if row["id"] in made]
-    subjects = [row["id"] for row in new]
-    jobs.promise_all(session, JobKind.INVITATION_CHECK, subjects=subjects, account_id=account_id, generation=1)
-    told = [(row["id"], account_id, {"email": row["email"], "role": row["role"]}) for row in new]
-    audit.record_all(session, actor, "invitation.created", told)
-    return made
+    written = insert_rows(asked, Invitation, made, (Job, checks), (AuditEvent, events))
+    jobs.wrote(asked, _CHECK, [job["id"] for job in checks if job["subject_id"] in written])
+    return written

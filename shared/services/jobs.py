@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, up
 from sqlalchemy.orm import Session
 
 from shared import log, tracing
-from shared.bulk import insert_rows
+from shared.db import Asked, Bare
 from shared.ids import new_id
 from shared.models import Job, JobKind, JobState
 from shared.models.columns import among
@@ -51,16 +51,19 @@ def promise(
     origin = session.info.get("origins", {}).get(subject_id) or _request()
     job = Job(**_row(kind, subject_id, account_id, generation, origin), lane=lane)
     session.add(job)
-    session.info.setdefault("promised", []).append((kind, job.id))
+    wrote(session, kind, [job.id])
     return job
 
 
-def promise_all(session: Session, kind: JobKind, *, subjects: Iterable[str], account_id: str, generation: int) -> None:
-    """The same for many things of one account, by one statement."""
+def rows(kind: JobKind, *, subjects: Iterable[str], account_id: str, generation: int) -> list[dict[str, Any]]:
+    """The same for many things of one account, as rows. Whoever inserts them beside their subjects tells `wrote`."""
     origin = _request()
-    rows = [_row(kind, subject_id, account_id, generation, origin) for subject_id in subjects]
-    insert_rows(session, Job, rows)
-    session.info.setdefault("promised", []).extend((kind, row["id"]) for row in rows)
+    return [_row(kind, subject_id, account_id, generation, origin) for subject_id in subjects]
+
+
+def wrote(asked: Asked, kind: JobKind, ids: Iterable[str]) -> None:
+    """Have these jobs rung for after the commit."""
+    _promised(asked).extend((kind, job_id) for job_id in ids)
 
 
 def carry_on(session: Session, claimed: Iterable[Job]) -> None:
@@ -74,10 +77,12 @@ def is_waiting(session: Session, kind: JobKind, *, subject_id: str) -> bool:
     return session.scalar(select(later.where(Job.due_at > func.now()).exists())) or False
 
 
-def promised(session: Session) -> list[tuple[JobKind, str]]:
-    """Take the kinds and ids of what this session has promised, to nudge for them after the commit."""
-    jobs: list[tuple[JobKind, str]] = session.info.pop("promised", [])
-    return jobs
+def promised(asked: Asked) -> list[tuple[JobKind, str]]:
+    """Take the kinds and ids of what was promised here, to nudge for them after the commit."""
+    found = _promised(asked)
+    taken = list(found)
+    found.clear()
+    return taken
 
 
 def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
@@ -164,8 +169,15 @@ def release(session: Session, ids: Collection[str], *, owner: str) -> None:
 
 def release_all(session: Session, *, owners: str) -> None:
     """Put back all that is held by owners whose names begin so: a worker that stops leaves nothing behind."""
-    theirs = and_(among(Job.state, JobState.RUNNING), Job.lease_owner.startswith(owners, autoescape=True))
-    _put_back(session, theirs, ring_at=func.now())
+    _put_back(session, _held_by(owners), ring_at=func.now())
+
+
+def end_leases(session: Session, *, owners: str) -> None:
+    """Let the leases of owners whose names begin so run out now: their process is dead, and that counts as lost."""
+    session.execute(
+        update(Job).where(_held_by(owners)).values(lease_until=func.now(), ring_at=func.now()),
+        execution_options=_BLIND,
+    )
 
 
 def begin_anew(session: Session, job_id: str) -> None:
@@ -180,6 +192,13 @@ def bury_lost(session: Session) -> list[Job]:
     lost = and_(_lease_ran_out(), Job.ring_at <= func.now(), Job.lost_leases >= MAX_LOST_LEASES - 1)
     why = f"The worker died {MAX_LOST_LEASES} times while it had this job. Nothing more is tried by itself."
     return list(session.scalars(update(Job).where(lost).values(_ended(JobState.DEAD, why)).returning(Job)))
+
+
+def _promised(asked: Asked) -> list[tuple[JobKind, str]]:
+    if isinstance(asked, Bare):
+        return asked.promised
+    found: list[tuple[JobKind, str]] = asked.info.setdefault("promised", [])
+    return found
 
 
 def _row(
@@ -198,6 +217,10 @@ def _row(
 def _request() -> dict[str, Any]:
     """What a job keeps of the request that promises it."""
     return log.bound("request_id") | tracing.carried()
+
+
+def _held_by(owners: str) -> ColumnElement[bool]:
+    return and_(among(Job.state, JobState.RUNNING), Job.lease_owner.startswith(owners, autoescape=True))
 
 
 def _lease_ran_out() -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from shared.models import Invitation, Membership, Status, User
 from shared.permissions import Role
 from shared.services import memberships
+from shared.services.inviting import Made
 
 _PREFIX = len("mem_")
 _PAST = (Status.ACCEPTED, Status.REVOKED)
@@ -25,7 +26,7 @@ class Entry:
 
     person: User
     membership: Membership | None = None
-    invitation: Invitation | None = None
+    invitation: Invitation | Made | None = None
 
     @property
     def place(self) -> str:

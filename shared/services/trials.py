@@ -35,7 +35,8 @@ def try_out(
     parsed = [_parsed(email) for email, _ in asked]
     good = [(found, role) for found, (_, role) in zip(parsed, asked, strict=True) if isinstance(found, EmailAddress)]
     ground = facts.ground(session, account_id)
-    judged = iter(facts.about_all(session, actor=actor, rules=rules, account_id=account_id, asked=good, ground=ground))
+    origin = origins.of(actor, rules)
+    judged = iter(facts.about_all(session, actor, origin, account_id=account_id, meant=good, ground=ground))
     invited: set[str] = set()
     trials = []
     for found in parsed:
@@ -53,7 +54,7 @@ def _trial(about: Facts, rules: Rules, invited: set[str]) -> Trial:
     if about.address.key in invited:
         return Trial(Verdict.DENY, [already_invited(about.address.shown)], [])
     judgement = evaluate(about, lists=rules.lists, settings=rules.settings)
-    checks = [check.as_json(about.at) for check in judgement.checks]
+    checks = judgement.as_json(about.at)
     return Trial(judgement.verdict, reasons_of(judgement.checks), checks)
 
 

@@ -21,11 +21,11 @@ from shared.config import Settings
 from shared.db import open_engine, session_factory, transaction
 from shared.email_address import parse
 from shared.ids import new_id
-from shared.models import Account, Contract, Invitation, Job, JobKind, Membership, User
+from shared.models import Account, Contract, Job, JobKind, Membership, User
 from shared.permissions import Role
 from shared.policy import ListSource
 from shared.services import facts
-from shared.services.inviting import Wish, invite_all
+from shared.services.inviting import Made, Wish, invite_all
 from shared.services.network_formats import read_list
 from shared.services.rules import Rules, load
 from tests.bench.servers import database
@@ -103,7 +103,7 @@ def _rounds(sessions: sessionmaker[Session], settings: Settings, actor: Actor, s
         made = invite_all(session, actor=actor, rules=rules, account_id=str(actor.account_id), wishes=wishes)
     answered = INVITATIONS - (INVITATIONS // silent if silent else 0)
     with _runtime(settings, rules) as runtime, sessions() as session:
-        ours = [each.id for each in made if isinstance(each, Invitation)]
+        ours = [each.id for each in made if isinstance(each, Made)]
         mine = Job.subject_id.in_(ours) & (Job.kind == JobKind.INVITATION_CHECK)
         due = select(Job.id).where(mine, Job.state == "queued", Job.due_at <= func.clock_timestamp()).limit(ROUND)
         done = select(func.count()).where(mine, Job.state == "done")

@@ -226,9 +226,9 @@ def test_a_silent_name_server_holds_up_no_other_domain(
     with world.sessions() as session:
         ids = list(session.scalars(select(Job.id)))
     began = time.monotonic()
-    check(runtime, ids)
-    assert time.monotonic() - began < runtime.settings.dns_timeout.total_seconds()
-    assert {alice.get(answer.headers["Location"]).json["status"] for answer in others} == {"pending"}
+    while {alice.get(answer.headers["Location"]).json["status"] for answer in others} != {"pending"}:
+        check(runtime, ids)
+        assert time.monotonic() - began < runtime.settings.dns_timeout.total_seconds()
     assert {alice.get(answer.headers["Location"]).json["status"] for answer in silent} == {"checking"}
     check_until_done(runtime, world)
     assert {alice.get(answer.headers["Location"]).json["status"] for answer in silent} == {"pending"}

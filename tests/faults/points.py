@@ -46,6 +46,7 @@ POINTS: dict[str, Point] = {
     "after the envelope": Point("worker.mail.smtp", "_open_envelope", "return"),
     "after the final dot": Point("smtplib", "getreply", "call", may_copy=True, time=6),
     "after the server's yes": Point("worker.mail.smtp", "send", "return", may_copy=True),
+    "after the note": Point("worker.journal", "note", "return"),
     "after the record": Point("worker.tasks.mail", "_record", "return", time=2),
 }
 """The dot's answer is the sixth: the greeting, EHLO, MAIL, RCPT and DATA have had theirs. The record's second return is

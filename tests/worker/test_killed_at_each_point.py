@@ -1,5 +1,7 @@
 """A worker killed at each named point of its work: nothing is lost, and only after the final dot is anything doubled.
 
+The next one of this machine goes on at once, without waiting for the dead one's leases.
+
 USHER_TEST_ROUNDS says how often each point is tried; `make faults` tries each twenty times.
 """
 
@@ -11,7 +13,6 @@ from shared.config import Settings
 from shared.models import Delivery, JobState
 from tests.faults.points import POINTS, die_at, work
 from tests.smtp_server import SmtpServer
-from tests.worker.test_processes import forget_leases
 from tests.worker.world import World
 from worker.runtime import Runtime
 
@@ -27,7 +28,6 @@ def test_nothing_is_lost_and_only_after_the_dot_is_anything_doubled(
         before = len(smtp.mails)
         invitation = world.invite(f"guest{number}@corp.example")
         assert die_at(POINTS[name], told) == KILLED
-        forget_leases(world)
         work(runtime)
         assert world.again(invitation).delivery == Delivery.SENT
         copies = smtp.mails[before:]

@@ -10,11 +10,11 @@ from shared.models import Delivery, Job, JobKind, JobState
 from shared.services import deliveries, jobs
 from tests.faults.points import Point, die_at, work
 from tests.smtp_server import SmtpServer
-from tests.worker.test_processes import forget_leases
 from tests.worker.test_tasks import another, check_all, due_now
 from tests.worker.world import World
 from worker.runtime import Runtime
 from worker.tasks.checks import check
+from worker.tasks.left_behind import take_up
 from worker.tasks.mail import mail
 
 CHECK, MAIL = JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL
@@ -58,9 +58,7 @@ def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(
         session.execute(update(Job).where(Job.subject_id == harmless.id).values(due_at=later))
     for _ in range(jobs.MAX_LOST_LEASES):
         assert die_at(Point("worker.mail.rendering", "render", "call"), told) == -9
-        forget_leases(world)
-        with transaction(world.sessions) as session:
-            session.execute(update(Job).values(ring_at=func.now()))
+        take_up(runtime.journal.folder, runtime.commit)
     assert runtime.commit(deliveries.bury_lost) == 1
     due_now(world.sessions)
     work(runtime)

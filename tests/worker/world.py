@@ -9,7 +9,7 @@ from shared.actor import Actor, ActorKind
 from shared.db import transaction
 from shared.models import Account, AuditEvent, Invitation, Job, JobKind, User
 from shared.permissions import Role
-from shared.services.inviting import Wish, invite_all
+from shared.services.inviting import Made, Wish, invite_all
 from shared.services.rules import Rules
 
 
@@ -22,15 +22,15 @@ class World:
     alice: User
     account: Account
 
-    def invite(self, email: str = "bob@corp.example", *, message: str | None = None) -> Invitation:
+    def invite(self, email: str = "bob@corp.example", *, message: str | None = None) -> Made:
         return self.invite_many(email, message=message)[0]
 
-    def invite_many(self, *emails: str, message: str | None = None) -> list[Invitation]:
+    def invite_many(self, *emails: str, message: str | None = None) -> list[Made]:
         actor = Actor(ActorKind.USER, id=self.alice.id, user_id=self.alice.id, roles=(Role.OWNER,))
         with transaction(self.sessions) as session:
             wishes = [Wish(email, Role.DEVELOPER, message) for email in emails]
             made = invite_all(session, actor=actor, rules=self.rules, account_id=self.account.id, wishes=wishes)
-            return [outcome for outcome in made if isinstance(outcome, Invitation)]
+            return [outcome for outcome in made if isinstance(outcome, Made)]
 
     def jobs(self, kind: JobKind | None = None) -> list[Job]:
         with self.sessions() as session:
@@ -40,15 +40,15 @@ class World:
     def job_ids(self, kind: JobKind) -> list[str]:
         return [job.id for job in self.jobs(kind)]
 
-    def again(self, invitation: Invitation) -> Invitation:
+    def again(self, invitation: Made | Invitation) -> Invitation:
         """The invitation as it stands now."""
         with self.sessions() as session:
             return session.get_one(Invitation, invitation.id)
 
-    def actions(self, invitation: Invitation) -> list[str]:
+    def actions(self, invitation: Made | Invitation) -> list[str]:
         return [event.action for event in self.events(invitation)]
 
-    def events(self, invitation: Invitation) -> list[AuditEvent]:
+    def events(self, invitation: Made | Invitation) -> list[AuditEvent]:
         with self.sessions() as session:
             query = select(AuditEvent).where(AuditEvent.subject_id == invitation.id).order_by(AuditEvent.seq)
             return list(session.scalars(query))

@@ -5,8 +5,9 @@ from typing import Any
 from shared.models import Invitation
 from shared.permissions import Permission
 from shared.services import audit, invitations, inviting, team
+from shared.services.inviting import Made
 from web.call import call, v1
-from web.database import transaction
+from web.database import at_once, transaction
 from web.guard import actor, requires
 from web.idempotent import idempotent
 from web.kit import kit
@@ -43,10 +44,8 @@ def invite(account_id: str, body: InviteBody) -> Any:
     422 with `reasons` where an instant check refuses; nothing is sent then. `Prefer: wait=N` (N up to 10 seconds)
     answers only once the checks are done.
     """
-    with transaction() as session:
-        invitation = inviting.invite(
-            session, actor=actor(), rules=kit().rules, account_id=account_id, wish=wish_of(body)
-        )
+    with at_once() as asked:
+        invitation = inviting.invite(asked, actor=actor(), rules=kit().rules, account_id=account_id, wish=wish_of(body))
     return _located(invitation)
 
 
@@ -65,8 +64,8 @@ def invite_many(account_id: str, body: BatchBody) -> dict[str, Any]:
     """Invite up to 1,000 at once. Each row has an outcome of its own; one that is refused stops no other."""
     rows = [understood(row) for row in body.invitations]
     wishes = [wish_of(row) for row in rows if isinstance(row, InviteBody)]
-    with transaction() as session:
-        made = inviting.invite_all(session, actor=actor(), rules=kit().rules, account_id=account_id, wishes=wishes)
+    with at_once() as asked:
+        made = inviting.invite_all(asked, actor=actor(), rules=kit().rules, account_id=account_id, wishes=wishes)
     outcomes = iter(made)
     results = [next(outcomes) if isinstance(row, InviteBody) else row for row in rows]
     return {"results": [result_out(index, result) for index, result in enumerate(results)]}
@@ -153,6 +152,6 @@ def change_invitation(account_id: str, invitation_id: str, body: RoleBody) -> di
         )
 
 
-def _located(invitation: Invitation) -> tuple[dict[str, Any], dict[str, str]]:
+def _located(invitation: Invitation | Made) -> tuple[dict[str, Any], dict[str, str]]:
     path = f"/v1/accounts/{invitation.account_id}/invitations/{invitation.id}"
     return invitation_out(invitation), {"Location": path}

@@ -11,14 +11,13 @@ from typing import Any
 from flask import Response, render_template, request
 
 from shared.errors import Invalid, Reason, Refused
-from shared.models import Invitation
 from shared.permissions import Permission, Role
 from shared.services import inviting, trials
-from shared.services.inviting import Wish
+from shared.services.inviting import Made, Wish
 from shared.services.roster import Entry
 from web import auth
 from web.api.audit import cell
-from web.database import transaction
+from web.database import at_once, transaction
 from web.guard import actor, requires
 from web.kit import kit
 from web.pages import form, languages, pasted, place, team
@@ -121,9 +120,9 @@ def _lines(body: InviteForm) -> list[Line]:
 
 
 def _invited(account_id: str, body: InviteForm, lines: list[Line]) -> list[Outcome]:
-    with transaction() as session:
+    with at_once() as asked:
         made = inviting.invite_all(
-            session,
+            asked,
             actor=actor(),
             rules=kit().rules,
             account_id=account_id,
@@ -142,7 +141,7 @@ def _wish(line: Line, body: InviteForm) -> Wish:
     )
 
 
-def _outcome(line: Line, found: Invitation | Refused) -> Outcome:
+def _outcome(line: Line, found: Made | Refused) -> Outcome:
     if isinstance(found, Refused):
         return Outcome(line, reasons=tuple(found.reasons))
     return Outcome(line, entry=Entry(auth.user(), invitation=found))

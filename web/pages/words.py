@@ -7,6 +7,7 @@ from typing import Any
 from shared.models import Delivery, Invitation, JobKind, JobState, Status
 from shared.permissions import PERMISSIONS_OF, RESOURCES, Role
 from shared.policy import Effect, Subject
+from shared.services.inviting import Made
 from web.pages.languages import N_, translated
 
 
@@ -140,7 +141,7 @@ _WHO = {
 _EDITS, _VIEWS = N_("view and edit %(what)s"), N_("view %(what)s")
 
 
-def standing(invitation: Invitation) -> Standing:
+def standing(invitation: Invitation | Made) -> Standing:
     """Where an invitation stands, its mail included."""
     status, delivery = Status(invitation.status), Delivery(invitation.delivery)
     if status is Status.CHECKING and delivery is Delivery.FAILED:
@@ -148,7 +149,7 @@ def standing(invitation: Invitation) -> Standing:
     return _DELIVERIES[delivery] if status is Status.PENDING else _STANDINGS[status]
 
 
-def version(invitation: Invitation) -> str:
+def version(invitation: Invitation | Made) -> str:
     """What a row shows of an invitation, as a word that differs once that has changed."""
     return f"{invitation.status}-{invitation.delivery}-{invitation.role}-{invitation.generation}"
 

@@ -6,8 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from shared.errors import Invalid, Refused
-from shared.models import Invitation
-from shared.services.inviting import MOST, Wish
+from shared.services.inviting import MOST, Made, Wish
 from web.call import read
 from web.schemas.base import Body, FieldError, Out, ReasonOut
 from web.schemas.invitations import InvitationOut, InviteBody, invitation_out
@@ -55,7 +54,7 @@ def wish_of(body: InviteBody) -> Wish:
     return Wish(body.email, body.role, body.message or None, timedelta(hours=hours) if hours else None, body.locale)
 
 
-def result_out(index: int, result: Invitation | Refused | Invalid) -> dict[str, Any]:
+def result_out(index: int, result: Made | Refused | Invalid) -> dict[str, Any]:
     """The outcome of a row."""
     if isinstance(result, Refused):
         return {"index": index, "status": 422, "code": result.code, "reasons": result.reasons}

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from shared.models import Delivery, Invitation, Status
 from shared.permissions import Role
+from shared.services.inviting import Made
 from web.schemas.accounts import Hours, MembershipOut
 from web.schemas.base import Body, Email, Locale, Name, NewPassword, Out, PageQuery, ReasonOut, Text, Token
 
@@ -161,7 +162,7 @@ class DeclineBody(RefusalBody):
     token: Token
 
 
-def invitation_out(invitation: Invitation) -> dict[str, Any]:
+def invitation_out(invitation: Invitation | Made) -> dict[str, Any]:
     """An invitation's row as its account sees it."""
     shown = {field: getattr(invitation, field, None) for field in InvitationOut.model_fields}
     return shown | {"accepted_at": invitation.ended_at if invitation.status == Status.ACCEPTED else None}

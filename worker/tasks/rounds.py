@@ -8,11 +8,13 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from shared import log
+from shared.db import AWAY
 from shared.models import Job, JobKind
 from shared.services import deliveries, jobs
 from worker import metrics
 from worker.leases import Lease
-from worker.runtime import DATABASE_AWAY, Runtime
+from worker.runtime import Runtime
+from worker.tasks.left_behind import take_up
 
 logger = log.get(__name__)
 T = TypeVar("T")
@@ -30,6 +32,7 @@ def claimed(runtime: Runtime, ids: Collection[str], *, kinds: Collection[JobKind
         if runtime.stopping():
             yield lease, []
         else:
+            take_up(runtime.journal.folder, runtime.commit)
             yield lease, runtime.commit(lambda session: jobs.claim(session, ids, kinds=kinds, owner=lease.owner))
 
 
@@ -43,7 +46,7 @@ def settle(
     try:
         if items:
             runtime.record(lease, lambda session: effect(session, lease, items))
-    except DATABASE_AWAY:
+    except AWAY:
         raise
     except Exception as error:
         logger.exception("an effect could not be recorded", items=len(items))

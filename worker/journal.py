@@ -1,0 +1,116 @@
+"""What one process has under way, kept so that another process of this machine finds it when this one is killed.
+
+The mail server's yes is noted here the moment it comes, in a file; the commit that records it follows with those of
+other mails. A kill leaves the file and takes the lock on it, so whoever finds a file unlocked knows that its writer is
+dead, what it had mailed, and that nobody works on what else it held. Without the file, after the machine itself went
+down or where no folder can be had, leases run out as ever, and what stood unrecorded is mailed a second time.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import stat
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from shared import log
+from shared.config import Settings
+
+logger = log.get(__name__)
+
+_ENDING = ".journal"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """What a dead process left: how the names of its leases begin, and for each of them what the server said to
+    the mails of which jobs."""
+
+    owners: str
+    taken: Mapping[str, Mapping[str, str]]
+
+
+class Journal:
+    """The file of one process, whose leases have names that begin with `owners`."""
+
+    def __init__(self, folder: Path, owners: str) -> None:
+        self.folder = folder
+        self._path = folder / f"{quote(owners, safe='')}.{secrets.token_hex(4)}{_ENDING}"
+        self._file = -1
+        try:
+            _make_private(folder)
+            # It gets its name, by which others find it, once it is locked.
+            new = self._path.with_suffix(".new")
+            self._file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            new.rename(self._path)
+        except OSError as trouble:
+            logger.warning("no journal is kept; a kill may cost a few second copies", why=str(trouble))
+
+    def note(self, owner: str, job_id: str, said: str) -> None:
+        """The mail server has taken the mail of this job, held under this lease, with these words."""
+        if self._file >= 0:
+            with suppress(OSError):  # A full disk costs the certainty, not the mail.
+                os.write(self._file, json.dumps([owner, job_id, said]).encode() + b"\n")
+
+    def forget(self) -> None:
+        """All that was noted is recorded."""
+        if self._file >= 0:
+            os.ftruncate(self._file, 0)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self._file >= 0:
+            self._path.unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = -1
+
+
+def left_behind(folder: Path) -> Iterator[LeftBehind]:
+    """What processes left that are dead by now; each file goes once its turn of the loop has come to its end."""
+    for path in folder.glob(f"*{_ENDING}"):
+        with suppress(FileNotFoundError), path.open() as file:
+            if _is_dead(file.fileno()):
+                owners = unquote(path.name.removesuffix(_ENDING).rpartition(".")[0])
+                yield LeftBehind(owners, _read(file))
+                path.unlink()
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where the processes of one installation on this machine keep their journals."""
+    if settings.journal_dir is not None:
+        return settings.journal_dir
+    installation = hashlib.sha256(settings.database_url.encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"usher-{os.getuid()}-{installation}"
+
+
+def _make_private(folder: Path) -> None:
+    """The folder, for our eyes alone; one that somebody else has put there is not used."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else")
+
+
+def _is_dead(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(lines: Iterator[str]) -> Mapping[str, Mapping[str, str]]:
+    taken: dict[str, dict[str, str]] = defaultdict(dict)
+    for line in lines:
+        if line.endswith("\n"):  # The kill may have come in the middle of the last one.
+            owner, job_id, said = json.loads(line)
+            taken[owner][job_id] = said
+    return taken
