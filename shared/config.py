@@ -6,125 +6,32 @@ Each setting is `USHER_<NAME>`; for secrets in files, `USHER_<NAME>_FILE` names 
 import difflib
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
-from email.utils import parseaddr
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from shared.policy import FOR_API_KEYS, FOR_PEOPLE, ListSource, ProxyPolicy, parse_policy, parse_sources
+from shared.setting_kinds import (
+    Duration,
+    Key,
+    Mailbox,
+    Money,
+    MonthlySpend,
+    NameServers,
+    Networks,
+    PublicUrl,
+    SecretKeys,
+    Words,
+    url,
+)
 
 PREFIX = "USHER_"
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-Network = IPv4Network | IPv6Network
 
 
 class BadSettings(Exception):
     """The settings don't allow a start; the message names every problem, one a line."""
-
-
-class Money(BaseModel):
-    """An amount in a currency, written `750 USD`."""
-
-    model_config = ConfigDict(frozen=True)
-    amount: Decimal
-    currency: str
-
-    def __str__(self) -> str:
-        return f"{self.amount} {self.currency}"
-
-
-def _duration(text: Any) -> Any:
-    if not isinstance(text, str):
-        return text
-    number, unit = text.strip()[:-1], text.strip()[-1:]
-    if text.strip().isdigit():
-        number, unit = text.strip(), "s"
-    if not number.isdigit() or unit not in _UNITS:
-        raise ValueError("write a whole number and a unit, such as 90s, 15m, 24h or 7d")
-    return timedelta(seconds=int(number) * _UNITS[unit])
-
-
-def _money(text: Any) -> Any:
-    if not isinstance(text, str):
-        return text
-    try:
-        amount, currency = text.split()
-        money = Money(amount=Decimal(amount), currency=currency.upper())
-    except (ValueError, InvalidOperation):
-        raise ValueError("write an amount and a currency, such as 750 USD") from None
-    if not (money.amount.is_finite() and money.amount >= 0 and len(money.currency) == 3 and currency.isalpha()):
-        raise ValueError("write an amount of zero or more and a currency of three letters, such as 750 USD")
-    return money
-
-
-def _words(text: Any) -> Any:
-    return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
-
-
-def _networks(text: Any) -> Any:
-    try:
-        return tuple(ip_network(part, strict=False) for part in _words(text))
-    except ValueError as error:
-        raise ValueError(f"{error}; write networks such as 10.0.0.0/8, separated by commas") from None
-
-
-def _url(*schemes: str) -> AfterValidator:
-    def check(url: str) -> str:
-        if urlsplit(url).scheme not in schemes:
-            raise ValueError(f"must begin with {' or '.join(scheme + '://' for scheme in schemes)}")
-        return url
-
-    return AfterValidator(check)
-
-
-def _public_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ValueError("write the address people reach this service at, without a path: https://usher.example.com")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _mailbox(text: str) -> str:
-    if "\r" in text or "\n" in text or "@" not in parseaddr(text)[1].strip("@"):
-        raise ValueError("write an address, with a name before it if you like: Acme <invitations@acme.com>")
-    return text
-
-
-def _name_servers(text: Any) -> Any:
-    if not isinstance(text, str):
-        return text
-    servers = []
-    for word in _words(text):
-        host, _, port = word.rpartition(":") if word.count(":") == 1 or "]:" in word else (word, "", "53")
-        try:
-            servers.append((str(ip_address(host.strip("[]"))), int(port)))
-        except ValueError:
-            raise ValueError(f"{word!r} is no address; write 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53") from None
-    return tuple(servers)
-
-
-def _keys(keys: tuple[str, ...]) -> tuple[str, ...]:
-    if not keys or any(len(key) < 32 for key in keys):
-        raise ValueError("give at least one key of 32 characters or more; make one with: openssl rand -base64 48")
-    return keys
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
-OperatorKey = Annotated[str, Field(min_length=16)]
 
 
 class Settings(BaseModel):
@@ -132,38 +39,39 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    database_url: Annotated[str, _url("postgresql")] = Field(
+    database_url: Annotated[str, url("postgresql")] = Field(
         description="PostgreSQL, 14 or newer: `postgresql://user:password@host/database`."
     )
-    broker_url: Annotated[str, _url("redis", "rediss", "redis+socket")] = Field(
+    broker_url: Annotated[str, url("redis", "rediss", "redis+socket")] = Field(
         description="The broker, any server that speaks Redis' protocol: `redis://host:6379/0`."
     )
-    smtp_url: Annotated[str, _url("smtp", "smtps")] = Field(
+    smtp_url: Annotated[str, url("smtp", "smtps")] = Field(
         description="The mail server: `smtp://user:password@host:587?starttls=require` (or `starttls=off`, "
         "`starttls=auto`, the default), or `smtps://host:465`. Certificates are verified; "
         "`&ca=/path.pem` adds an authority."
     )
-    mail_from: Annotated[str, AfterValidator(_mailbox)] = Field(
-        description="The sender of every mail: `Acme <invitations@acme.com>`."
+    mail_from: Mailbox = Field(description="The sender of every mail: `Acme <invitations@acme.com>`.")
+    mail_events_key: Key | None = Field(
+        default=None,
+        description="The key that your mail system signs `POST /v1/mail-events` with (Standard Webhooks), 16 "
+        "characters or more; without it deliveries, bounces and complaints are not heard of.",
     )
-    public_url: Annotated[str, AfterValidator(_public_url)] = Field(
-        description="The address people reach this service at; links in mails begin with it."
-    )
-    secret_keys: Annotated[Words, AfterValidator(_keys)] = Field(
+    public_url: PublicUrl = Field(description="The address people reach this service at; links in mails begin with it.")
+    secret_keys: SecretKeys = Field(
         description="Keys that links and cookies are made with, newest first, 32 characters or more each; "
         "older ones still verify."
     )
-    operator_key: OperatorKey | None = Field(
+    operator_key: Key | None = Field(
         default=None,
         description="The bearer key of the operator, 16 characters or more; none means that nobody is.",
     )
-    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = Field(
+    trusted_proxies: Networks = Field(
         default=(), description="Networks of the proxies in front, whose `X-Forwarded-For` is believed."
     )
     personal_domains_extra: Words = Field(
         default=(), description="Mail domains to count as personal beside the list that is shipped."
     )
-    dns_servers: Annotated[tuple[tuple[str, int], ...], BeforeValidator(_name_servers)] = Field(
+    dns_servers: NameServers = Field(
         default=(), description="Name servers to ask for mail domains: `192.0.2.1:53,...`; none means the system's own."
     )
     dns_timeout: Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=timedelta(seconds=30))] = Field(
@@ -200,16 +108,16 @@ class Settings(BaseModel):
         default="operator",
         description="Who releases or refuses held invitations: the `operator` alone, or the account's `owner` as well.",
     )
-    billing_url: Annotated[str, _url("http", "https")] | None = Field(
+    billing_url: Annotated[str, url("http", "https")] | None = Field(
         default=None,
         description="Where the operator's billing system tells of contracts; without it they are set by the API.",
     )
-    billing_key: Annotated[str, Field(min_length=16)] | None = Field(
+    billing_key: Key | None = Field(
         default=None,
         validate_default=True,
         description="The key that requests to BILLING_URL are signed with, 16 characters or more.",
     )
-    minimum_commitment: Annotated[Money, BeforeValidator(_money)] = Field(
+    minimum_commitment: MonthlySpend = Field(
         default=Money(amount=Decimal(750), currency="USD"),
         description="The least committed monthly spend that lets an account invite.",
     )
@@ -253,7 +161,7 @@ class Settings(BaseModel):
     metrics: Annotated[str, Field(pattern="^(anyone|operator|off)$")] = Field(
         default="anyone", description="Who may read `/metrics` of the web server: anyone, operator or off."
     )
-    otlp_endpoint: Annotated[str, _url("http", "https")] | None = Field(
+    otlp_endpoint: Annotated[str, url("http", "https")] | None = Field(
         default=None,
         description="Where OpenTelemetry traces go, by default nowhere (`usher[otel]`): `http://host:4318/v1/traces`.",
     )

@@ -4,7 +4,7 @@ The 26 characters are 48 bits of milliseconds and 80 random bits in Crockford's 
 nothing is opened by knowing one, so they need not be secret, only distinct.
 """
 
-import secrets
+import random
 import time
 from datetime import datetime
 
@@ -15,7 +15,7 @@ _PAIRS = [first + second for first in _SIGNS for second in _SIGNS]
 
 def new_id(prefix: str) -> str:
     """A fresh id such as `inv_01k9…`; two made in different milliseconds sort in the order they were made."""
-    return _written(prefix, time.time_ns() // 1_000_000, secrets.randbits(80))
+    return _written(prefix, time.time_ns() // 1_000_000, random.getrandbits(80))
 
 
 def first_id(prefix: str, moment: datetime) -> str:

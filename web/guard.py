@@ -14,9 +14,10 @@ from shared.actor import Actor, ActorKind
 from shared.errors import NotFound, PermissionDenied, Unauthenticated, UsherError
 from shared.permissions import Permission
 from shared.services import api_keys, audit, memberships
-from web import auth, operators
+from web import auth, operators, signed
 from web.csrf import refuse_forged
 from web.database import db, transaction
+from web.kit import kit
 
 View = Callable[..., Any]
 
@@ -70,6 +71,19 @@ def operator(view: View) -> View:
         g.actor = auth.actor()
 
     return _guarded(view, "operator", admit)
+
+
+def mail_system(view: View) -> View:
+    """Only the mail system may call this, which signs what it tells; where no key is set for that, nothing is here."""
+
+    def admit(_: dict[str, Any]) -> None:
+        key = kit().settings.mail_events_key
+        if key is None:
+            raise NotFound("There is nothing at this address.", remedy="To be told of mails, set MAIL_EVENTS_KEY.")
+        signed.require(key)
+        g.actor = Actor(ActorKind.SYSTEM, request_id=g.request_id, origin=auth.origin())
+
+    return _guarded(view, "mail_system", admit)
 
 
 def operating(view: View) -> View:

@@ -26,7 +26,9 @@ _GUARDS_ANSWERS: dict[str, set[int]] = {
     "program": {401, 403, 404},
     "member": {401, 404},
     "operator": {401, 403},
+    "mail_system": {401, 404},
 }
+_UNKEYED: dict[str, list[dict[str, list[str]]]] = {"public": [{}, {"bearer": []}], "mail_system": [{"signature": []}]}
 _NEEDS = {
     "public": "Anyone may call this.",
     "signed_in": "For whoever is signed in.",
@@ -34,6 +36,7 @@ _NEEDS = {
     "program": "For API keys and the operator.",
     "member": "For members of the account.",
     "operator": "For the operator.",
+    "mail_system": "For the mail system.",
 }
 
 
@@ -68,7 +71,13 @@ def document(app: Flask) -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "A session's token, an API key, or the operator key.",
-                }
+                },
+                "signature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "webhook-signature",
+                    "description": "As Standard Webhooks has it: over webhook-id, webhook-timestamp and the body.",
+                },
             },
         },
     }
@@ -100,8 +109,8 @@ def _operation(view: Any, arguments: set[str], schemas: dict[str, Any]) -> dict[
         + _query_parameters(spec, schemas),
         "responses": _responses(view.guard, spec, schemas),
     }
-    if view.guard == "public":
-        operation["security"] = [{}, {"bearer": []}]
+    if view.guard in _UNKEYED:
+        operation["security"] = _UNKEYED[view.guard]
     if spec.body is not None:
         content: dict[str, Any] = {"schema": {"$ref": schemas["refs"][spec.body]}}
         if spec.example is not None:

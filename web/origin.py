@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from shared.config import Network
+from shared.setting_kinds import Network
 
 Address = IPv4Address | IPv6Address
 

@@ -10,8 +10,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from shared.checks.verdict import Check, Verdict, denied_by
-from shared.config import Money
 from shared.errors import Reason, Who
+from shared.setting_kinds import Money
 
 _UNTIL = "Until that is mended, no invitation is sent."
 

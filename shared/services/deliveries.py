@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import case, func, select, true, update
+from sqlalchemy import and_, case, func, select, true, update
 from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM
@@ -16,18 +16,23 @@ INVITATION_KINDS = frozenset({JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL}
 ABOUT_INVITATIONS = INVITATION_KINDS | {JobKind.NEW_LINK_MAIL}
 """The jobs whose subject is an invitation."""
 
+_LATER = (Delivery.DELIVERED, Delivery.BOUNCED, Delivery.COMPLAINED)
+"""What the mail system tells of a mail once its server has taken it."""
+
 _BLIND = {"synchronize_session": False}
 
 
 def sent(session: Session, said: Mapping[str, str], *, of: Collection[Job]) -> None:
     """Record the jobs whose mail the server has taken; `said` holds its answer for each job's id."""
+    # What became of the mail may have been told of before this.
+    is_news = and_(Invitation.generation == Job.generation, Invitation.delivery.not_in(_LATER))
     session.execute(
         update(Invitation)
         .where(Job.id.in_(list(said)), Job.kind == JobKind.INVITATION_MAIL, Invitation.id == Job.subject_id)
         .values(
             sent_count=Invitation.sent_count + 1,
             last_sent_at=func.now(),
-            delivery=case((Invitation.generation == Job.generation, Delivery.SENT), else_=Invitation.delivery),
+            delivery=case((is_news, Delivery.SENT), else_=Invitation.delivery),
         ),
         execution_options=_BLIND,
     )
@@ -45,7 +50,7 @@ def fail(
     A bounce suppresses the address: nobody has it.
     """
     if delivery is Delivery.BOUNCED:
-        suppressions.suppress(session, _address_key(session, job), why=why)
+        suppressions.suppress(session, address_key(session, job), why=why)
     if job.kind in INVITATION_KINDS:
         checking = job.kind == JobKind.INVITATION_CHECK
         current = true() if checking else Invitation.generation == job.generation
@@ -60,7 +65,7 @@ def fail(
 
 def revive(session: Session, job: Job) -> None:
     """Make ready to do an ended job again because an operator said so: its invitation waits, its address is tried."""
-    suppressions.lift(session, _address_key(session, job))
+    suppressions.lift(session, address_key(session, job))
     if job.kind not in INVITATION_KINDS:
         return
     waiting = Delivery.NONE if job.kind == JobKind.INVITATION_CHECK else Delivery.QUEUED
@@ -80,7 +85,7 @@ def bury_lost(session: Session) -> int:
     return len(buried)
 
 
-def _address_key(session: Session, job: Job) -> str:
+def address_key(session: Session, job: Job) -> str:
     """The address that the job's mail goes to, in its canonical form."""
     if job.kind == JobKind.NEW_LINK_MAIL:
         return next((each.person.email_key for each in inviters.answering(session, [job.subject_id]).values()), "")

@@ -12,6 +12,7 @@ from web.api import (
     invitations,
     jobs,
     links,
+    mail_events,
     me,
     members,
     roles,
@@ -24,7 +25,7 @@ from web.call import v1
 
 _RESOURCES = (
     *(accounts, api_keys, audit, check, exceptions, holding, invitations),
-    *(jobs, links, me, members, roles, sessions, trials, users),
+    *(jobs, links, mail_events, me, members, roles, sessions, trials, users),
 )
 
 
