@@ -23,7 +23,10 @@ from shared.models import JobKind
 logger = log.get(__name__)
 
 IDS_PER_MESSAGE = 20
-"""Bounds what one worker process holds, and so what is mailed but not yet recorded when it is killed."""
+"""So few that a burst is spread over the workers, whose mail server may take its time."""
+
+MESSAGES_PER_BACKLOG = 8
+"""Of more, this many messages a task are made, so that a long backlog costs few of them."""
 
 REST_SECONDS = 3.0
 """How long a broker that failed is left alone; the database holds what it would have been told."""
@@ -79,8 +82,9 @@ def messages(jobs: Iterable[tuple[JobKind, str]]) -> Iterator[tuple[Task, list[s
     for kind, job_id in jobs:
         by_task.setdefault(TASK_OF[kind], []).append(job_id)
     for task, ids in by_task.items():
-        for start in range(0, len(ids), IDS_PER_MESSAGE):
-            yield task, ids[start : start + IDS_PER_MESSAGE]
+        size = max(IDS_PER_MESSAGE, -(-len(ids) // MESSAGES_PER_BACKLOG))
+        for start in range(0, len(ids), size):
+            yield task, ids[start : start + size]
 
 
 class Publisher:

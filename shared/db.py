@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from sqlalchemy import DateTime, Engine, MetaData, Select, Text, create_engine, event
+from sqlalchemy import DateTime, Engine, MetaData, Select, Text, Update, create_engine, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import ExceptionContext
@@ -122,8 +122,10 @@ def run(asked: Asked, statement: str, values: Any) -> list[Any]:
     """
     if isinstance(asked, Session):
         asked.flush()
-        return list(asked.connection().exec_driver_sql(statement, values))
-    return asked.execute(statement.encode(), values).fetchall()
+        found = asked.connection().exec_driver_sql(statement, values)
+        return list(found) if found.returns_rows else []
+    cursor = asked.execute(statement.encode(), values)
+    return cursor.fetchall() if cursor.description else []
 
 
 # Left to choose, PostgreSQL plans a question anew each time, which takes three times as long as answering it.
@@ -163,19 +165,19 @@ class Reader:
 
 
 class Question:
-    """A query that is written out once and asked over the bare driver, thousands of times a second.
+    """A statement that is written out once and given to the bare driver, thousands of times a second.
 
     SQLAlchemy's own way to execute it costs some three times as much as all the rest of such a request.
     """
 
-    def __init__(self, query: Select[*tuple[Any, ...]]) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]] | Update) -> None:
         dialect = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]
-        compiled = query.compile(dialect=dialect)
+        compiled = statement.compile(dialect=dialect)
         written = compiled.construct_expanded_state(compiled.params)
         self._sql, self._fixed = written.statement, dict(written.parameters)
 
     def ask(self, asked: Asked, **values: Any) -> list[Any]:
-        """The rows as the driver gives them, with these values for the query's parameters."""
+        """The rows as the driver gives them, with these values for the statement's parameters."""
         return run(asked, self._sql, self._fixed | values)
 
 

@@ -28,10 +28,10 @@ from worker.tasks import checks, housekeeping, mail
 logger = log.get(__name__)
 
 TICK_SECONDS = 0.1
-RING_LIMIT = 400
+RING_LIMIT = 800
 """How many jobs one tick rings for; while there are more, the next tick follows at once."""
 
-MAX_WAITING = 40
+MAX_WAITING = 16
 """With this many messages unread the relay rings for nothing more: whose turn it is, is decided when they are read."""
 
 DATABASE_REST_SECONDS = 1.0
@@ -79,8 +79,6 @@ class Scheduler:
     def tick(self) -> bool:
         """Ring for what is due and see to the chores; true where more is due at once."""
         self._beat()
-        if self._runtime.commit(deliveries.bury_lost):
-            logger.error("buried jobs whose workers died under them again and again")
         busy = self._workers_are_busy()
         self._see_to_chores(here=busy)
         if busy:
@@ -96,9 +94,11 @@ class Scheduler:
             self._runtime.commit(lambda session: heartbeats.end(session, self._name))
 
     def _beat(self) -> None:
-        """Say that this scheduler lives, every few seconds."""
+        """Say that this scheduler lives, and bury what nobody survives, every few seconds."""
         if time.monotonic() >= self._beats_at:
             self._runtime.commit(lambda session: heartbeats.beat(session, self._name, Part.SCHEDULER))
+            if self._runtime.commit(deliveries.bury_lost):
+                logger.error("buried jobs whose workers died under them again and again")
             self._beats_at = time.monotonic() + heartbeats.EVERY.total_seconds()
 
     def _see_to_chores(self, *, here: bool) -> None:

@@ -86,19 +86,24 @@ def main(settings: Settings) -> None:
     signals.worker_shutting_down.connect(shut_down, weak=False)
     metrics.serve(settings)
     watch.start()
-    code = _run(make_app(settings, runtime), name)
+    code = _run(make_app(settings, runtime), name, settings.log_level)
     watch.close()
     _put_back(settings, name)
     sys.exit(code)
 
 
-def _run(app: Celery, name: str) -> int:
+def _run(app: Celery, name: str, log_level: str) -> int:
     # Celery warns of root because pickled messages could do anything; ours are JSON, and containers run as root.
     warnings.simplefilter("ignore", SecurityWarning)
     for chatty in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     worker = app.Worker(
-        hostname=f"usher@{name}", pool="prefork", without_gossip=True, without_mingle=True, quiet=True, loglevel="INFO"
+        hostname=f"usher@{name}",
+        pool="prefork",
+        without_gossip=True,
+        without_mingle=True,
+        quiet=True,
+        loglevel=log_level,
     )
     worker.start()
     return int(worker.exitcode or 0)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from sqlalchemy import CheckConstraint, ColumnElement, Text, bindparam, func
 from sqlalchemy.orm import Mapped, mapped_column
@@ -20,6 +20,14 @@ def among(column: Mapped[str], *words: StrEnum) -> ColumnElement[bool]:
     no others are asked for; with the words as parameters it would read the whole table once the statement is prepared.
     """
     return column.in_(bindparam(None, words, expanding=True, literal_execute=True))
+
+
+def listed(name: str) -> ColumnElement[Any]:
+    """Ids that a written-out statement takes as one text, with commas between them; no id holds one.
+
+    PostgreSQL takes such a text apart in a tenth of the time that the driver takes to write an array.
+    """
+    return func.string_to_array(bindparam(name, type_=Text()), ",")
 
 
 def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:

@@ -7,7 +7,9 @@ from sqlalchemy import and_, case, func, select, true, update
 from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM
+from shared.db import Question
 from shared.models import Delivery, Invitation, Job, JobKind, JobState, User
+from shared.models.columns import listed
 from shared.services import audit, inviters, jobs, suppressions
 
 INVITATION_KINDS = frozenset({JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL})
@@ -24,21 +26,14 @@ _BLIND = {"synchronize_session": False}
 
 def sent(session: Session, said: Mapping[str, str], *, of: Collection[Job]) -> None:
     """Record the jobs whose mail the server has taken; `said` holds its answer for each job's id."""
-    # What became of the mail may have been told of before this.
-    is_news = and_(Invitation.generation == Job.generation, Invitation.delivery.not_in(_LATER))
-    session.execute(
-        update(Invitation)
-        .where(Job.id.in_(list(said)), Job.kind == JobKind.INVITATION_MAIL, Invitation.id == Job.subject_id)
-        .values(
-            sent_count=Invitation.sent_count + 1,
-            last_sent_at=func.now(),
-            delivery=case((is_news, Delivery.SENT), else_=Invitation.delivery),
-        ),
-        execution_options=_BLIND,
-    )
-    for job in of:
-        if job.id in said and job.kind == JobKind.INVITATION_MAIL:
-            _record(session, job, "invitation.sent", generation=job.generation, said=said[job.id])
+    mailed = [job for job in of if job.id in said and job.kind == JobKind.INVITATION_MAIL]
+    if mailed:
+        _SENT.ask(session, ids=",".join(job.id for job in mailed))
+        told = (
+            (each.subject_id, each.account_id, {"generation": each.generation, "said": said[each.id]})
+            for each in mailed
+        )
+        audit.record_all(session, SYSTEM, "invitation.sent", told)
     jobs.finish(session, list(said))
 
 
@@ -95,3 +90,16 @@ def address_key(session: Session, job: Job) -> str:
 
 def _record(session: Session, job: Job, action: str, **data: Any) -> None:
     audit.record(session, SYSTEM, action, subject_id=job.subject_id, account_id=job.account_id, **data)
+
+
+# What became of a mail may have been told of before its server's yes is recorded.
+_IS_NEWS = and_(Invitation.generation == Job.generation, Invitation.delivery.not_in(_LATER))
+_SENT = Question(
+    update(Invitation)
+    .where(Job.id == func.any(listed("ids")), Invitation.id == Job.subject_id)
+    .values(
+        sent_count=Invitation.sent_count + 1,
+        last_sent_at=func.now(),
+        delivery=case((_IS_NEWS, Delivery.SENT), else_=Invitation.delivery),
+    )
+)

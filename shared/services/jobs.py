@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, update
+from sqlalchemy import ColumnElement, Integer, Text, and_, bindparam, cast, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared import log, tracing
-from shared.db import Asked, Bare
+from shared.db import Asked, Bare, Question
 from shared.ids import new_id
 from shared.models import Job, JobKind, JobState
-from shared.models.columns import among
+from shared.models.columns import among, listed
 from shared.models.job import UNFINISHED
 from shared.services import turns
 from shared.services.pauses import held_back, held_back_until
@@ -91,46 +91,16 @@ def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
     While there are more, accounts take turns. Those that a pause holds back are left alone until it ends, and those of
     a kind that only a newer release knows to its own relay.
     """
-    due = and_(among(Job.state, *UNFINISHED), Job.ring_at <= func.now())
-    ids = session.scalars(select(Job.id).where(due).order_by(Job.ring_at).limit(limit)).all()
+    ids = [job_id for (job_id,) in _DUE.ask(session, most=limit)]
     if len(ids) == limit:
-        ids = session.scalars(turns.fair(limit)).all()
-    free = select(Job.id).where(Job.id.in_(ids), due).order_by(Job.id).with_for_update(skip_locked=True)
-    pause_ends = held_back_until()
-    rows = session.execute(
-        update(Job)
-        .where(Job.id.in_(free))
-        .values(ring_at=func.coalesce(pause_ends, func.now() + RING_AGAIN))
-        .returning(Job.kind, Job.id, pause_ends.is_(None)),
-        execution_options=_BLIND,
-    )
+        ids = list(session.scalars(turns.fair(limit)))
+    rows = _RING.ask(session, ids=",".join(ids)) if ids else []
     return [(JobKind(kind), job_id) for kind, job_id, wanted in rows if wanted and kind in _KNOWN]
 
 
 def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], owner: str) -> list[Job]:
     """Claim those jobs that are due, free and not paused, under a lease; somebody else's or ended ones stay theirs."""
-    free = or_(among(Job.state, JobState.QUEUED), and_(_lease_ran_out(), Job.lost_leases < MAX_LOST_LEASES - 1))
-    takeable = (
-        select(Job.id)
-        .where(Job.id.in_(ids), Job.kind.in_(list(kinds)), Job.due_at <= func.now(), free, ~held_back())
-        .order_by(Job.id)
-        .with_for_update(skip_locked=True)
-    )
-    claimed = session.scalars(
-        update(Job)
-        .where(Job.id.in_(takeable))
-        .values(
-            state=JobState.RUNNING,
-            lease_owner=owner,
-            worker=owner,
-            lease_until=func.now() + LEASE,
-            ring_at=func.now() + LEASE,
-            attempts=Job.attempts + 1,
-            lost_leases=Job.lost_leases + cast(Job.state == JobState.RUNNING, Integer),
-            first_tried_at=func.coalesce(Job.first_tried_at, func.now()),
-        )
-        .returning(Job)
-    )
+    claimed = session.scalars(_CLAIM, {"ids": ",".join(ids), "kinds": ",".join(kinds), "owner": owner})
     return sorted(claimed, key=lambda job: job.id)
 
 
@@ -146,13 +116,12 @@ def renew(session: Session, *, owners: Collection[str]) -> None:
 
 def held(session: Session, ids: Collection[str], *, owner: str) -> set[str]:
     """Lock those of the jobs that this owner still holds: the fence. Record effects for these and no others."""
-    query = select(Job.id).where(Job.id.in_(ids), Job.lease_owner == owner, Job.state == JobState.RUNNING)
-    return set(session.scalars(query.order_by(Job.id).with_for_update()))
+    return {job_id for (job_id,) in _HELD.ask(session, ids=",".join(ids), owner=owner)}
 
 
 def finish(session: Session, ids: Collection[str], *, state: JobState = JobState.DONE, why: str | None = None) -> None:
     """End jobs that the caller holds, in the transaction that records their effect; `why` is kept in words."""
-    session.execute(update(Job).where(Job.id.in_(ids)).values(_ended(state, why)), execution_options=_BLIND)
+    _FINISH.ask(session, ids=",".join(ids), ended_as=state, why=why)
 
 
 def postpone(session: Session, ids: Collection[str], *, after: timedelta, why: str, counts: bool = True) -> None:
@@ -191,7 +160,11 @@ def bury_lost(session: Session) -> list[Job]:
     # A lease that ran out is due to be rung for: saying so lets the index of ringing jobs find it.
     lost = and_(_lease_ran_out(), Job.ring_at <= func.now(), Job.lost_leases >= MAX_LOST_LEASES - 1)
     why = f"The worker died {MAX_LOST_LEASES} times while it had this job. Nothing more is tried by itself."
-    return list(session.scalars(update(Job).where(lost).values(_ended(JobState.DEAD, why)).returning(Job)))
+    return list(
+        session.scalars(
+            update(Job).where(lost).values(_ENDED | {"state": JobState.DEAD, "last_error": why}).returning(Job)
+        )
+    )
 
 
 def _promised(asked: Asked) -> list[tuple[JobKind, str]]:
@@ -227,11 +200,56 @@ def _lease_ran_out() -> ColumnElement[bool]:
     return and_(among(Job.state, JobState.RUNNING), Job.lease_until < func.now())
 
 
-def _ended(state: JobState, why: str | None) -> dict[str, Any]:
-    values: dict[str, Any] = {"state": state, "finished_at": func.now(), "lease_owner": None, "lease_until": None}
-    return values if why is None else values | {"last_error": why}
-
-
 def _put_back(session: Session, which: ColumnElement[bool], **values: Any) -> None:
     free = {"state": JobState.QUEUED, "lease_owner": None, "lease_until": None}
     session.execute(update(Job).where(which).values(free | values), execution_options=_BLIND)
+
+
+_ENDED: dict[str, Any] = {"finished_at": func.now(), "lease_owner": None, "lease_until": None}
+_LISTED = Job.id == func.any(listed("ids"))
+_IS_DUE = and_(among(Job.state, *UNFINISHED), Job.ring_at <= func.now())
+_DUE = Question(select(Job.id).where(_IS_DUE).order_by(Job.ring_at).limit(bindparam("most", type_=Integer())))
+_PAUSE_ENDS = held_back_until()
+_RING = Question(
+    update(Job)
+    .where(Job.id.in_(select(Job.id).where(_LISTED, _IS_DUE).order_by(Job.id).with_for_update(skip_locked=True)))
+    .values(ring_at=func.coalesce(_PAUSE_ENDS, func.now() + RING_AGAIN))
+    .returning(Job.kind, Job.id, _PAUSE_ENDS.is_(None))
+)
+_FREE = or_(among(Job.state, JobState.QUEUED), and_(_lease_ran_out(), Job.lost_leases < MAX_LOST_LEASES - 1))
+_TAKEABLE = select(Job.id).where(
+    _LISTED, Job.kind == func.any(listed("kinds")), Job.due_at <= func.now(), _FREE, ~held_back()
+)
+_CLAIM = (
+    update(Job)
+    .where(Job.id.in_(_TAKEABLE.order_by(Job.id).with_for_update(skip_locked=True)))
+    .values(
+        state=JobState.RUNNING,
+        lease_owner=bindparam("owner", type_=Text()),
+        worker=bindparam("owner", type_=Text()),
+        lease_until=func.now() + LEASE,
+        ring_at=func.now() + LEASE,
+        attempts=Job.attempts + 1,
+        lost_leases=Job.lost_leases + cast(Job.state == JobState.RUNNING, Integer),
+        first_tried_at=func.coalesce(Job.first_tried_at, func.now()),
+    )
+    .returning(Job)
+    .execution_options(synchronize_session=False, populate_existing=True)
+)
+_HELD = Question(
+    select(Job.id)
+    .where(_LISTED, Job.lease_owner == bindparam("owner", type_=Text()), among(Job.state, JobState.RUNNING))
+    .order_by(Job.id)
+    .with_for_update()
+)
+_FINISH = Question(
+    update(Job)
+    .where(_LISTED)
+    .values(
+        _ENDED
+        | {
+            "state": bindparam("ended_as", type_=Text()),
+            "last_error": func.coalesce(bindparam("why", type_=Text()), Job.last_error),
+        }
+    )
+)

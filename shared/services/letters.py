@@ -8,12 +8,14 @@ revoked, accepted, or sent again with a newer link, its role changed, or its add
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
+from shared.db import Question
 from shared.models import Account, Invitation, Job, JobKind, Status, User
+from shared.models.columns import listed
 from shared.permissions import Role, in_words
 from shared.services import inviters, suppressions
 from shared.services.inviters import Answering
@@ -22,8 +24,24 @@ from shared.tokens import Purpose
 MAIL_KINDS = frozenset(JobKind) - {JobKind.INVITATION_CHECK}
 _TO_PEOPLE = MAIL_KINDS - {JobKind.INVITATION_MAIL, JobKind.NEW_LINK_MAIL}
 _RIGHTS = {role: in_words(role) for role in Role}
-_Row = tuple[Invitation, str, str, str, datetime | None]
-"""An invitation, the names of its account and its inviter, the inviter's address, and when its mail was asked for."""
+
+
+class _Offer(NamedTuple):
+    """What a mail says of an invitation, and by what it is judged whether it may still go."""
+
+    id: str
+    email: str
+    email_key: str
+    status: str
+    generation: int
+    expires_at: datetime
+    role: str
+    message: str | None
+    link_hash: bytes
+    account: str
+    inviter: str
+    inviter_email: str
+    asked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +87,14 @@ class Suppressed:
 
 def load(session: Session, claimed: Collection[Job]) -> list[Letter | Moot | Suppressed]:
     """The letters of these jobs, in their order, and those that may not go any more."""
-    now: datetime = session.scalars(select(func.now())).one()
-    invitations = _invitations(session, _subjects(claimed, JobKind.INVITATION_MAIL))
+    ((now,),) = _NOW.ask(session)
+    offers = _offers(session, _subjects(claimed, JobKind.INVITATION_MAIL))
     requests = inviters.answering(session, _subjects(claimed, JobKind.NEW_LINK_MAIL))
     people = _people(session, _subjects(claimed, *_TO_PEOPLE))
 
     def letter(job: Job) -> Letter | Moot:
         if job.kind == JobKind.INVITATION_MAIL:
-            return _of_invitation(job, invitations.get(job.subject_id), now)
+            return _of_invitation(job, offers.get(job.subject_id), now)
         if job.kind == JobKind.NEW_LINK_MAIL:
             return _of_request(job, requests.get(job.subject_id), now)
         return _of_person(job, people.get(job.subject_id), now)
@@ -98,55 +116,54 @@ def _without_suppressed(session: Session, letters: Sequence[Letter | Moot]) -> l
     ]
 
 
-def _invitations(session: Session, ids: list[str]) -> dict[str, _Row]:
-    if not ids:
-        return {}
+def _offers(session: Session, ids: list[str]) -> dict[str, _Offer]:
+    offers = map(_Offer._make, _OFFERS.ask(session, ids=",".join(ids))) if ids else ()
+    return {offer.id: offer for offer in offers}
+
+
+def _question_of_offers() -> Question:
     check = aliased(Job)
     asked_at = select(func.min(check.created_at)).where(
         check.subject_id == Invitation.id, check.generation == Invitation.generation
     )
-    query = (
-        select(Invitation, Account.name, User.name, User.email, asked_at.scalar_subquery())
-        .join(Account, Account.id == Invitation.account_id)
-        .join(User, User.id == Invitation.invited_by)
-        .where(Invitation.id.in_(ids))
-    )
-    return {row[0].id: row for row in session.execute(query)}
+    own = (getattr(Invitation, name) for name in _Offer._fields[: _Offer._fields.index("account")])
+    query = select(*own, Account.name, User.name, User.email, asked_at.scalar_subquery())
+    query = query.join(Account, Account.id == Invitation.account_id).join(User, User.id == Invitation.invited_by)
+    return Question(query.where(Invitation.id == func.any(listed("ids"))))
 
 
 def _people(session: Session, ids: list[str]) -> dict[str, User]:
     return {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))} if ids else {}
 
 
-def _of_invitation(job: Job, row: _Row | None, now: datetime) -> Letter | Moot:
-    if row is None:
+def _of_invitation(job: Job, offer: _Offer | None, now: datetime) -> Letter | Moot:
+    if offer is None:
         return Moot(job, "The invitation is gone.")
-    invitation, account, inviter, inviter_email, asked_at = row
-    if invitation.status != Status.PENDING:
-        return Moot(job, f"Nothing was mailed: the invitation was {invitation.status} before its mail could go.")
-    if invitation.generation != job.generation:
+    if offer.status != Status.PENDING:
+        return Moot(job, f"Nothing was mailed: the invitation was {offer.status} before its mail could go.")
+    if offer.generation != job.generation:
         return Moot(job, "Nothing was mailed: the invitation was sent again with a newer link.")
-    if invitation.expires_at <= now:
+    if offer.expires_at <= now:
         return Moot(job, "Nothing was mailed: the invitation expired before its mail could go.")
-    role = Role(invitation.role)
+    role = Role(offer.role)
     return Letter(
         job=job,
-        recipient=deliverable(invitation.email, invitation.email_key),
-        recipient_key=invitation.email_key,
-        message_id=f"{invitation.id}.{invitation.generation}",
+        recipient=deliverable(offer.email, offer.email_key),
+        recipient_key=offer.email_key,
+        message_id=f"{offer.id}.{offer.generation}",
         words={
-            "account": account,
-            "inviter": inviter,
-            "inviter_email": inviter_email,
+            "account": offer.account,
+            "inviter": offer.inviter,
+            "inviter_email": offer.inviter_email,
             "role": role.replace("_", " "),
             "rights": _RIGHTS[role],
-            "message": invitation.message,
-            "expires_at": invitation.expires_at,
+            "message": offer.message,
+            "expires_at": offer.expires_at,
         },
-        link=Link(Purpose.INVITATION, invitation.id, invitation.generation, invitation.link_hash),
+        link=Link(Purpose.INVITATION, offer.id, offer.generation, offer.link_hash),
         age=_age(job, now),
-        left=invitation.expires_at - now,
-        waited=now - (asked_at or job.created_at),
+        left=offer.expires_at - now,
+        waited=now - (offer.asked_at or job.created_at),
     )
 
 
@@ -215,3 +232,6 @@ def deliverable(email: str, email_key: str) -> str:
 
 def _age(job: Job, now: datetime) -> timedelta:
     return now - (job.first_tried_at or now)
+
+
+_NOW, _OFFERS = Question(select(func.now())), _question_of_offers()

@@ -7,8 +7,9 @@ from shared.models import Job
 from shared.models.columns import among
 from shared.models.job import UNFINISHED
 
-AT_ONCE = 20
-"""How many of one account's jobs are looked at for one round of turns."""
+AT_LEAST = 20
+"""How many of one account's jobs are looked at for one round of turns, however many accounts there are; where there are
+few, each has its share of the round."""
 
 
 def fair(limit: int) -> Select[str]:
@@ -22,12 +23,13 @@ def fair(limit: int) -> Select[str]:
     accounts = select(func.min(account).label("id")).where(unfinished).cte("accounts", recursive=True)
     following = select(func.min(_account(hop))).where(among(hop.state, *UNFINISHED), _account(hop) > accounts.c.id)
     accounts = accounts.union_all(select(following.scalar_subquery()).where(accounts.c.id.is_not(None)))
+    share = select(func.greatest(AT_LEAST, limit / func.count())).select_from(accounts).scalar_subquery()
     turn = func.row_number().over(order_by=Job.ring_at).label("turn")
     oldest = lateral(
         select(Job.id, Job.ring_at, turn)
         .where(account == accounts.c.id, unfinished, Job.ring_at <= func.now())
         .order_by(Job.ring_at)
-        .limit(AT_ONCE)
+        .limit(share)
     )
     query = select(oldest.c.id).select_from(accounts).join(oldest, true())
     return query.order_by(oldest.c.turn, oldest.c.ring_at).limit(limit)

@@ -2,9 +2,11 @@
 
 import sys
 
-from tests.bench import calls, check, checks, pages, peer
+from tests.bench import backlog, calls, check, checks, expiring, pages, peer
 
-BENCHES = {"calls": calls.run, "check": check.run, "checks": checks.run, "pages": pages.run, "peer": peer.run}
+BENCHES = {
+    bench.__name__.rpartition(".")[2]: bench.run for bench in (backlog, calls, check, checks, expiring, pages, peer)
+}
 
 
 def main(names: list[str]) -> None:

@@ -7,9 +7,10 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from shared.cli.embedded import postgres, valkey
 from shared.cli.embedded.foundation import free_port
@@ -18,6 +19,7 @@ from shared.migrations.upgrade import upgrade
 
 SECRET_KEY = "a-secret-key-of-the-benches-and-of-nothing-else"
 OPERATOR_KEY = "an-operator-key-of-the-benches"
+NOWHERE, NO_MAIL = "redis://127.0.0.1:9/0", "smtp://127.0.0.1:9?starttls=off"
 _PROGRAMS = Path(sys.executable).parent
 
 
@@ -40,27 +42,43 @@ def broker() -> Iterator[str]:
             yield server.url
 
 
+def environment(
+    database_url: str, broker_url: str = NOWHERE, smtp_url: str = NO_MAIL, **settings: Any
+) -> dict[str, str]:
+    """What a part of ours is told."""
+    told = {
+        "database_url": database_url,
+        "broker_url": broker_url,
+        "smtp_url": smtp_url,
+        "mail_from": "usher@corp.example",
+        "public_url": "http://localhost:8000",
+        "secret_keys": SECRET_KEY,
+        "operator_key": OPERATOR_KEY,
+        "log_level": "WARNING",
+        **settings,
+    }
+    return os.environ | {f"USHER_{name.upper()}": str(value) for name, value in told.items()}
+
+
 @contextmanager
-def web(
-    database_url: str, *, processes: int, threads: int, broker_url: str = "redis://127.0.0.1:9/0"
-) -> Iterator[tuple[str, int]]:
+def web(database_url: str, *, processes: int, threads: int, broker_url: str = NOWHERE) -> Iterator[tuple[str, int]]:
     """The host and port of a web server on this database."""
     port = free_port("127.0.0.1")
-    environ = os.environ | {
-        "USHER_DATABASE_URL": database_url,
-        "USHER_BROKER_URL": broker_url,
-        "USHER_SMTP_URL": "smtp://127.0.0.1:9?starttls=off",
-        "USHER_MAIL_FROM": "usher@corp.example",
-        "USHER_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "USHER_SECRET_KEYS": SECRET_KEY,
-        "USHER_OPERATOR_KEY": OPERATOR_KEY,
-        "USHER_WEB_PORT": str(port),
-        "USHER_WEB_PROCESSES": str(processes),
-        "USHER_WEB_THREADS": str(threads),
-        "USHER_LOG_LEVEL": "WARNING",
-    }
-    with _serving([str(_PROGRAMS / "usher"), "web"], environ, port) as address:
+    told = environment(database_url, broker_url, web_port=port, web_processes=processes, web_threads=threads)
+    with _serving([str(_PROGRAMS / "usher"), "web"], told, port) as address:
         yield address
+
+
+@contextmanager
+def process(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[None]:
+    """A program of the virtual environment, until the end of the block."""
+    program, *arguments = command
+    running = subprocess.Popen([str(_PROGRAMS / program), *arguments], env=environ)
+    try:
+        yield
+    finally:
+        running.terminate()
+        running.wait(30)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Checks invitations before they are mailed: claim, ask the outside world, judge. No transaction waits for an answer.
 
 What isn't answered within moments is left to come round again a little later, so that one silent name server holds up
-nobody else's invitation.
+nobody else's invitation. A few mails that follow are carried right away, which spares them a way through the broker; of
+many, each is for whoever is free.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,9 +17,12 @@ from shared.services.outside import Question
 from worker import metrics
 from worker.leases import Lease
 from worker.runtime import Runtime
+from worker.tasks.mail import mail
 from worker.tasks.rounds import claimed, put_off, settle
 
 COME_AGAIN = timedelta(seconds=1)
+
+FEW = 3
 
 
 def check(runtime: Runtime, ids: Collection[str]) -> None:
@@ -36,6 +40,16 @@ def check(runtime: Runtime, ids: Collection[str]) -> None:
             _judge(runtime, session, lease, batch, answers=answers, late=late)
 
         settle(runtime, lease, batch, effect=judge, rescue=put_off)
+
+
+def check_and_carry_on(runtime: Runtime, ids: Collection[str]) -> None:
+    """The same, and carry the mails that follow from it, if they are few."""
+    with runtime.gathering() as promised:
+        check(runtime, ids)
+    if len(promised) > FEW:
+        runtime.nudge(promised)
+    elif promised:
+        mail(runtime, [job_id for _, job_id in promised])
 
 
 def _judge(

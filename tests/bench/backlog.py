@@ -1,0 +1,128 @@
+"""A backlog of invitations to be mailed: ours, a bare loop that only writes and sends, and the naive pipeline."""
+
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.synchronize import Barrier
+
+import psycopg
+from celery import Celery
+
+from shared import config
+from shared.db import open_engine, session_factory
+from shared.models import Job
+from shared.services import letters
+from shared.services.letters import Letter
+from shared.smtp_route import route_of
+from shared.tokens import Purpose, derive, sha256
+from tests.bench import people
+from tests.bench.servers import SECRET_KEY, broker, database, environment, process
+from tests.bench.sink import Sink, sink
+from worker.mail.rendering import Writer
+from worker.mail.smtp import Mailer
+
+BACKLOG, NAIVE, SENDERS = 20_000, 2_000, 2
+
+_INVITED = f"""
+INSERT INTO invitations (id, account_id, email, email_key, role, status, delivery, invited_by, link_hash,
+                         lifetime_seconds, resendable_at, expires_at)
+  SELECT id, '{people.ACCOUNT}', email, email, 'developer', 'pending', 'queued', '{people.user_id(1)}', digest,
+         604800, now(), now() + interval '7 days'
+  FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS rows (id, email, digest)
+"""
+_PROMISED = """
+INSERT INTO jobs (id, kind, subject_id, account_id, generation, lane)
+  SELECT 'job' || substr(id, 4), 'invitation.mail', id, account_id, 1, split_part(email, '@', 2) FROM invitations
+"""
+
+
+def run() -> None:
+    with sink() as taking:
+        ours, bare, naive = (_median(each, taking) for each in (_ours, _bare, _naive))
+    print(  # noqa: T201
+        f"a backlog of {BACKLOG:,}: {ours:,.0f} mails a second; a bare loop that only writes and sends "
+        f"{bare:,.0f}, so {ours / bare:.0%} of that; the naive pipeline {naive:,.0f}, so {ours / naive:.1f} times that"
+    )
+
+
+def _median(measure: Callable[[Sink], float], taking: Sink) -> float:
+    return statistics.median(measure(taking) for _ in range(3))
+
+
+def _ours(taking: Sink) -> float:
+    """Workers and a scheduler as production runs them, from the first mail to the last."""
+    with database() as url, broker() as queue:
+        _fill(url, BACKLOG)
+        taking.empty()
+        told = environment(url, queue, _smtp(taking), worker_processes=SENDERS)
+        with process(["usher", "worker"], told), process(["usher", "scheduler"], told):
+            began = taking.wait_for(1)
+            return BACKLOG / (taking.wait_for(BACKLOG) - began)
+
+
+def _bare(taking: Sink) -> float:
+    """The same mails out of as many processes over one connection each, with nothing claimed and nothing recorded."""
+    with database() as url:
+        _fill(url, BACKLOG)
+        taking.empty()
+        forks = multiprocessing.get_context("fork")
+        start = forks.Barrier(SENDERS + 1)
+        senders = [forks.Process(target=_send, args=(url, taking, start, n)) for n in range(SENDERS)]
+        for sender in senders:
+            sender.start()
+        start.wait()
+        began = time.monotonic()
+        took = taking.wait_for(BACKLOG) - began
+        for sender in senders:
+            sender.join()
+        return BACKLOG / took
+
+
+def _send(url: str, taking: Sink, start: Barrier, number: int) -> None:
+    settings = config.load(environment(url, smtp_url=_smtp(taking)))
+    writer, mailer = Writer(settings), Mailer(route_of(settings))
+    mine = [each for each in _letters(url) if isinstance(each, Letter)][number::SENDERS]
+    start.wait()
+    for letter in mine:
+        mailer.send(writer.sender.address, letter.recipient, writer.write(letter))
+    mailer.close()
+
+
+def _letters(url: str) -> Sequence[object]:
+    engine = open_engine(url)
+    with session_factory(engine)() as session:
+        found = letters.load(session, session.query(Job).order_by(Job.id).all())
+    engine.dispose()
+    return found
+
+
+def _naive(taking: Sink) -> float:
+    with database() as url, broker() as queue:
+        ids = _fill(url, NAIVE)
+        taking.empty()
+        told = environment(url, queue) | {"SINK_PORT": str(taking.port)}
+        with Celery(broker=queue) as app:
+            for each in ids:
+                app.send_task("tests.bench.naive.mail", (each,))
+        command = ["celery", "-A", "tests.bench.naive", "worker", "-c", str(SENDERS), "-l", "ERROR"]
+        with process(command, told):
+            began = taking.wait_for(1)
+            return NAIVE / (taking.wait_for(NAIVE) - began)
+
+
+def _fill(url: str, count: int) -> list[str]:
+    """So many invitations that passed their checks, each with the job that mails it; returns their ids."""
+    people.fill(url, 1)
+    ids = [f"inv_{number:026d}" for number in range(count)]
+    emails = [f"guest{number}@corp{number % 50}.example" for number in range(count)]
+    digests = [sha256(derive(SECRET_KEY, Purpose.INVITATION, each, 1)) for each in ids]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_INVITED.encode(), (ids, emails, digests))
+        connection.execute(_PROMISED)
+        connection.execute("VACUUM ANALYZE")
+    return ids
+
+
+def _smtp(taking: Sink) -> str:
+    return f"smtp://127.0.0.1:{taking.port}?starttls=off"

@@ -1,0 +1,95 @@
+"""A mail server that takes everything and keeps nothing: how many mails it took, and when the last one came."""
+
+import asyncio
+import multiprocessing
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.sharedctypes import Synchronized
+
+from shared.cli.embedded.foundation import free_port
+
+
+class Sink:
+    """What the mail server's process tells of itself."""
+
+    def __init__(self) -> None:
+        self.port = free_port("127.0.0.1")
+        self._count: Synchronized[int] = multiprocessing.Value("q", 0)
+        self._last_at: Synchronized[float] = multiprocessing.Value("d", 0.0)
+
+    def serve(self) -> None:
+        """Take mails until killed."""
+        asyncio.run(self._serve())
+
+    def wait_for(self, mails: int, *, within: float = 600) -> float:
+        """The moment (`time.monotonic`) at which the last of so many mails had come."""
+        deadline = time.monotonic() + within
+        while self._count.value < mails:
+            assert time.monotonic() < deadline, f"{self._count.value} of {mails} mails after {within} s"
+            time.sleep(0.02)
+        return float(self._last_at.value)
+
+    def empty(self) -> None:
+        """Count from nothing again."""
+        self._count.value = 0
+
+    def took_one(self) -> None:
+        self._count.value += 1
+        self._last_at.value = time.monotonic()
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: _Conversation(self), "127.0.0.1", self.port)
+        await server.serve_forever()
+
+
+class _Conversation(asyncio.Protocol):
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._left = b""
+        self._in_mail = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(b"220 sink ESMTP\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        self._left += data
+        while self._left:
+            end, mark = (b"\r\n.\r\n", 5) if self._in_mail else (b"\r\n", 2)
+            place = self._left.find(end)
+            if place < 0:
+                return
+            said, self._left = self._left[:place], self._left[place + mark :]
+            self._answer(said[:4].upper())
+
+    def _answer(self, word: bytes) -> None:
+        if self._in_mail:
+            self._in_mail = False
+            self._sink.took_one()
+            self._transport.write(b"250 2.0.0 taken\r\n")
+        elif word == b"DATA":
+            self._in_mail = True
+            self._transport.write(b"354 go on\r\n")
+        elif word == b"EHLO":
+            self._transport.write(b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
+        elif word == b"QUIT":
+            self._transport.write(b"221 bye\r\n")
+            self._transport.close()
+        else:
+            self._transport.write(b"250 2.1.0 ok\r\n")
+
+
+@contextmanager
+def sink() -> Iterator[Sink]:
+    """A running sink."""
+    taking = Sink()
+    process = multiprocessing.get_context("fork").Process(target=taking.serve, daemon=True)
+    process.start()
+    try:
+        yield taking
+    finally:
+        process.kill()
+        process.join()
