@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from celery import Celery
+from amqp.exceptions import AMQPError
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError, ResponseError
 
 from shared import log
+from shared.broker_app import QUEUES, celery_app, is_redis
 from shared.models import JobKind
 
 logger = log.get(__name__)
@@ -43,9 +44,6 @@ NUDGE_EVERY = 0.02
 MOST_RUNG = 400
 """How many jobs are nudged for at once; of more, the relay decides whose turn it is."""
 
-VISIBILITY_SECONDS = 300
-"""How long the broker waits before it hands a message that nobody acknowledged to another worker."""
-
 
 class Task(NamedTuple):
     """A task's name and the queue that its messages wait in."""
@@ -60,7 +58,6 @@ EXPIRE = Task("invitations.expire", "chores")
 SWEEP = Task("rows.sweep", "chores")
 FETCH = Task("lists.fetch", "chores")
 SEAL = Task("audit.seal", "chores")
-QUEUES = ("checks", "mail", "chores")
 
 TASK_OF: dict[JobKind, Task] = {
     JobKind.INVITATION_CHECK: CHECK,
@@ -95,6 +92,7 @@ class Publisher:
 
     def __init__(self, broker_url: str) -> None:
         self._app = celery_app(broker_url, patience=1.0)
+        self._is_redis = is_redis(broker_url)
         self._connection: Any = None
         self._producer: Any = None
         self._rest_until = 0.0
@@ -113,8 +111,10 @@ class Publisher:
     def waiting(self) -> int:
         """How many messages wait for the workers to take them."""
         with self._trouble_named():
-            client = self._connect().default_channel.client
-            with client.pipeline(transaction=False) as asked:
+            channel = self._connect().default_channel
+            if not self._is_redis:
+                return sum(channel.queue_declare(name, passive=True).message_count for name in QUEUES)
+            with channel.client.pipeline(transaction=False) as asked:
                 for name in QUEUES:
                     asked.llen(name)
                 return sum(map(int, asked.execute()))
@@ -122,6 +122,8 @@ class Publisher:
     def evicts(self) -> bool:
         """Whether a full broker would drop keys, and with them queues; False where it doesn't say."""
         with self._trouble_named():
+            if not self._is_redis:
+                return False
             client = self._connect().default_channel.client
             try:
                 return str(client.config_get("maxmemory-policy").get("maxmemory-policy")) not in {"noeviction", "None"}
@@ -132,12 +134,17 @@ class Publisher:
         """Leave the broker."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.release()
+            with suppress(AMQPError, OSError):
+                connection.release()
 
     def _connect(self) -> Any:
         if self._connection is None:
             self._connection = self._app.connection_for_write()
             self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
+            if not self._is_redis:
+                # RabbitMQ drops what it has no queue for; Redis makes a queue of the first message.
+                for queue in self._app.amqp.queues.values():
+                    queue(self._connection.default_channel).declare()
         return self._connection
 
     @contextmanager
@@ -146,7 +153,7 @@ class Publisher:
             raise BrokerAway("It failed a moment ago.")
         try:
             yield
-        except (KombuError, RedisError, OSError) as error:
+        except (KombuError, RedisError, AMQPError, OSError) as error:
             self.close()
             self._rest_until = time.monotonic() + REST_SECONDS
             logger.warning("broker away", why=str(error))
@@ -203,37 +210,3 @@ class Nudger:
             while len(jobs) < MAX_NUDGES:
                 jobs.append(self._jobs.get_nowait())
         return jobs
-
-
-def celery_app(broker_url: str, *, patience: float) -> Celery:
-    """A Celery app that speaks JSON through our queues; `patience` is how many seconds it waits for a connection."""
-    app = Celery("usher", broker=broker_url, set_as_current=False)
-    app.conf.update(
-        task_queues={name: {"routing_key": name} for name in QUEUES},
-        task_create_missing_queues=False,
-        task_default_queue=QUEUES[0],
-        task_serializer="json",
-        accept_content=["json"],
-        task_ignore_result=True,
-        task_send_sent_event=True,
-        # The relay rings again; a publisher that tries again by itself only holds up those behind it.
-        task_publish_retry=False,
-        broker_connection_timeout=patience,
-        broker_pool_limit=2,
-        visibility_timeout=VISIBILITY_SECONDS,
-        broker_transport_options={
-            "visibility_timeout": VISIBILITY_SECONDS,
-            "socket_connect_timeout": patience,
-            # Longer than the second for which a worker's BRPOP waits.
-            "socket_timeout": patience * 2,
-            "socket_keepalive": True,
-            "health_check_interval": 25,
-            "retry_on_timeout": False,
-            "max_retries": 1,
-            "interval_start": 0,
-            "interval_step": 0,
-            "unacked_restore_interval": 10,
-            "unacked_restore_throttle": 1,
-        },
-    )
-    return app

@@ -42,8 +42,9 @@ class Settings(BaseModel):
     database_url: Annotated[str, url("postgresql")] = Field(
         description="PostgreSQL, 14 or newer: `postgresql://user:password@host/database`."
     )
-    broker_url: Annotated[str, url("redis", "rediss", "redis+socket")] = Field(
-        description="The broker, any server that speaks Redis' protocol: `redis://host:6379/0`."
+    broker_url: Annotated[str, url("redis", "rediss", "redis+socket", "amqp", "amqps")] = Field(
+        description="The broker: a server that speaks Redis' protocol, `redis://host:6379/0`, or RabbitMQ, "
+        "`amqp://user:password@host:5672//`."
     )
     smtp_url: Annotated[str, url("smtp", "smtps")] = Field(
         description="The mail server: `smtp://user:password@host:587?starttls=require` (or `starttls=off`, "

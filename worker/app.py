@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from celery import Celery
 
-from shared.broker import CHECK, EXPIRE, FETCH, MAIL, SEAL, SWEEP, celery_app
+from shared.broker import CHECK, EXPIRE, FETCH, MAIL, SEAL, SWEEP
+from shared.broker_app import celery_app, is_redis
 from shared.config import Settings
 from worker.runtime import Runtime
 from worker.tasks import checks, feeds, housekeeping, mail
@@ -27,7 +28,8 @@ def make_app(settings: Settings, runtime: Callable[[], Runtime]) -> Celery:
         task_time_limit=TIME_LIMIT,
         worker_concurrency=settings.worker_processes,
         worker_prefetch_multiplier=1,
-        worker_disable_prefetch=True,
+        # RabbitMQ hands out no more than are asked for; Redis' messages have to be left where they are.
+        worker_disable_prefetch=is_redis(settings.broker_url),
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_max_tasks_per_child=1000,
         worker_max_memory_per_child=300_000,

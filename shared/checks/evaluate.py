@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from shared.checks.domain import DomainLists, check_domain
 from shared.checks.eligibility import Commitment, check_eligibility
@@ -77,10 +77,21 @@ def evaluate_all(many: Iterable[Facts], *, lists: DomainLists, settings: Setting
         before = facts
 
 
-def eligibility(facts: Facts, settings: Settings) -> Check:
+class Committed(Protocol):
+    """What is known of an account's commitment at a moment: by our own table, and by the billing system."""
+
+    @property
+    def commitment(self) -> Commitment: ...
+    @property
+    def billed(self) -> Commitment: ...
+    @property
+    def at(self) -> datetime: ...
+
+
+def eligibility(account: Committed, settings: Settings) -> Check:
     """Judge the contract alone, by the billing system where there is one, and else by our own table."""
-    commitment = facts.commitment if settings.billing_url is None else facts.billed
-    return check_eligibility(commitment, minimum=settings.minimum_commitment, now=facts.at)
+    commitment = account.commitment if settings.billing_url is None else account.billed
+    return check_eligibility(commitment, minimum=settings.minimum_commitment, now=account.at)
 
 
 def _same_ground(one: Facts, other: Facts) -> bool:

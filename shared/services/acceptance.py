@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
-from shared.checks.evaluate import Facts, eligibility
+from shared.checks.evaluate import eligibility
 from shared.checks.proxy import check_proxy
 from shared.checks.verdict import Verdict
 from shared.clock import rfc3339
@@ -19,6 +19,7 @@ from shared.errors import Conflict, Invalid, LinkDead, NotFound, Unauthenticated
 from shared.models import Account, Invitation, LapsedContract, Membership, Status, User
 from shared.permissions import Role
 from shared.services import audit, facts, invitations, links, memberships, origins, sessions, standing, users
+from shared.services.facts import Ground
 from shared.services.rules import Rules
 
 
@@ -104,8 +105,9 @@ def _accept(
     user: User | None,
     sign_up: SignUp | None,
 ) -> tuple[Membership, User]:
-    links.refuse_dead(session, invitation)
-    about = _refuse_withdrawn_ground(session, rules, invitation)
+    ground = facts.ground(session, invitation.account_id)
+    links.refuse_dead(session, invitation, at=ground.at)
+    _refuse_withdrawn(session, rules, invitation, ground)
     person = _person(session, invitation, user, sign_up)
     actor = replace(actor, kind=ActorKind.USER, id=person.id, user_id=person.id)
     membership = memberships.join(
@@ -115,7 +117,7 @@ def _accept(
         audit.record(session, actor, "user.signed_up", subject_id=person.id)
     invitation.status, invitation.ended_at = Status.ACCEPTED, func.now()
     invitation.accepted_by, invitation.membership_id = person.id, membership.id
-    proxy = _seen_from(actor, rules, about)
+    proxy = _seen_from(actor, rules, ground)
     invitations.note(session, actor, "invitation.accepted", invitation, membership_id=membership.id, **proxy)
     return membership, person
 
@@ -172,33 +174,31 @@ def _accepted_before(session: Session, invitation: Invitation, user: User | None
     return session.get(Membership, invitation.membership_id)
 
 
-def _refuse_withdrawn_ground(session: Session, rules: Rules, invitation: Invitation) -> Facts:
+def _refuse_withdrawn(session: Session, rules: Rules, invitation: Invitation, ground: Ground) -> None:
     """Look again at what may have changed since: whether the inviter may still give this role, and the contract."""
-    ((_, about),) = facts.about_each(session, [invitation.id])
-    if about.role not in about.assignable:
+    if Role(invitation.role) not in facts.assignable_by_inviter(session, invitation):
         raise Conflict(
             "inviter_gone",
             "Whoever invited you may no longer give this role, so nothing was changed.",
             remedy="Ask the owner or an admin of the account to invite you.",
         )
-    check = eligibility(about, rules.settings)
+    check = eligibility(ground, rules.settings)
     if check.verdict is Verdict.DENY and not _lapsing_is_fine(session, invitation.account_id):
         raise Conflict(
             check.reasons[0].code,
             "The account can't take new members at the moment. Nothing was changed, and your link still holds.",
             remedy="Tell whoever invited you; once their contract is in order, open the link again.",
         )
-    return about
 
 
 def _lapsing_is_fine(session: Session, account_id: str) -> bool:
     return session.get_one(Account, account_id).lapsed_contract == LapsedContract.ALLOW
 
 
-def _seen_from(actor: Actor, rules: Rules, about: Facts) -> dict[str, object]:
+def _seen_from(actor: Actor, rules: Rules, ground: Ground) -> dict[str, object]:
     """What speaks for a proxy at the invitee's end: noted for the account, and never held against the invitee."""
-    check = check_proxy(origins.of(actor, rules), about.exemptions, rules.settings.proxy_policy, about.at)
-    return {"proxy": check.as_json(rfc3339(about.at))} if check.reasons else {}
+    check = check_proxy(origins.of(actor, rules), ground.exemptions, rules.settings.proxy_policy, ground.at)
+    return {"proxy": check.as_json(rfc3339(ground.at))} if check.reasons else {}
 
 
 def _person(session: Session, invitation: Invitation, user: User | None, sign_up: SignUp | None) -> User:

@@ -1,13 +1,16 @@
 """Records what happened, in the transaction in which it happens."""
 
+import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import CTE, JSON, Select, Text, bindparam, cast, func, insert, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
-from shared.actor import Actor
+from shared.actor import SYSTEM, Actor
 from shared.bulk import insert_rows
 from shared.ids import new_id
 from shared.models import AuditEvent, AuditSeal
@@ -30,6 +33,26 @@ def record(
 def record_all(session: Session, actor: Actor, action: str, told: Iterable[Told]) -> None:
     """The same for many things by one statement."""
     insert_rows(session, AuditEvent, rows(actor, action, told))
+
+
+def telling_of(changed: CTE, action: str) -> ReturningInsert[tuple[str]]:
+    """The same within the very statement that changes rows: an event of Usher's own for each `id` and `account_id`.
+
+    The statement takes `event_ids`, a JSON array of as many fresh ids as there can be rows.
+    """
+    fresh = func.json_array_elements_text(cast(bindparam("event_ids", type_=Text()), JSON))
+    ids = fresh.table_valued("value", with_ordinality="place", name="fresh").render_derived()
+    told = select(changed, func.row_number().over().label("place")).cte("numbered")
+    row = {
+        "id": ids.c.value,
+        "account_id": told.c.account_id,
+        "subject_id": told.c.id,
+        "action": literal(action, Text()),
+        "actor": cast(literal(json.dumps(SYSTEM.as_json()), Text()), JSONB),
+        "data": cast(literal("{}", Text()), JSONB),
+    }
+    query = select(*row.values()).join(ids, ids.c.place == told.c.place)
+    return insert(AuditEvent).from_select(list(row), query).returning(AuditEvent.id)
 
 
 def rows(actor: Actor, action: str, told: Iterable[Told]) -> list[dict[str, Any]]:

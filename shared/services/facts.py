@@ -117,25 +117,36 @@ def about_all(
     ]
 
 
+def assignable_by_inviter(session: Session, invitation: Invitation) -> frozenset[Role]:
+    """The roles that may be given now by whoever answers for this invitation, and by the API key that it came by."""
+    asked = {"account_id": invitation.account_id, "user_id": invitation.invited_by, "key_id": invitation.invited_via}
+    ((inviters, keys),) = _OF_INVITER.ask(session, **asked)
+    return _assignable(invitation, inviters, keys)
+
+
 def about_each(
     session: Session, invitation_ids: Collection[str], *, lock: bool = True
 ) -> Iterator[tuple[Invitation, Facts]]:
     """These invitations, locked in the order of their ids, each with the facts of this moment about it."""
     query = _of_invitations(lock)
     for invitation, inviters, keys, is_member, *ground in session.execute(query, {"ids": list(invitation_ids)}):
-        roles = (inviters,) if invitation.invited_via is None else (keys, inviters)
         yield (
             invitation,
             Facts(
                 address=invitation.address,
                 role=Role(invitation.role),
-                assignable=assignable_to(tuple(Role(role) if role else None for role in roles)),
+                assignable=_assignable(invitation, inviters, keys),
                 is_member=is_member,
                 already_invited=False,
                 origin=origins.from_json(invitation.origin),
                 **_ground(*ground),
             ),
         )
+
+
+def _assignable(invitation: Invitation, inviters: str | None, keys: str | None) -> frozenset[Role]:
+    roles = (inviters,) if invitation.invited_via is None else (keys, inviters)
+    return assignable_to(tuple(Role(role) if role else None for role in roles))
 
 
 @cache
@@ -208,6 +219,14 @@ def _question_of_account() -> Question:
     return Question(query.where(Account.id == bindparam("account_id", type_=Text())))
 
 
+def _question_of_inviter() -> Question:
+    account_id, user_id, key_id = (bindparam(name, type_=Text()) for name in ("account_id", "user_id", "key_id"))
+    place = select(Membership.role).where(Membership.account_id == account_id, Membership.user_id == user_id)
+    return Question(
+        select(place.scalar_subquery(), select(ApiKey.role).where(ApiKey.id == key_id, _live_key()).scalar_subquery())
+    )
+
+
 def _question_of_addresses() -> Question:
     account_id = bindparam("account_id", type_=Text())
     # A text of JSON costs the driver a hundredth of what an array does.
@@ -231,3 +250,4 @@ def _question_of_addresses() -> Question:
 
 
 _OF_ACCOUNT, _OF_ADDRESSES = _question_of_account(), _question_of_addresses()
+_OF_INVITER = _question_of_inviter()

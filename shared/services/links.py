@@ -1,5 +1,7 @@
 """An invitation's link: made anew with each generation, and found again by the hash of its token."""
 
+from datetime import datetime
+
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
@@ -49,10 +51,11 @@ def find_ever(session: Session, token: str) -> Invitation:
     return find(session, token) if replaced is None else session.get_one(Invitation, replaced.invitation_id)
 
 
-def refuse_dead(session: Session, invitation: Invitation) -> None:
-    """Raise what a link deserves that can't be accepted any more."""
+def refuse_dead(session: Session, invitation: Invitation, *, at: datetime | None = None) -> None:
+    """Raise what a link deserves that can't be accepted any more, at this moment of the database's."""
     if invitation.status == Status.EXPIRED or (
-        invitation.status == Status.PENDING and session.scalar(select(func.now() >= invitation.expires_at))
+        invitation.status == Status.PENDING
+        and (at or session.scalars(select(func.now())).one()) >= invitation.expires_at
     ):
         raise LinkDead(
             "invitation_expired",

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor
-from shared.db import Question
+from shared.db import Asked, Question
 from shared.ids import new_id
 from shared.models import Account, Membership, User
 from shared.models.user import WORDS
@@ -87,23 +87,22 @@ class Place(NamedTuple):
     user: Person
 
 
-def members(
-    session: Session, *, account_id: str, role: Role | None, q: str | None, after: str, limit: int
-) -> list[Place]:
-    """Members in the order in which they joined, from behind `after` on.
+def members(asked: Asked, *, account_id: str, role: Role | None, after: str, limit: int) -> list[Place]:
+    """Members in the order in which they joined, from behind `after` on."""
+    role_name = role.value if role else None
+    return _places(_MEMBERS.ask(asked, account_id=account_id, after=after, role=role_name, most=limit))
 
-    `q` is the beginning of a word of the name or the address; with several, each has to begin one.
+
+def called(session: Session, *, account_id: str, role: Role | None, q: str, after: str, limit: int) -> list[Place]:
+    """The same, of those who are called so: `q` is the beginning of a word of the name or the address; with several,
+    each has to begin one.
     """
-    if not q:
-        asked = {"account_id": account_id, "after": after, "role": role and role.value, "most": limit}
-        return _places(_MEMBERS.ask(session, **asked))
     behind = [Membership.account_id == account_id, Membership.id > after]
     if role is not None:
         behind.append(Membership.role == role)
     first = select(Membership).where(*behind).order_by(Membership.id).limit(NEARBY)
     near = aliased(Membership, first.subquery())
-    called = _select(near).where(_called(q).is_(True)).order_by(near.id).limit(limit)
-    found = _places(session.execute(called))
+    found = _places(session.execute(_select(near).where(_called(q).is_(True)).order_by(near.id).limit(limit)))
     if len(found) == limit:
         return found
     query = _select(Membership).where(*behind, among(session, q)).order_by(Membership.id).limit(limit)

@@ -1,6 +1,7 @@
 """Tests of the building itself: what must hold for every view, error, job and mail, however many come."""
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,13 @@ def test_every_setting_stands_in_the_readme():
     missing = [name for name in Settings.model_fields if f"`{name.upper()}`" not in readme]
     # `usher up` sets it for its own web server; nobody else has a use for it.
     assert missing == ["mailbox_dir"]
+
+
+def test_the_clock_of_a_worker_decides_nothing():
+    """Row 16 of the fault plan: leases, deadlines and expiry are judged by the database's clock, an hour off or not."""
+    room = Path(__file__).parents[2]
+    asks = re.compile(r"time\.time\(\)|clock\.now\(\)|datetime\.(now|utcnow|today)|date\.today")
+    sources = [path for part in ("worker", "shared/services") for path in (room / part).rglob("*.py")]
+    asking = {str(path.relative_to(room)) for path in sources if asks.search(path.read_text())}
+    # How old a list of networks is, and when the billing system was asked: what others made, by the time of the world.
+    assert asking == {"shared/services/lists.py", "worker/lookups/contracts.py"}

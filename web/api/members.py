@@ -6,7 +6,7 @@ from shared.models import Account, Membership, User
 from shared.permissions import Permission
 from shared.services import memberships, team
 from web.call import call, v1
-from web.database import transaction
+from web.database import at_once, transaction
 from web.guard import actor, member, requires
 from web.paging import decoded, page
 from web.schemas.accounts import MemberOut, MemberQuery, MembersOut, RemovalOut, RoleBody
@@ -17,15 +17,13 @@ from web.schemas.accounts import MemberOut, MemberQuery, MembersOut, RemovalOut,
 @call("Team", query=MemberQuery, answers=MembersOut)
 def list_members(account_id: str, query: MemberQuery) -> dict[str, Any]:
     """List the members of an account in the order in which they joined."""
-    with transaction() as session:
-        rows = memberships.members(
-            session,
-            account_id=account_id,
-            role=query.role,
-            q=query.q,
-            after=decoded(query.cursor) or "",
-            limit=query.limit + 1,
-        )
+    role, after, limit = query.role, decoded(query.cursor) or "", query.limit + 1
+    if query.q:
+        with transaction() as session:
+            rows = memberships.called(session, account_id=account_id, role=role, q=query.q, after=after, limit=limit)
+    else:
+        with at_once() as asked:
+            rows = memberships.members(asked, account_id=account_id, role=role, after=after, limit=limit)
     return page(rows, limit=query.limit, key=lambda place: place.id)
 
 

@@ -1,0 +1,84 @@
+"""RabbitMQ as the broker, by setting alone. Its server comes from the machine; where there is none, this is skipped."""
+
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.broker import MAIL, Publisher
+from shared.cli.embedded.foundation import free_port
+from shared.config import Settings
+from shared.models import JobKind, JobState
+from tests.cli.processes import eventually
+from tests.smtp_server import SmtpServer
+from tests.worker.test_processes import part
+from tests.worker.world import World
+
+SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+
+pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="no RabbitMQ is installed on this machine")
+
+
+@pytest.fixture(scope="module")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a RabbitMQ of our own, on loopback and in a folder that goes with it."""
+    folder, port, distribution = tmp_path_factory.mktemp("r"), free_port("127.0.0.1"), free_port("127.0.0.1")
+    told = {
+        "HOME": str(folder),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_EPMD_PORT": str(free_port("127.0.0.1")),
+        "RABBITMQ_NODENAME": f"usher{port}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(distribution),
+        "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "none"),
+    }
+    (folder / "plugins").write_text("[].\n")
+    with (folder / "out").open("wb") as output:
+        server = subprocess.Popen([str(SERVER)], env=os.environ | told, stdout=output, stderr=output)
+        try:
+            eventually(lambda: _answers(port), within=60)
+            yield f"amqp://guest:guest@127.0.0.1:{port}//"
+        finally:
+            server.terminate()
+            server.wait(30)
+            # Erlang's directory of nodes stays behind by itself.
+            subprocess.run(["epmd", "-kill"], env=os.environ | told, stdout=output, stderr=output, check=False)
+
+
+def test_invitations_are_checked_and_mailed_through_it(
+    told: Settings, world: World, smtp: SmtpServer, rabbitmq: str, tmp_path: Path
+) -> None:
+    settings = told.model_copy(update={"broker_url": rabbitmq})
+    world.invite_many("bob@corp.example", "dora@corp.example")
+    with part("scheduler", settings, tmp_path / "scheduler.log"), part("worker", settings, tmp_path / "worker.log"):
+        eventually(lambda: [job.state for job in world.jobs(JobKind.INVITATION_MAIL)] == [JobState.DONE] * 2, within=30)
+        # By the worker, and not by the scheduler, which does it where the broker is away.
+        (name,) = set(re.findall(r"usher@([\w-]+)", (tmp_path / "worker.log").read_text()))
+        assert {str(job.worker).partition("/")[0] for job in world.jobs()} == {name}
+    assert {mail.recipient for mail in smtp.mails} == {"bob@corp.example", "dora@corp.example"}
+
+
+def test_a_publisher_says_how_much_waits(rabbitmq: str) -> None:
+    publisher = Publisher(rabbitmq)
+    before = publisher.waiting()
+    publisher.call(MAIL, ["job_nobody"])
+    eventually(lambda: publisher.waiting() == before + 1)
+    assert not publisher.evicts()
+    publisher.close()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as link:
+            link.sendall(b"AMQP\x00\x00\x09\x01")
+            return bool(link.recv(1))
+    except OSError:
+        return False
