@@ -116,7 +116,7 @@ Asked = Bare | Session
 
 
 def run(asked: Asked, statement: str, values: Any) -> list[Any]:
-    """The rows that a statement of our own answers, as the driver gives them.
+    """The rows that a statement of our own answers, as the driver gives them; by itself it has to answer some.
 
     A session runs it within its transaction, once what it has yet to write is written.
     """
@@ -124,12 +124,14 @@ def run(asked: Asked, statement: str, values: Any) -> list[Any]:
         asked.flush()
         found = asked.connection().exec_driver_sql(statement, values)
         return list(found) if found.returns_rows else []
-    cursor = asked.execute(statement.encode(), values)
-    return cursor.fetchall() if cursor.description else []
+    return asked.execute(statement.encode(), values).fetchall()
 
 
-# Left to choose, PostgreSQL plans a question anew each time, which takes three times as long as answering it.
-_ASKING = _CONNECTING | {"options": f"{_CONNECTING['options']} -c plan_cache_mode=force_generic_plan"}
+# Left to choose, PostgreSQL plans a question anew each time, which takes three times as long as answering it. A plan
+# that is kept was made when the table was perhaps still empty, and reading all of it looked cheap: here that is never
+# what is wanted.
+_PLANS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
+_ASKING = _CONNECTING | {"options": f"{_CONNECTING['options']} {_PLANS}"}
 
 
 class Reader:
