@@ -14,7 +14,7 @@ import secrets
 import stat
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +75,8 @@ class Journal:
 
 def left_behind(folder: Path) -> Iterator[LeftBehind]:
     """What processes left that are dead by now; each file goes once its turn of the loop has come to its end."""
-    for path in folder.glob(f"*{_ENDING}"):
-        with suppress(FileNotFoundError), path.open() as file:
+    for path in folder.glob(f"*{_ENDING}") if _is_private(folder) else ():
+        with suppress(FileNotFoundError), path.open(errors="replace") as file:
             if _is_dead(file.fileno()):
                 owners = unquote(path.name.removesuffix(_ENDING).rpartition(".")[0])
                 yield LeftBehind(owners, _read(file))
@@ -94,9 +94,16 @@ def folder_of(settings: Settings) -> Path:
 def _make_private(folder: Path) -> None:
     """The folder, for our eyes alone; one that somebody else has put there is not used."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to somebody else")
+    if not _is_private(folder):
+        raise PermissionError(f"others can write to {folder}")
+
+
+def _is_private(folder: Path) -> bool:
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
 def _is_dead(file: int) -> bool:
@@ -107,10 +114,11 @@ def _is_dead(file: int) -> bool:
     return True
 
 
-def _read(lines: Iterator[str]) -> Mapping[str, Mapping[str, str]]:
+def _read(lines: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
     taken: dict[str, dict[str, str]] = defaultdict(dict)
     for line in lines:
-        if line.endswith("\n"):  # The kill may have come in the middle of the last one.
+        # The kill may have come in the middle of a line, or the disk may have been full.
+        with suppress(ValueError):
             owner, job_id, said = json.loads(line)
             taken[owner][job_id] = said
     return taken

@@ -1,0 +1,60 @@
+"""What a killed process leaves: found by the next, never by mistake, and never a stumbling block."""
+
+import os
+import signal
+from pathlib import Path
+
+from worker.journal import Journal, LeftBehind, left_behind
+
+
+def die_with(folder: Path, *notes: tuple[str, str, str], tail: bytes = b"") -> None:
+    """A process that notes this and is killed, with this at the end of its file."""
+    pid = os.fork()
+    if not pid:
+        journal = Journal(folder, "host/7/")
+        for note in notes:
+            journal.note(*note)
+        os.write(journal._file, tail)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def test_the_next_process_finds_what_was_taken_once(tmp_path: Path) -> None:
+    die_with(tmp_path, ("host/7/1", "job_a", "250 ok"), ("host/7/2", "job_b", "250 ok"))
+    taken = {"host/7/1": {"job_a": "250 ok"}, "host/7/2": {"job_b": "250 ok"}}
+    assert list(left_behind(tmp_path)) == [LeftBehind("host/7/", taken)]
+    assert list(left_behind(tmp_path)) == []
+
+
+def test_a_living_process_is_left_alone(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "host/8/")
+    journal.note("host/8/1", "job_a", "250 ok")
+    assert list(left_behind(tmp_path)) == []
+    journal.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_not_taken_up_is_still_there(tmp_path: Path) -> None:
+    die_with(tmp_path, ("host/7/1", "job_a", "250 ok"))
+    for _ in left_behind(tmp_path):
+        break  # As when the database goes away meanwhile.
+    assert [left.owners for left in left_behind(tmp_path)] == ["host/7/"]
+
+
+def test_a_line_that_is_no_line_spoils_nothing(tmp_path: Path) -> None:
+    die_with(tmp_path, ("host/7/1", "job_a", "250 ok"), tail=b'["host/7/1", "jo["host/7/1"]\n\xff\n["host/7/1"')
+    assert [left.taken for left in left_behind(tmp_path)] == [{"host/7/1": {"job_a": "250 ok"}}]
+
+
+def test_a_folder_that_others_can_write_to_is_not_believed(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    die_with(folder, ("host/7/1", "job_a", "250 ok"))
+    folder.chmod(0o777)
+    assert list(left_behind(folder)) == []
+    journal = Journal(folder, "host/8/")
+    journal.note("host/8/1", "job_a", "250 ok")
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_where_no_folder_is_nothing_was_left(tmp_path: Path) -> None:
+    assert list(left_behind(tmp_path / "none")) == []
