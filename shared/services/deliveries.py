@@ -18,8 +18,8 @@ INVITATION_KINDS = frozenset({JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL}
 ABOUT_INVITATIONS = INVITATION_KINDS | {JobKind.NEW_LINK_MAIL}
 """The jobs whose subject is an invitation."""
 
-_LATER = (Delivery.DELIVERED, Delivery.BOUNCED, Delivery.COMPLAINED)
-"""What the mail system tells of a mail once its server has taken it."""
+LATER = (Delivery.DELIVERED, Delivery.BOUNCED, Delivery.COMPLAINED)
+"""What the mail system tells of a mail once its server has taken it, from good to bad."""
 
 _BLIND = {"synchronize_session": False}
 
@@ -93,7 +93,7 @@ def _record(session: Session, job: Job, action: str, **data: Any) -> None:
 
 
 # What became of a mail may have been told of before its server's yes is recorded.
-_IS_NEWS = and_(Invitation.generation == Job.generation, Invitation.delivery.not_in(_LATER))
+_IS_NEWS = and_(Invitation.generation == Job.generation, Invitation.delivery.not_in(LATER))
 _SENT = Question(
     update(Invitation)
     .where(Job.id == func.any(listed("ids")), Invitation.id == Job.subject_id)

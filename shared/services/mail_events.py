@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from shared.actor import Actor
 from shared.models import Delivery, Invitation, Job
 from shared.services import audit, deliveries, suppressions
+from shared.services.deliveries import LATER
 
 MOST = 1000
 """How many are told of at once."""
@@ -39,10 +40,6 @@ class MailEvent:
     why: str = ""
 
 
-_TOLD = (Delivery.DELIVERED, Delivery.BOUNCED, Delivery.COMPLAINED)
-"""From good to bad: each takes the place of those before it."""
-
-_OF = {News.DELIVERED: Delivery.DELIVERED, News.BOUNCED: Delivery.BOUNCED, News.COMPLAINED: Delivery.COMPLAINED}
 _SAYS = {
     Delivery.BOUNCED: "A mail to this address came back: {why}.",
     Delivery.COMPLAINED: "Whoever reads this address complained of a mail: {why}.",
@@ -53,10 +50,10 @@ def record(session: Session, actor: Actor, events: Iterable[MailEvent]) -> int:
     """Keep what the mail system tells; returns how many invitations show something new because of it."""
     told: dict[Delivery, dict[str, str]] = defaultdict(dict)
     for event in events:
-        if event.news in _OF:
-            told[_OF[event.news]][_local_part(event.message_id)] = event.why
+        if event.news is not News.DELAYED:
+            told[Delivery(event.news)][_local_part(event.message_id)] = event.why
     changed = 0
-    for delivery in (each for each in _TOLD if each in told):
+    for delivery in (each for each in LATER if each in told):
         changed += _show(session, actor, delivery, told[delivery])
         if delivery in _SAYS:
             _suppress(session, delivery, told[delivery])
@@ -64,9 +61,9 @@ def record(session: Session, actor: Actor, events: Iterable[MailEvent]) -> int:
 
 
 def _show(session: Session, actor: Actor, delivery: Delivery, why: dict[str, str]) -> int:
-    """Have the invitations show it whose newest mail it is about."""
+    """Have the invitations show it whose newest mail it is about, unless they show that or worse."""
     mails = [mail for mail in map(_invitations_mail, why) if mail]
-    final = _TOLD[_TOLD.index(delivery) :]
+    final = LATER[LATER.index(delivery) :]
     moved = select(Invitation.id).where(
         tuple_(Invitation.id, Invitation.generation).in_(mails), Invitation.delivery.not_in(final)
     )

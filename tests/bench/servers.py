@@ -65,7 +65,7 @@ def web(database_url: str, *, processes: int, threads: int, broker_url: str = NO
     """The host and port of a web server on this database."""
     port = free_port("127.0.0.1")
     told = environment(database_url, broker_url, web_port=port, web_processes=processes, web_threads=threads)
-    with _serving([str(_PROGRAMS / "usher"), "web"], told, port) as address:
+    with _serving(["usher", "web"], told, port) as address:
         yield address
 
 
@@ -85,7 +85,7 @@ def process(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[None
 def bare(database_url: str, *, processes: int, threads: int) -> Iterator[tuple[str, int]]:
     """The host and port of the bare views on this database, under the same server."""
     port = free_port("127.0.0.1")
-    command = [str(_PROGRAMS / "granian"), "--interface", "wsgi", "--factory", "tests.bench.bare:application"]
+    command = ["granian", "--interface", "wsgi", "--factory", "tests.bench.bare:application"]
     command += ["--port", str(port), "--workers", str(processes), "--blocking-threads", str(threads)]
     command += ["--no-ws", "--log-level", "warning"]
     with _serving(command, os.environ | {"USHER_DATABASE_URL": database_url}, port) as address:
@@ -94,13 +94,9 @@ def bare(database_url: str, *, processes: int, threads: int) -> Iterator[tuple[s
 
 @contextmanager
 def _serving(command: list[str], environ: Mapping[str, str], port: int) -> Iterator[tuple[str, int]]:
-    server = subprocess.Popen(command, env=environ)
-    try:
+    with process(command, environ):
         wait_for(port)
         yield "127.0.0.1", port
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 def wait_for(port: int) -> None:
