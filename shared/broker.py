@@ -15,11 +15,15 @@ from typing import Any, NamedTuple
 
 from amqp.exceptions import AMQPError
 from kombu.exceptions import KombuError
-from redis.exceptions import RedisError, ResponseError
 
 from shared import log
 from shared.broker_app import QUEUES, celery_app, is_redis
+from shared.lean import without
 from shared.models import JobKind
+
+# It would load OpenTelemetry to measure itself: 2 MB in each process.
+with without("opentelemetry"):
+    from redis.exceptions import RedisError, ResponseError
 
 logger = log.get(__name__)
 

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from shared.environ import PREFIX
+from shared.errors import CannotRun
 from shared.policy import FOR_API_KEYS, FOR_PEOPLE, ListSource, ProxyPolicy, parse_policy, parse_sources
 from shared.setting_kinds import (
     Duration,
@@ -27,10 +29,8 @@ from shared.setting_kinds import (
     url,
 )
 
-PREFIX = "USHER_"
 
-
-class BadSettings(Exception):
+class BadSettings(CannotRun):
     """The settings don't allow a start; the message names every problem, one a line."""
 
 

@@ -32,6 +32,10 @@ class Reason:
         return asdict(self)
 
 
+class CannotRun(Exception):
+    """What keeps a command or a part from its work; the message is for the person who started it."""
+
+
 class UsherError(Exception):
     """The root of all errors that a caller can meet; `code` never changes once published."""
 

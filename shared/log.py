@@ -3,7 +3,11 @@
 import logging
 import sys
 
-import structlog
+from shared.lean import without
+
+# For tracebacks in colours it would load rich: 4 MB in each process.
+with without("rich"):
+    import structlog
 
 
 def configure(level: str) -> None:

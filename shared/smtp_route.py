@@ -2,6 +2,7 @@
 
 import ssl
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from shared.config import BadSettings, Settings
@@ -49,6 +50,7 @@ def route_of(settings: Settings) -> Route:
     )
 
 
+@cache
 def _verifying(authority: str | None) -> ssl.SSLContext:
     """Certificates are always verified; `ca=` adds an authority to those that the machine trusts."""
     context = ssl.create_default_context()

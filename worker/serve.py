@@ -5,6 +5,7 @@ rest back. A process that can't (its mail server keeps it waiting) is left behin
 put back for it.
 """
 
+import gc
 import logging
 import mmap
 import os
@@ -22,7 +23,7 @@ from billiard import active_children
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, configure_mappers
 
 from shared import log
 from shared.config import Settings
@@ -33,6 +34,7 @@ from shared.smtp_route import route_of
 from worker import metrics
 from worker.app import make_app
 from worker.journal import folder_of
+from worker.mail.rendering import Writer
 from worker.runtime import Runtime
 from worker.tasks.left_behind import take_up
 from worker.watch import Pulse, Watch
@@ -60,8 +62,8 @@ class StopFlag:
 
 def main(settings: Settings) -> None:
     """Run until SIGTERM; database, broker and mail server may come and go meanwhile."""
-    route_of(settings)  # A bad SMTP_URL is for this process to complain of, not for each of its children.
     name, rules = f"{socket.gethostname()}-{secrets.token_hex(3)}", load(settings)
+    _make_what_is_shared(settings)
     stop, pulse = StopFlag(), Pulse()
     runtime = cache(lambda: Runtime(settings, rules, name=name, stopping=stop.is_up, pulse=pulse.beat))
     watch = Watch(settings, name, pulse, end_deaf=lambda: _leave_behind(settings, name, code=1))
@@ -90,6 +92,18 @@ def main(settings: Settings) -> None:
     watch.close()
     _put_back(settings, name)
     sys.exit(code)
+
+
+def _make_what_is_shared(settings: Settings) -> None:
+    """Make here, once, what each of the processes would make for itself: 10 MB of templates, certificates and tables.
+
+    A bad SMTP_URL is complained of by this process then, and not by each of its children.
+    """
+    route_of(settings)
+    Writer(settings)
+    open_engine(settings.database_url).dispose()
+    configure_mappers()
+    gc.freeze()
 
 
 def _run(app: Celery, name: str, log_level: str) -> int:

@@ -1,6 +1,6 @@
 """Whether the address belongs to work: personal and disposable mail domains are refused, and their subdomains too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -27,7 +27,7 @@ class DomainLists:
     """The domains that are not for work, and the public suffixes that no list entry may stand above."""
 
     personal: frozenset[str]
-    disposable: frozenset[str]
+    disposable: Set[str]
     suffixes: PublicSuffixList
     source: str
 
@@ -51,9 +51,9 @@ def _suffixes() -> PublicSuffixList:
 
     Left to encode its list by itself, the library normalises ten thousand lines that are normal already.
     """
-    lines = Path(PSLFILE).read_text(encoding="utf-8").splitlines()
-    rules = [line if line.isascii() else _a_labels(line) for line in lines if not line.startswith("//")]
-    return PublicSuffixList(rules, accept_encoded_idn=False)
+    with Path(PSLFILE).open(encoding="utf-8") as lines:
+        rules = (line if line.isascii() else _a_labels(line) for line in lines if not line.startswith("//"))
+        return PublicSuffixList(rules, accept_encoded_idn=False)
 
 
 def _a_labels(rule: str) -> str:
@@ -66,7 +66,7 @@ def load_lists(personal_extra: tuple[str, ...] = ()) -> DomainLists:
     extra = {domain.strip().lower().encode("idna").decode() for domain in personal_extra}
     return DomainLists(
         personal=_shipped() | extra,
-        disposable=frozenset(blocklist),
+        disposable=blocklist,
         suffixes=_suffixes(),
         source=f"disposable-email-domains {version('disposable-email-domains')}, personal domains shipped with Usher",
     )

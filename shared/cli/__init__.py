@@ -5,29 +5,27 @@ from typing import Any
 
 import click
 
-from shared.cli.embedded.process import CannotStart
-from shared.cli.parts import mail_catcher, scheduler, web, worker
-from shared.config import BadSettings
-from shared.errors import UsherError
+from shared.errors import CannotRun, UsherError
 
-# Loaded when they are called: a part of production should not wait for what only these import.
-_LOADED_LATE = {
-    "up": "up",
-    "migrate": "setup",
-    "operator": "setup",
-    "account": "setup",
-    "contract": "setup",
-    "audit": "audit",
-    "doctor": "doctor",
-    "jobs": "jobs",
-    "import": "bulk",
-    "check": "checks",
-    "why": "checks",
-    "policy": "checks",
+# Loaded when they are called: nothing should wait for, or hold in memory, what only others import.
+_COMMANDS = {
+    "up": "up:up",
+    "web": "parts:web",
+    "worker": "parts:worker",
+    "scheduler": "parts:scheduler",
+    "mail-catcher": "embedded.mail_catcher:mail_catcher",
+    "migrate": "setup:migrate",
+    "operator": "setup:operator",
+    "account": "setup:account",
+    "contract": "setup:contract",
+    "audit": "audit:audit",
+    "doctor": "doctor:doctor",
+    "jobs": "jobs:jobs",
+    "import": "bulk:import_",
+    "check": "checks:check",
+    "why": "checks:why",
+    "policy": "checks:policy",
 }
-
-
-_ATTRIBUTE = {"import": "import_"}
 
 
 class _Commands(click.Group):
@@ -35,15 +33,16 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
-        return sorted([*super().list_commands(ctx), *_LOADED_LATE])
+        del ctx
+        return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name."""
-        if cmd_name not in _LOADED_LATE:
-            return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(
-            import_module(f"shared.cli.{_LOADED_LATE[cmd_name]}"), _ATTRIBUTE.get(cmd_name, cmd_name)
-        )
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"shared.cli.{module}"), name)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -52,17 +51,13 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except UsherError as error:
             complaint = f"{error.detail} {error.remedy}".strip()
-        except (BadSettings, CannotStart) as error:
+        except CannotRun as error:
             complaint = str(error)
         click.echo(complaint, err=True)
         return ctx.exit(1)
 
 
-@click.group(
-    cls=_Commands,
-    commands=[web, worker, scheduler, mail_catcher],
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="usher")
 def main() -> None:
     """Invite colleagues into shared accounts, and decide who may do what there.

@@ -5,7 +5,7 @@ import os
 import click
 
 from shared.cli.database import command_transaction
-from shared.cli.parts import settings_from
+from shared.cli.settings import settings_from
 from shared.services import sealing
 
 

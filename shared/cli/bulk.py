@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from shared.actor import Actor, ActorKind
 from shared.cli.database import command_transaction
-from shared.cli.parts import settings_from
+from shared.cli.settings import settings_from
 from shared.config import Settings
 from shared.errors import Refused
 from shared.models import Membership

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from shared import email_address, log
 from shared.actor import Actor, ActorKind
 from shared.cli.database import command_transaction
-from shared.cli.parts import settings_from
+from shared.cli.settings import settings_from
 from shared.config import Settings
 from shared.email_address import BadAddress
 from shared.errors import NotFound

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from shared import clock, migrations
 from shared.broker import BrokerAway, Publisher
 from shared.cli.database import command_transaction
-from shared.cli.parts import settings_from
+from shared.cli.settings import settings_from
 from shared.config import Settings
 from shared.errors import Unavailable
 from shared.models import ALL_MAIL, JobState, Part

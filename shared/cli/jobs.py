@@ -8,7 +8,7 @@ import click
 
 from shared import clock
 from shared.cli.database import command_transaction
-from shared.cli.parts import settings_from
+from shared.cli.settings import settings_from
 from shared.models import ALL_MAIL, JobState, Part
 from shared.services import oversight
 from shared.services.oversight import Summary

@@ -5,25 +5,17 @@ A part is found by its name among the entry points, so that commands start web a
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from tempfile import TemporaryDirectory
 
 import click
 
-from shared import config, log
+from shared import log
+from shared.cli.settings import settings_from
 from shared.config import Settings
-
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""Names the folder in which the processes of one machine count together; `usher up` sets it for all its parts."""
-
-
-def settings_from(environ: Mapping[str, str]) -> Settings:
-    """The settings; variables that look meant for Usher and are none are named on standard error."""
-    for line in config.unknown(environ):
-        click.echo(line, err=True)
-    return config.load(environ)
+from shared.environ import METRICS_FOLDER
 
 
 @click.command()
@@ -44,12 +36,6 @@ def scheduler() -> None:
     _run("scheduler")
 
 
-@click.command("mail-catcher", hidden=True)
-def mail_catcher() -> None:
-    """Catch mails instead of sending them, until SIGTERM; `usher up` runs this."""
-    _run("mail-catcher")
-
-
 def _run(name: str) -> None:
     settings = settings_from(os.environ)
     log.configure(settings.log_level)
@@ -64,6 +50,7 @@ def _loaded(part: EntryPoint) -> Callable[[Settings], None]:
     """
     gc.disable()
     main: Callable[[Settings], None] = part.load()
+    gc.collect()
     gc.freeze()
     gc.enable()
     return main

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from shared import email_address
 from shared.actor import Actor, ActorKind
 from shared.cli.database import bring_up_to_date, command_transaction
-from shared.cli.parts import settings_from
+from shared.cli.settings import settings_from
 from shared.email_address import BadAddress, EmailAddress
 from shared.models import User
 from shared.services import accounts, contracts, passwords, rules, users

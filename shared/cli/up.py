@@ -2,20 +2,22 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from http.client import HTTPConnection, HTTPException
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from shared.cli.embedded.foundation import Foundation, free_port, lay, usher
 from shared.cli.embedded.home import Home, occupied
 from shared.cli.embedded.supervisor import Supervisor
-from shared.cli.parts import METRICS_FOLDER, settings_from
-from shared.config import Settings
+from shared.environ import METRICS_FOLDER
+
+if TYPE_CHECKING:
+    from shared.config import Settings
 
 Made = TypeVar("Made")
 
@@ -53,20 +55,20 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
         given = {**os.environ, "USHER_WEB_HOST": host, "USHER_WEB_PORT": str(port)}
         given[METRICS_FOLDER] = str(_emptied(home.folder / "metrics"))
         foundation = lay(home, given, public_url=public_url)
-        settings = settings_from(foundation.environment)
+        _apart(_check, foundation.environment)
         with Supervisor(home.logs) as supervisor:
             for name, server in foundation.servers.items():
                 supervisor.start(name, server.command, layer=0)
             # At once: it takes longer to load than the servers and the schema take to be there, and knows to wait.
-            supervisor.start("web", usher("web", foundation.environment), layer=1)
+            supervisor.start("web", usher("web", environment=foundation.environment), layer=1)
             _wait_for(supervisor, foundation, "postgres", "valkey")
-            lines = _apart(_furnish, home, settings, with_demo)
-            _introduce(home, settings, lines)
+            for name, value in _apart(_furnish, home, foundation.environment, with_demo):
+                click.echo(f"{name + ':':14}{value}")
             _wait_for(supervisor, foundation, "mail-catcher")
             supervisor.wait_for("web", lambda: _ready(reach, port), within=60)
             # These come second, so that they don't hold up the answer; what is asked for waits in the database.
             for part in ("worker", "scheduler"):
-                supervisor.start(part, usher(part, foundation.environment), layer=1)
+                supervisor.start(part, usher(part, environment=foundation.environment), layer=1)
             click.echo("Usher is ready. Ctrl-C stops it.")
             supervisor.watch()
 
@@ -85,20 +87,36 @@ def _wait_for(supervisor: Supervisor, foundation: Foundation, *names: str) -> No
 
 
 def _apart(work: Callable[..., Made], *args: object) -> Made:
-    """What the work comes to, done in a process of its own: what it loads is not kept for as long as this runs."""
+    """What the work comes to, done in a process of its own: this one runs for long, and keeps nothing that it loads."""
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as process:
         return process.submit(work, *args).result()
 
 
-def _furnish(home: Home, settings: Settings, with_demo: bool) -> list[tuple[str, str]]:
-    """The schema of this release and, if asked for, the demo company; returns what to say about it."""
-    # They take a second to load, in which the servers get ready.
-    from shared.cli import demo  # noqa: PLC0415
-    from shared.cli.database import bring_up_to_date, command_transaction  # noqa: PLC0415
+def _check(environment: Mapping[str, str]) -> None:
+    """Raise `BadSettings` for what allows no start."""
+    from shared.cli.settings import settings_from  # noqa: PLC0415
 
+    settings_from(environment)
+
+
+def _furnish(home: Home, environment: Mapping[str, str], with_demo: bool) -> list[tuple[str, str]]:
+    """Put the schema of this release in place and, if asked for, the demo company; returns what to say of it all."""
+    from shared import config  # noqa: PLC0415
+    from shared.cli.database import bring_up_to_date  # noqa: PLC0415
+
+    settings = config.load(environment)
     bring_up_to_date(settings)
-    if not with_demo:
-        return []
+    lines = [("URL", settings.public_url), *(_demo(home, settings) if with_demo else [])]
+    lines.append(("Operator key", settings.operator_key or "none"))
+    if settings.mailbox_dir is not None:
+        lines.append(("Mailbox", f"{settings.public_url}/mailbox"))
+    return [*lines, ("Data", str(home.folder)), ("Logs", str(home.logs))]
+
+
+def _demo(home: Home, settings: "Settings") -> list[tuple[str, str]]:
+    from shared.cli import demo  # noqa: PLC0415
+    from shared.cli.database import command_transaction  # noqa: PLC0415
+
     with command_transaction(settings) as session:
         made = demo.put_in_place(session, password=home.secrets.owner_password, api_key=home.secrets.api_key)
     home.keep(api_key=made.api_key)
@@ -108,15 +126,6 @@ def _furnish(home: Home, settings: Settings, with_demo: bool) -> list[tuple[str,
         ("Account", made.account_id),
         ("API key", made.api_key),
     ]
-
-
-def _introduce(home: Home, settings: Settings, lines: list[tuple[str, str]]) -> None:
-    lines = [("URL", settings.public_url), *lines, ("Operator key", settings.operator_key or "none")]
-    if settings.mailbox_dir is not None:
-        lines.append(("Mailbox", f"{settings.public_url}/mailbox"))
-    lines += [("Data", str(home.folder)), ("Logs", str(home.logs))]
-    for name, value in lines:
-        click.echo(f"{name + ':':14}{value}")
 
 
 def _ready(host: str, port: int) -> bool:

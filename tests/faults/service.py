@@ -69,9 +69,9 @@ class Service:
             "postgres": self._part("postgres", self._database.command),
             "valkey": self._part("valkey", self._broker.command),
             "sink": self._part("sink", Command(sink_command, dict(os.environ))),
-            "web": self._part("web", usher("web", self.environ)),
-            "scheduler": self._part("scheduler", usher("scheduler", self.environ)),
-        } | {f"worker{n}": self._part(f"worker{n}", usher("worker", self.environ)) for n in range(workers)}
+            "web": self._part("web", usher("web", environment=self.environ)),
+            "scheduler": self._part("scheduler", usher("scheduler", environment=self.environ)),
+        } | {f"worker{n}": self._part(f"worker{n}", usher("worker", environment=self.environ)) for n in range(workers)}
         self._closed = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="keeper")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, Template
@@ -48,8 +49,7 @@ class Writer:
         self.sender = Sender.of(settings.mail_from)
         self._keys: Sequence[str] = settings.secret_keys
         self._public_url = settings.public_url
-        templates = environment()
-        self._parts = {kind: _parts(templates, name) for kind, name in _TEMPLATES.items()}
+        self._parts = _all_parts()
 
     def write(self, letter: Letter) -> bytes:
         """The mail as it goes over the wire; raises `KeyGone` where its link can't be made any more."""
@@ -74,6 +74,13 @@ class Writer:
         if token is None:
             raise KeyGone
         return f"{self._public_url}/{_PATHS[link.purpose]}/{token}"
+
+
+@cache
+def _all_parts() -> Mapping[JobKind, _Parts]:
+    """Compiled once: processes that are forked later share them."""
+    templates = environment()
+    return {kind: _parts(templates, name) for kind, name in _TEMPLATES.items()}
 
 
 def _parts(templates: Environment, name: str) -> _Parts:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from shared.cli.embedded import postgres, valkey
 from shared.cli.embedded.home import Home
-from shared.cli.embedded.process import CannotStart, Command, Server
-from shared.config import PREFIX
+from shared.cli.embedded.process import BARE, CannotStart, Command, Server
+from shared.environ import PREFIX
 
 POSTGRES_BIN = f"{PREFIX}POSTGRES_BIN"
 """Names the folder of PostgreSQL's programs; only the embedded mode reads it."""
@@ -66,15 +66,15 @@ def lay(home: Home, given: Mapping[str, str], *, public_url: str) -> Foundation:
     environment = {PREFIX + name: value for name, value in found.items() if not _says(given, name)}
     environment |= {name: value for name, value in given.items() if name != POSTGRES_BIN}
     if catches:
-        servers["mail-catcher"] = _mail_catcher(environment, port)
+        servers["mail-catcher"] = _mail_catcher(port, home.mailbox)
     return Foundation(servers, environment)
 
 
-def usher(command: str, environment: Mapping[str, str]) -> Command:
+def usher(command: str, *arguments: str, environment: Mapping[str, str]) -> Command:
     """How to run one of our own commands as a process, so that `usher <command>` stands in its command line."""
     script = Path(sysconfig.get_path("scripts")) / "usher"
     program = (str(script),) if script.exists() else ("-m", "shared.cli")
-    return Command((sys.executable, *program, command), environment)
+    return Command((sys.executable, *program, command, *arguments), environment)
 
 
 def free_port(host: str, port: int = 0) -> int:
@@ -90,10 +90,10 @@ def free_port(host: str, port: int = 0) -> int:
         ) from None
 
 
-def _mail_catcher(environment: Mapping[str, str], port: int) -> _MailCatcher:
+def _mail_catcher(port: int, folder: Path) -> _MailCatcher:
     if find_spec("aiosmtpd") is None:
         raise CannotStart("No mail catcher is installed: pip install 'usher[embedded]', or set USHER_SMTP_URL.")
-    return _MailCatcher(usher("mail-catcher", environment), port)
+    return _MailCatcher(usher("mail-catcher", str(port), str(folder), environment=BARE), port)
 
 
 def _says(environment: Mapping[str, str], name: str) -> bool:

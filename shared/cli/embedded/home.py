@@ -1,13 +1,12 @@
 """The data folder of `usher up`: its secrets, its database, its caught mails and its logs, for its owner alone."""
 
 import fcntl
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.cli.embedded.process import CannotStart
 from shared.tokens import draw
@@ -17,14 +16,13 @@ _FRESH = f".{_SECRETS}"
 _LOCK = "lock"
 
 
-class Secrets(BaseModel):
+@dataclass(slots=True)
+class Secrets:
     """What is drawn at the first start and found again at every later one."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    secret_key: str = Field(default_factory=draw)
-    operator_key: str = Field(default_factory=draw)
-    owner_password: str = Field(default_factory=draw)
+    secret_key: str = field(default_factory=draw)
+    operator_key: str = field(default_factory=draw)
+    owner_password: str = field(default_factory=draw)
     api_key: str | None = None
 
 
@@ -91,8 +89,8 @@ def _take(lock: IO[str], folder: Path) -> None:
 
 def _secrets(path: Path) -> Secrets:
     try:
-        secrets = Secrets.model_validate_json(path.read_bytes()) if path.exists() else Secrets()
-    except ValidationError:
+        secrets = Secrets(**json.loads(path.read_bytes())) if path.exists() else Secrets()
+    except (ValueError, TypeError):
         raise CannotStart(f"{path} is damaged. Restore it, or move {path.parent} away to start afresh.") from None
     _write(path, secrets)
     return secrets
@@ -101,5 +99,5 @@ def _secrets(path: Path) -> Secrets:
 def _write(path: Path, secrets: Secrets) -> None:
     fresh = path.with_name(_FRESH)
     fresh.touch(mode=0o600)
-    fresh.write_text(secrets.model_dump_json(indent=2))
+    fresh.write_text(json.dumps(asdict(secrets), indent=2))
     fresh.rename(path)

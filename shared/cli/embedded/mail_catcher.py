@@ -1,27 +1,27 @@
-"""Catches every mail that `usher up` sends, as one file each in a folder that the mailbox page shows."""
+"""Catches every mail that `usher up` sends, as one file each in a folder that the mailbox page shows.
+
+It reads no settings and writes no logs: a process that does so little should be a small one.
+"""
 
 import asyncio
-import logging
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any
-from urllib.parse import urlsplit
 
+import click
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from shared.config import Settings
 from shared.ids import new_id
 
 _HOST = "127.0.0.1"
 
 
-def main(settings: Settings) -> None:
-    """Listen where the settings send mail to, until SIGTERM."""
-    if settings.mailbox_dir is None:
-        raise SystemExit("The mail catcher belongs to `usher up`, which sets USHER_MAILBOX_DIR.")
-    # It would log every address in full.
-    logging.getLogger("mail.log").setLevel(logging.WARNING)
-    asyncio.run(_serve(urlsplit(settings.smtp_url).port or 0, settings.mailbox_dir))
+@click.command(hidden=True)
+@click.argument("port", type=int)
+@click.argument("folder", type=click.Path(path_type=Path))
+def mail_catcher(port: int, folder: Path) -> None:
+    """Catch mails at this port of the loopback in this folder, until SIGTERM; `usher up` runs this."""
+    asyncio.run(_serve(port, folder))
 
 
 class _Catcher:

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from shared.errors import CannotRun
+
 _PR_SET_PDEATHSIG = 1
 # Looked up before any fork: between fork and exec nothing may be loaded.
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
@@ -26,7 +28,7 @@ _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 BARE = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 
 
-class CannotStart(Exception):
+class CannotStart(CannotRun):
     """An embedded part can't be started; the message is one line that says why and what to do."""
 
 

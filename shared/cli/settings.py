@@ -1,0 +1,15 @@
+"""What a command is told by its environment."""
+
+from collections.abc import Mapping
+
+import click
+
+from shared import config
+from shared.config import Settings
+
+
+def settings_from(environ: Mapping[str, str]) -> Settings:
+    """The settings; variables that look meant for Usher and are none are named on standard error."""
+    for line in config.unknown(environ):
+        click.echo(line, err=True)
+    return config.load(environ)
