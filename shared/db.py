@@ -109,6 +109,13 @@ class Bare(psycopg.Connection[Any]):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.promised: list[tuple[Any, str]] = []
+        self._hand: psycopg.Cursor[Any] | None = None
+
+    def ask(self, statement: bytes, values: Any) -> list[Any]:
+        """The rows that the statement answers."""
+        if self._hand is None:
+            self._hand = self.cursor()
+        return self._hand.execute(statement, values).fetchall()
 
 
 Asked = Bare | Session
@@ -124,7 +131,7 @@ def run(asked: Asked, statement: str, values: Any) -> list[Any]:
         asked.flush()
         found = asked.connection().exec_driver_sql(statement, values)
         return list(found) if found.returns_rows else []
-    return asked.execute(statement.encode(), values).fetchall()
+    return asked.ask(statement.encode(), values)
 
 
 # Left to choose, PostgreSQL plans a question anew each time, which takes three times as long as answering it. A plan
@@ -177,10 +184,13 @@ class Question:
         compiled = statement.compile(dialect=dialect)
         written = compiled.construct_expanded_state(compiled.params)
         self._sql, self._fixed = written.statement, dict(written.parameters)
+        # The driver remembers what it has made of a statement by its bytes, which remember their hash.
+        self._bytes = self._sql.encode()
 
     def ask(self, asked: Asked, **values: Any) -> list[Any]:
         """The rows as the driver gives them, with these values for the statement's parameters."""
-        return run(asked, self._sql, self._fixed | values)
+        values = self._fixed | values
+        return asked.ask(self._bytes, values) if isinstance(asked, Bare) else run(asked, self._sql, values)
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:

@@ -112,7 +112,7 @@ def _identify() -> Caller:
 
 def _bearer() -> str | None:
     """The bearer token that the request shows; empty for another scheme, None where it shows nothing."""
-    scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, shown = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if not scheme:
         return None
     return shown.strip() if scheme.lower() == "bearer" else ""

@@ -35,7 +35,7 @@ def seed_cookie() -> str:
 
 def refuse_forged() -> None:
     """Raise `Forged` for a request that another site may have made in the visitor's name."""
-    if request.method in _READING or "Authorization" in request.headers:
+    if request.method in _READING or "HTTP_AUTHORIZATION" in request.environ:
         return
     is_form = not request.path.startswith("/v1/")
     if _from_elsewhere() or ((is_form or auth.caller().by_cookie) and not _has_token()):

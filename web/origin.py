@@ -7,6 +7,7 @@ something stands there is a trace of a proxy on the way, and so is a `Via` that 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from shared.setting_kinds import Network
@@ -29,6 +30,8 @@ class Caller:
 
 def find_caller(peer: str | None, headers: Mapping[str, Sequence[str]], trusted: Sequence[Network]) -> Caller:
     """Who called, by the peer's address and what each header says, given its lines in their order."""
+    if not headers:
+        return _caller_at(peer)
     seen, ours = _parsed(peer), 0
     hops = _entries(headers, "X-Forwarded-For")
     while seen is not None and _within(seen, trusted):
@@ -42,6 +45,13 @@ def find_caller(peer: str | None, headers: Mapping[str, Sequence[str]], trusted:
     named += ["X-Forwarded-For"] if hops else []
     named += [name for name in _TELLTALES if _entries(headers, name) and not ours]
     return Caller(str(seen) if seen else None, tuple(named))
+
+
+@lru_cache(maxsize=1024)
+def _caller_at(peer: str | None) -> Caller:
+    """Who called where no header says more than the connection does: the same ones, again and again."""
+    seen = _parsed(peer)
+    return Caller(str(seen) if seen else None)
 
 
 def _entries(headers: Mapping[str, Sequence[str]], name: str) -> list[str]:

@@ -1,14 +1,16 @@
 """The life of an invitation as its account sees it, once it is made: resend, revoke, find, list."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, TypedDict, cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Integer, bindparam, case, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.checks.recipient import already_invited
-from shared.db import violated
+from shared.db import Asked, Question, violated
 from shared.errors import Conflict, NotFound, Refused, TooSoon
 from shared.models import OPEN, Delivery, Invitation, JobKind, Status, SupersededLink
 from shared.models.columns import among
@@ -79,7 +81,31 @@ def get(session: Session, *, account_id: str, invitation_id: str, lock: bool = F
     return invitation
 
 
-def listed(
+class Listed(TypedDict):
+    """An invitation as lists show it: ready to be written as JSON."""
+
+    id: str
+    account_id: str
+    email: str
+    role: str
+    status: str
+    delivery: str
+    invited_by: str
+    message: str | None
+    created_at: datetime
+    expires_at: datetime
+    sent_count: int
+    last_sent_at: datetime | None
+    checks: list[dict[str, Any]]
+    accepted_at: datetime | None
+
+
+def listed(asked: Asked, *, account_id: str, before: str | None, limit: int) -> list[Listed]:
+    """The account's invitations, the newest first, from before `before` on."""
+    return _listed(_NEWEST.ask(asked, account_id=account_id, before=before or _LAST, most=limit))
+
+
+def searched(
     session: Session,
     *,
     account_id: str,
@@ -88,18 +114,16 @@ def listed(
     q: str | None,
     before: str | None,
     limit: int,
-) -> list[Invitation]:
-    """The account's invitations, the newest first, from before `before` on; `q` is part of an address."""
-    query = select(Invitation).where(Invitation.account_id == account_id)
+) -> list[Listed]:
+    """The same, of those that stand so; `q` is part of an address."""
+    query = select(*_LISTED.values()).where(Invitation.account_id == account_id, Invitation.id < (before or _LAST))
     if status is not None:
         query = query.where(Invitation.status == status)
     if delivery is not None:
         query = query.where(Invitation.delivery == delivery)
     if q:
         query = query.where(Invitation.email.icontains(q, autoescape=True))
-    if before is not None:
-        query = query.where(Invitation.id < before)
-    return list(session.scalars(query.order_by(Invitation.id.desc()).limit(limit)))
+    return _listed(session.execute(query.order_by(Invitation.id.desc()).limit(limit)))
 
 
 def closed(invitation: Invitation) -> Conflict:
@@ -114,6 +138,10 @@ def closed(invitation: Invitation) -> Conflict:
 def note(session: Session, actor: Actor, action: str, invitation: Invitation, **data: object) -> None:
     """Append to the invitation's timeline."""
     audit.record(session, actor, action, subject_id=invitation.id, account_id=invitation.account_id, **data)
+
+
+def _listed(rows: Iterable[Any]) -> list[Listed]:
+    return [cast(Listed, dict(zip(_LISTED, row, strict=True))) for row in rows]
 
 
 def _refuse_early(session: Session, invitation: Invitation) -> None:
@@ -147,3 +175,18 @@ def _flush_open(session: Session, invitation: Invitation) -> None:
         if violated(error) != "uq_invitations_open":
             raise
         raise Refused([already_invited(invitation.email)]) from error
+
+
+_LAST = "~"
+"""What every id sorts before."""
+
+_LISTED: dict[str, ColumnElement[Any]] = {
+    name: getattr(Invitation, name) for name in Listed.__annotations__ if name != "accepted_at"
+}
+_LISTED["accepted_at"] = case((Invitation.status == Status.ACCEPTED, Invitation.ended_at))
+_NEWEST = Question(
+    select(*_LISTED.values())
+    .where(Invitation.account_id == bindparam("account_id"), Invitation.id < bindparam("before"))
+    .order_by(Invitation.id.desc())
+    .limit(bindparam("most", type_=Integer()))
+)

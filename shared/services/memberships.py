@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, TypedDict
 
 from sqlalchemy import (
     Boolean,
@@ -69,7 +69,7 @@ def join(session: Session, *, actor: Actor, account_id: str, user_id: str, role:
     return membership
 
 
-class Person(NamedTuple):
+class Person(TypedDict):
     """A person as their colleagues see them."""
 
     id: str
@@ -77,14 +77,14 @@ class Person(NamedTuple):
     name: str
 
 
-class Place(NamedTuple):
-    """A person's place in an account, as lists of members show it."""
+class Place(TypedDict):
+    """A person's place in an account, as lists of members show it: ready to be written as JSON."""
 
     id: str
+    user: Person
     role: str
     joined_at: datetime
     last_seen_at: datetime | None
-    user: Person
 
 
 def members(asked: Asked, *, account_id: str, role: Role | None, after: str, limit: int) -> list[Place]:
@@ -137,7 +137,16 @@ def _select(place: type[Membership]) -> Select[*tuple[Any, ...]]:
 
 
 def _places(rows: Iterable[Any]) -> list[Place]:
-    return [Place(row[0], row[1], row[2], row[3], Person(*row[4:])) for row in rows]
+    return [
+        {
+            "id": place_id,
+            "user": {"id": user_id, "email": email, "name": name},
+            "role": role,
+            "joined_at": joined_at,
+            "last_seen_at": last_seen_at,
+        }
+        for place_id, role, joined_at, last_seen_at, user_id, email, name in rows
+    ]
 
 
 def _called(q: str) -> ColumnElement[bool]:

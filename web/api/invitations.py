@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from flask import Response
+
 from shared.models import Invitation
 from shared.permissions import Permission
 from shared.services import audit, invitations, inviting, team
 from shared.services.inviting import Made
-from web.call import call, v1
+from web.call import call, v1, written
 from web.database import at_once, transaction
 from web.guard import actor, requires
 from web.idempotent import idempotent
@@ -74,19 +76,24 @@ def invite_many(account_id: str, body: BatchBody) -> dict[str, Any]:
 @v1.get("/accounts/<account_id>/invitations")
 @requires(Permission.TEAM_VIEW)
 @call("Invitations", query=InvitationQuery, answers=InvitationsOut)
-def list_invitations(account_id: str, query: InvitationQuery) -> dict[str, Any]:
+def list_invitations(account_id: str, query: InvitationQuery) -> Response:
     """List the invitations of an account, the newest first."""
-    with transaction() as session:
-        rows = invitations.listed(
-            session,
-            account_id=account_id,
-            status=query.status,
-            delivery=query.delivery,
-            q=query.q,
-            before=decoded(query.cursor),
-            limit=query.limit + 1,
-        )
-    return page([invitation_out(row) for row in rows], limit=query.limit, key=lambda shown: str(shown["id"]))
+    before, limit = decoded(query.cursor), query.limit + 1
+    if query.narrows:
+        with transaction() as session:
+            rows = invitations.searched(
+                session,
+                account_id=account_id,
+                status=query.status,
+                delivery=query.delivery,
+                q=query.q,
+                before=before,
+                limit=limit,
+            )
+    else:
+        with at_once() as asked:
+            rows = invitations.listed(asked, account_id=account_id, before=before, limit=limit)
+    return written(page(rows, limit=query.limit, key=lambda row: row["id"]))
 
 
 @v1.get("/accounts/<account_id>/invitations/<invitation_id>")

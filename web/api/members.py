@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from flask import Response
+
 from shared.models import Account, Membership, User
 from shared.permissions import Permission
 from shared.services import memberships, team
-from web.call import call, v1
+from web.call import call, v1, written
 from web.database import at_once, transaction
 from web.guard import actor, member, requires
 from web.paging import decoded, page
@@ -15,7 +17,7 @@ from web.schemas.accounts import MemberOut, MemberQuery, MembersOut, RemovalOut,
 @v1.get("/accounts/<account_id>/members")
 @requires(Permission.TEAM_VIEW)
 @call("Team", query=MemberQuery, answers=MembersOut)
-def list_members(account_id: str, query: MemberQuery) -> dict[str, Any]:
+def list_members(account_id: str, query: MemberQuery) -> Response:
     """List the members of an account in the order in which they joined."""
     role, after, limit = query.role, decoded(query.cursor) or "", query.limit + 1
     if query.q:
@@ -24,7 +26,7 @@ def list_members(account_id: str, query: MemberQuery) -> dict[str, Any]:
     else:
         with at_once() as asked:
             rows = memberships.members(asked, account_id=account_id, role=role, after=after, limit=limit)
-    return page(rows, limit=query.limit, key=lambda place: place.id)
+    return written(page(rows, limit=query.limit, key=lambda place: place["id"]))
 
 
 @v1.patch("/accounts/<account_id>/members/<member_id>")

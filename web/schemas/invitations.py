@@ -31,6 +31,11 @@ class InvitationQuery(PageQuery):
     delivery: Delivery | None = None
     q: Text | None = Field(default=None, max_length=200, description="A part of the address.")
 
+    @property
+    def narrows(self) -> bool:
+        """Whether not all are asked for."""
+        return bool(self.status or self.delivery or self.q)
+
 
 class CheckOut(Out):
     """What one check said, by which data."""
