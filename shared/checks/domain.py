@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,16 @@ class DomainLists:
     suffixes: PublicSuffixList
     source: str
 
-    def spans(self, domain: str) -> Iterator[str]:
+    def spans(self, domain: str) -> tuple[str, ...]:
         """The domain, then each parent of it down to the one that somebody registered."""
-        registrable = self.suffixes.privatesuffix(domain) or domain
-        labels = domain.split(".")
-        for start in range(len(labels) - registrable.count(".")):
-            yield ".".join(labels[start:])
+        return _spans(self.suffixes, domain)
+
+
+@lru_cache(4096)
+def _spans(suffixes: PublicSuffixList, domain: str) -> tuple[str, ...]:
+    registrable = suffixes.privatesuffix(domain) or domain
+    labels = domain.split(".")
+    return tuple(".".join(labels[start:]) for start in range(len(labels) - registrable.count(".")))
 
 
 @cache
@@ -121,7 +125,7 @@ def _denials(
 
 
 def _listed(domain: str, lists: DomainLists) -> Iterator[Reason]:
-    spans = list(lists.spans(domain))
+    spans = lists.spans(domain)
     if any(span in lists.disposable for span in spans):
         yield _disposable(domain)
     elif any(span in lists.personal for span in spans):

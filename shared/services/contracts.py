@@ -62,10 +62,14 @@ def commitment_of(contract: Contract | None) -> Commitment:
 
 def billed(billing: BillingAnswer | None, now: datetime) -> Commitment:
     """What the operator's billing system said of it, if that is not too long ago."""
-    answered_at = billing.answered_at if billing else None
-    if billing is None or answered_at is None or now - answered_at > BILLING_LASTS:
-        return Commitment(None, "billing system", answered_at, known=False)
-    return Commitment(_from_json(billing.terms), "billing system", answered_at)
+    return answered(None, None, now) if billing is None else answered(billing.answered_at, billing.terms, now)
+
+
+def answered(at: datetime | None, terms: dict[str, str] | None, now: datetime) -> Commitment:
+    """What an answer of the billing system comes to, given at that time."""
+    if at is None or now - at > BILLING_LASTS:
+        return Commitment(None, "billing system", at, known=False)
+    return Commitment(_from_json(terms), "billing system", at)
 
 
 def terms_of(contract: Contract | None) -> Terms | None:

@@ -10,11 +10,25 @@ from functools import cache
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import JSON, ColumnElement, Select, Text, bindparam, cast, func, literal_column, or_, select, true
+from sqlalchemy import (
+    JSON,
+    BindParameter,
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor, assignable_to
-from shared.checks.eligibility import Commitment
+from shared.checks.eligibility import Commitment, Terms
 from shared.checks.evaluate import Facts
 from shared.checks.exceptions import Exemption
 from shared.checks.mail_domain import MailFact, is_fresh
@@ -26,11 +40,9 @@ from shared.models.columns import among
 from shared.permissions import Role
 from shared.policy import MailAnswer
 from shared.services import exceptions, origins
-from shared.services.contracts import billed, commitment_of
+from shared.services.contracts import answered, billed, commitment_of
 from shared.services.outside import fact_of
 from shared.services.rules import Rules
-
-_CONTRACT = ("amount", "currency", "starts_on", "ends_on", "updated_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +57,12 @@ class Ground:
 
 
 def ground(asked: Asked, account_id: str) -> Ground:
-    """What the account's own rows say, by one statement; the account has to be there."""
-    ((hours, *terms, answered_at, answer, rows, at),) = _OF_ACCOUNT.ask(asked, account_id=account_id)
-    said = dict(zip(_CONTRACT, terms, strict=True))
-    return Ground(
-        hours,
-        commitment_of(None if said["amount"] is None else Contract(**said)),
-        billed(BillingAnswer(answered_at=answered_at, terms=answer), at),
-        exceptions.from_json(rows),
-        at,
-    )
+    """What the account's own rows say; the account has to be there."""
+    return _ask(asked, account_id, (), "")[0]
 
 
 def about(
-    session: Session,
+    asked: Asked,
     *,
     actor: Actor,
     rules: Rules,
@@ -71,15 +75,8 @@ def about(
 
     `but_for` is the invitation that is being sent again, which doesn't stand in its own way.
     """
-    (found,) = about_all(
-        session,
-        actor,
-        origins.of(actor, rules),
-        account_id=account_id,
-        meant=[(address, role)],
-        ground=ground(session, account_id),
-        but_for=but_for,
-    )
+    origin = origins.of(actor, rules)
+    _, (found,) = about_all(asked, actor, origin, account_id=account_id, meant=[(address, role)], but_for=but_for)
     return found
 
 
@@ -90,14 +87,12 @@ def about_all(
     *,
     account_id: str,
     meant: Sequence[tuple[EmailAddress, Role]],
-    ground: Ground,
     but_for: str = "",
-) -> list[Facts]:
-    """The facts about inviting each of these addresses, in their order, on the ground that all of them share."""
-    keys, domains = [address.key for address, _ in meant], [address.domain for address, _ in meant]
-    told = {"account_id": account_id, "keys": to_json(keys).decode(), "domains": to_json(domains).decode()}
+) -> tuple[Ground, list[Facts]]:
+    """The facts about inviting each of these addresses, in their order, and the ground that all of them share."""
+    ground, known = _ask(asked, account_id, [address for address, _ in meant], but_for)
     assignable = actor.assignable
-    return [
+    return ground, [
         Facts(
             address=address,
             role=role,
@@ -107,14 +102,29 @@ def about_all(
             commitment=ground.commitment,
             billed=ground.billed,
             origin=origin,
-            mail=_fresh(MailFact(MailAnswer(answer), source, looked_up_at), ground.at) if answer else None,
+            mail=_mail(mail, ground.at),
             exemptions=ground.exemptions,
             at=ground.at,
         )
-        for (address, role), (is_member, invited, answer, source, looked_up_at) in zip(
-            meant, _OF_ADDRESSES.ask(asked, but_for=but_for, **told), strict=True
-        )
+        for (address, role), (is_member, invited, *mail) in zip(meant, known, strict=True)
     ]
+
+
+def _ask(
+    asked: Asked, account_id: str, addresses: Collection[EmailAddress], but_for: str
+) -> tuple[Ground, list[list[Any]]]:
+    """The account's ground and, in the order of the addresses, what is known of each: all by one statement."""
+    # A text of JSON costs the driver a hundredth of what an array does.
+    keys, domains = (to_json([getattr(each, name) for each in addresses]).decode() for name in ("key", "domain"))
+    told = {"account_id": account_id, "keys": keys, "domains": domains, "but_for": but_for}
+    ((hours, amount, currency, starts_on, ends_on, dated, answered_at, answer, exempt, at, known),) = _OF_ACCOUNT.ask(
+        asked, **told
+    )
+    terms = None if amount is None else Terms(amount, currency, starts_on, ends_on)
+    ground = Ground(
+        hours, Commitment(terms, dated=dated), answered(answered_at, answer, at), exceptions.from_json(exempt), at
+    )
+    return ground, known or []
 
 
 def assignable_by_inviter(session: Session, invitation: Invitation) -> frozenset[Role]:
@@ -189,6 +199,13 @@ def _ground(
     }
 
 
+def _mail(known: list[Any], at: datetime) -> MailFact | None:
+    answer, source, looked_up_at = known
+    if answer is None:
+        return None
+    return _fresh(MailFact(MailAnswer(answer), source, datetime.fromisoformat(looked_up_at)), at)
+
+
 def _fresh(fact: MailFact, at: datetime) -> MailFact | None:
     return fact if is_fresh(fact, at) else None
 
@@ -209,14 +226,16 @@ def _live_key() -> ColumnElement[bool]:
 
 
 def _question_of_account() -> Question:
+    account_id = bindparam("account_id", type_=Text())
     query = select(
         Account.invitation_hours,
-        *(getattr(Contract, name) for name in _CONTRACT),
+        *(Contract.amount, Contract.currency, Contract.starts_on, Contract.ends_on, Contract.updated_at),
         *(BillingAnswer.answered_at, BillingAnswer.terms, exceptions.in_force(Account.id), func.now()),
+        _known_of_addresses(account_id),
     )
     query = query.outerjoin(Contract, Contract.account_id == Account.id)
     query = query.outerjoin(BillingAnswer, BillingAnswer.account_id == Account.id)
-    return Question(query.where(Account.id == bindparam("account_id", type_=Text())))
+    return Question(query.where(Account.id == account_id))
 
 
 def _question_of_inviter() -> Question:
@@ -227,9 +246,8 @@ def _question_of_inviter() -> Question:
     )
 
 
-def _question_of_addresses() -> Question:
-    account_id = bindparam("account_id", type_=Text())
-    # A text of JSON costs the driver a hundredth of what an array does.
+def _known_of_addresses(account_id: BindParameter[str]) -> ColumnElement[Any]:
+    """Of each address: whether it is a member's, whether it is invited, and what is known of its mail; as JSON."""
     keys, domains = (
         func.json_array_elements_text(cast(bindparam(name, type_=Text()), JSON))
         .table_valued("value", with_ordinality="place", name=name)
@@ -244,10 +262,9 @@ def _question_of_addresses() -> Question:
     )
     said = select(MailDomain.answer, MailDomain.source, MailDomain.looked_up_at)
     mail = said.where(MailDomain.domain == domains.c.value).limit(literal_column("1")).lateral("mail")
-    query = select(_is_member(account_id, keys.c.value), open_one, *mail.c)
-    query = query.select_from(keys).join(domains, keys.c.place == domains.c.place).outerjoin(mail, true())
-    return Question(query.order_by(keys.c.place))
+    row = func.json_build_array(_is_member(account_id, keys.c.value), open_one, *mail.c)
+    known = select(func.json_agg(aggregate_order_by(row, keys.c.place))).select_from(keys)
+    return known.join(domains, keys.c.place == domains.c.place).outerjoin(mail, true()).scalar_subquery()
 
 
-_OF_ACCOUNT, _OF_ADDRESSES = _question_of_account(), _question_of_addresses()
-_OF_INVITER = _question_of_inviter()
+_OF_ACCOUNT, _OF_INVITER = _question_of_account(), _question_of_inviter()

@@ -97,8 +97,8 @@ def invite_all(asked: Asked, *, actor: Actor, rules: Rules, account_id: str, wis
         else:
             addresses[place] = found
     meant = [(address, wishes[place].role) for place, address in addresses.items()]
-    ground, origin = facts.ground(asked, account_id), origins.of(actor, rules)
-    abouts = facts.about_all(asked, actor, origin, account_id=account_id, meant=meant, ground=ground)
+    origin = origins.of(actor, rules)
+    ground, abouts = facts.about_all(asked, actor, origin, account_id=account_id, meant=meant)
     judgements = evaluate_all(abouts, lists=rules.lists, settings=rules.settings)
     put_down = _scribe(actor, rules, account_id, ground, origin)
     for (place, address), judgement in zip(addresses.items(), judgements, strict=True):

@@ -34,9 +34,8 @@ def try_out(
     """What would come of inviting each of these, one after the other; nobody is asked but the database."""
     parsed = [_parsed(email) for email, _ in asked]
     good = [(found, role) for found, (_, role) in zip(parsed, asked, strict=True) if isinstance(found, EmailAddress)]
-    ground = facts.ground(session, account_id)
-    origin = origins.of(actor, rules)
-    judged = iter(facts.about_all(session, actor, origin, account_id=account_id, meant=good, ground=ground))
+    _, abouts = facts.about_all(session, actor, origins.of(actor, rules), account_id=account_id, meant=good)
+    judged = iter(abouts)
     invited: set[str] = set()
     trials = []
     for found in parsed:

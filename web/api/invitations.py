@@ -62,7 +62,7 @@ def invite(account_id: str, body: InviteBody) -> Any:
     problems=(409,),
     example={"invitations": [{"email": "carol@corp.example", "role": "support"}, {"email": "dan@corp.example"}]},
 )
-def invite_many(account_id: str, body: BatchBody) -> dict[str, Any]:
+def invite_many(account_id: str, body: BatchBody) -> Response:
     """Invite up to 1,000 at once. Each row has an outcome of its own; one that is refused stops no other."""
     rows = [understood(row) for row in body.invitations]
     wishes = [wish_of(row) for row in rows if isinstance(row, InviteBody)]
@@ -70,7 +70,7 @@ def invite_many(account_id: str, body: BatchBody) -> dict[str, Any]:
         made = inviting.invite_all(asked, actor=actor(), rules=kit().rules, account_id=account_id, wishes=wishes)
     outcomes = iter(made)
     results = [next(outcomes) if isinstance(row, InviteBody) else row for row in rows]
-    return {"results": [result_out(index, result) for index, result in enumerate(results)]}
+    return written({"results": [result_out(index, result) for index, result in enumerate(results)]}, 207)
 
 
 @v1.get("/accounts/<account_id>/invitations")
@@ -159,6 +159,6 @@ def change_invitation(account_id: str, invitation_id: str, body: RoleBody) -> di
         )
 
 
-def _located(invitation: Invitation | Made) -> tuple[dict[str, Any], dict[str, str]]:
+def _located(invitation: Invitation | Made) -> Response:
     path = f"/v1/accounts/{invitation.account_id}/invitations/{invitation.id}"
-    return invitation_out(invitation), {"Location": path}
+    return written(invitation_out(invitation), 202, {"Location": path})

@@ -55,10 +55,12 @@ def wish_of(body: InviteBody) -> Wish:
 
 
 def result_out(index: int, result: Made | Refused | Invalid) -> dict[str, Any]:
-    """The outcome of a row."""
+    """The outcome of a row, with all that `ResultOut` names."""
+    out: dict[str, Any] = {"index": index, "status": 422, "invitation": None, "code": None}
+    out |= {"reasons": None, "errors": None}
     if isinstance(result, Refused):
-        return {"index": index, "status": 422, "code": result.code, "reasons": result.reasons}
+        return out | {"code": result.code, "reasons": result.reasons}
     if isinstance(result, Invalid):
         errors = [{"field": field, "message": message} for field, message in result.errors]
-        return {"index": index, "status": 422, "code": result.code, "errors": errors}
-    return {"index": index, "status": 202, "invitation": invitation_out(result)}
+        return out | {"code": result.code, "errors": errors}
+    return out | {"status": 202, "invitation": invitation_out(result)}
