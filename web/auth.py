@@ -6,12 +6,12 @@ from flask import g, request
 
 from shared.actor import Actor, ActorKind
 from shared.errors import Unauthenticated
-from shared.models import User
 from shared.permissions import Role
 from shared.services import api_keys, sessions
 from shared.services.api_keys import FoundKey
+from shared.services.sessions import SignedIn
 from web import cookies, operators
-from web.database import db, latest
+from web.database import latest
 from web.kit import kit
 from web.origin import SPEAKING, find_caller
 from web.origin import Caller as FoundCaller
@@ -25,7 +25,7 @@ class Caller:
 
     kind: ActorKind = ActorKind.ANYONE
     token: str = ""
-    user: User | None = None
+    user: SignedIn | None = None
     key: FoundKey | None = None
     by_cookie: bool = False
 
@@ -62,7 +62,7 @@ def found_key(key: FoundKey | None) -> FoundKey:
     return key
 
 
-def user() -> User:
+def user() -> SignedIn:
     """The signed-in person; raises `Unauthenticated` for anybody else."""
     person = caller().user
     if person is None:
@@ -106,7 +106,7 @@ def _identify() -> Caller:
             raise _opens_nothing()
         return found
     token = request.cookies.get(cookie(), "")
-    person = sessions.signed_in(db.session(), token) if token else None
+    person = sessions.signed_in(latest(), token) if token else None
     return Caller(ActorKind.USER, token, person, by_cookie=True) if person else Caller()
 
 
@@ -124,7 +124,7 @@ def _by_bearer(token: str) -> Caller | None:
     if token.startswith(api_keys.PREFIX):
         found = api_keys.find(latest(), token)
         return Caller(ActorKind.API_KEY, key=found) if found else None
-    person = sessions.signed_in(db.session(), token)
+    person = sessions.signed_in(latest(), token)
     return Caller(ActorKind.USER, token, person) if person else None
 
 

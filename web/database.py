@@ -56,6 +56,14 @@ def at_once() -> Iterator[Asked]:
     kit().nudger.nudge(promised)
 
 
+@contextmanager
+def together() -> Iterator[Bare]:
+    """The same for a few statements: one transaction, and none of the session's bookkeeping."""
+    bare = latest()
+    with bare.transaction():
+        yield bare
+
+
 def latest() -> Bare:
     """A bare connection whose every statement sees what was committed before it; the request's own until its end."""
     if "reading" not in g:

@@ -16,7 +16,7 @@ from shared.permissions import Permission
 from shared.services import api_keys, audit, memberships
 from web import auth, operators, signed
 from web.csrf import refuse_forged
-from web.database import db, transaction
+from web.database import latest, transaction
 from web.kit import kit
 
 View = Callable[..., Any]
@@ -212,7 +212,7 @@ def _in_account(account_id: str) -> Actor:
     if who.key is not None and who.key.account_id == account_id:
         return auth.actor(account_id, (who.key.role, who.key.creators_role))
     if who.user is not None:
-        place = memberships.place(db.session(), account_id=account_id, user_id=who.user.id)
+        place = memberships.place(latest(), account_id=account_id, user_id=who.user.id)
         if place is not None:
             g.seen_is_due = place[1]
             return auth.actor(account_id, (place[0],))

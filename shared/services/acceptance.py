@@ -5,8 +5,10 @@ it proves the address), or is signed in as the user of that very address.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple, TypedDict
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
@@ -14,13 +16,17 @@ from shared.checks.evaluate import eligibility
 from shared.checks.proxy import check_proxy
 from shared.checks.verdict import Verdict
 from shared.clock import rfc3339
-from shared.email_address import masked
+from shared.db import Asked, Question
+from shared.email_address import EmailAddress, masked
 from shared.errors import Conflict, Invalid, LinkDead, NotFound, Unauthenticated
-from shared.models import Account, Invitation, LapsedContract, Membership, Status, User
+from shared.models import Account, ApiKey, Invitation, LapsedContract, Membership, Status, User
 from shared.permissions import Role
-from shared.services import audit, facts, invitations, links, memberships, origins, sessions, standing, users
+from shared.services import api_keys, audit, facts, invitations, links, memberships, origins, sessions, users
 from shared.services.facts import Ground
+from shared.services.memberships import Person, Place
 from shared.services.rules import Rules
+from shared.services.sessions import SignedIn
+from shared.tokens import sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +47,42 @@ class SignUp:
     password_hash: str
 
 
+class Taken(NamedTuple):
+    """An invitation that somebody is about to accept, with what that rests on, as it stays while it is locked."""
+
+    id: str
+    account_id: str
+    account_name: str
+    lapsed_contract: str
+    email: str
+    email_key: str
+    role: str
+    status: str
+    locale: str
+    expires_at: datetime
+    accepted_by: str | None
+    inviters_role: str | None
+    by_key: bool
+    keys_role: str | None
+
+
+class Named(TypedDict):
+    """An account by its name."""
+
+    id: str
+    name: str
+
+
+class Joined(Place):
+    """A membership that an invitation has made, with the account: ready to be written as JSON."""
+
+    account: Named
+
+
 def inspect(session: Session, *, token: str) -> Offer:
     """What the link offers; raises what a dead link deserves. Changes nothing, however often it is asked."""
     invitation = links.find(session, token)
-    links.refuse_dead(session, invitation)
+    links.refuse_dead(invitation, at=_now(session))
     return offer_of(session, invitation)
 
 
@@ -56,34 +94,44 @@ def offer_of(session: Session, invitation: Invitation) -> Offer:
     return Offer(invitation, account, inviter, user is not None and user.email_verified_at is not None)
 
 
-def accept(
-    session: Session, *, actor: Actor, rules: Rules, token: str, user: User | None, sign_up: SignUp | None
-) -> tuple[Membership, User]:
-    """Make the person a member, once, with the role that the invitation has at this moment.
+def accept(asked: Asked, *, actor: Actor, rules: Rules, token: str, user: SignedIn | None) -> Joined:
+    """Make whoever is signed in a member, once, with the role that the invitation has at this moment.
 
-    `user` is who is signed in. The same person again gets the same membership. Raises `LinkDead` for a link that is
-    spent or over, `Conflict` for somebody else's address or an offer that no longer stands, `Unauthenticated` where
-    the address has a user who should sign in first, `Invalid` where a name and a password are still missing.
+    The same person again gets the same membership. Raises `LinkDead` for a link that is spent or over, `Conflict` for
+    somebody else's address or an offer that no longer stands, and where nobody is signed in, `Unauthenticated` if the
+    address has a user who should sign in first and else `Invalid`: a name and a password are still missing.
     """
-    standing.hold(session, links.account_of(session, token))
-    invitation = links.find(session, token, lock=True)
-    again = _accepted_before(session, invitation, user)
-    if again is not None and user is not None:
-        return again, user
-    return _accept(session, actor, rules, invitation, user, sign_up)
+    taken = _take(asked, token)
+    if user is None:
+        _refuse(asked, rules, taken)
+        _refuse_known(asked, taken)
+        raise Invalid([("name", "Choose a name to be called by."), ("password", "Choose a password.")])
+    return _accept(asked, actor, rules, taken, user)
 
 
-def accept_mine(
-    session: Session, *, actor: Actor, rules: Rules, user: User, invitation_id: str
-) -> tuple[Membership, User]:
+def accept_signing_up(session: Session, *, actor: Actor, rules: Rules, token: str, sign_up: SignUp) -> Joined:
+    """Make somebody new a user and a member at once; the link proves the address. Raises as `accept` does."""
+    taken = _take(session, token)
+    ground = _refuse(session, rules, taken)
+    _refuse_known(session, taken)
+    user = _signed_up(session, taken, sign_up)
+    told = replace(actor, kind=ActorKind.USER, id=user["id"], user_id=user["id"])
+    joined = _join(session, told, rules, taken, ground, user)
+    audit.record(session, told, "user.signed_up", subject_id=user["id"])
+    return joined
+
+
+def accept_mine(asked: Asked, *, actor: Actor, rules: Rules, user: SignedIn, invitation_id: str) -> Joined:
     """Accept without the mail, as the signed-in user whose proven address was invited; raises as `accept` does."""
-    standing.hold(session, _mine(session, user, invitation_id).account_id)
-    invitation = _mine(session, user, invitation_id, lock=True)
-    again = _accepted_before(session, invitation, user)
-    return (again, user) if again is not None else _accept(session, actor, rules, invitation, user, None)
+    mine = {"invitation_id": invitation_id, "email_key": user.email_key}
+    _HOLD_MINE.ask(asked, **mine)
+    rows = _TAKE_MINE.ask(asked, **mine)
+    if not rows or user.email_verified_at is None:
+        raise _not_mine()
+    return _accept(asked, actor, rules, Taken(*rows[0]), user)
 
 
-def waiting(session: Session, *, user: User, after: str, limit: int) -> list[Offer]:
+def waiting(session: Session, *, user: SignedIn, after: str, limit: int) -> list[Offer]:
     """The offers that stand open for the user's proven address, the oldest first, from behind `after` on."""
     if user.email_verified_at is None:
         return []
@@ -97,42 +145,16 @@ def waiting(session: Session, *, user: User, after: str, limit: int) -> list[Off
     return [Offer(*found, user_exists=True) for found in session.execute(query.order_by(Invitation.id).limit(limit))]
 
 
-def _accept(
-    session: Session,
-    actor: Actor,
-    rules: Rules,
-    invitation: Invitation,
-    user: User | None,
-    sign_up: SignUp | None,
-) -> tuple[Membership, User]:
-    ground = facts.ground(session, invitation.account_id)
-    links.refuse_dead(session, invitation, at=ground.at)
-    _refuse_withdrawn(session, rules, invitation, ground)
-    person = _person(session, invitation, user, sign_up)
-    actor = replace(actor, kind=ActorKind.USER, id=person.id, user_id=person.id)
-    membership = memberships.join(
-        session, actor=actor, account_id=invitation.account_id, user_id=person.id, role=Role(invitation.role)
-    )
-    if sign_up is not None and user is None:
-        audit.record(session, actor, "user.signed_up", subject_id=person.id)
-    invitation.status, invitation.ended_at = Status.ACCEPTED, func.now()
-    invitation.accepted_by, invitation.membership_id = person.id, membership.id
-    proxy = _seen_from(actor, rules, ground)
-    invitations.note(session, actor, "invitation.accepted", invitation, membership_id=membership.id, **proxy)
-    return membership, person
-
-
-def accepted_by_password(session: Session, *, token: str, password: str) -> tuple[Membership, User] | None:
+def accepted_by_password(session: Session, *, token: str, password: str) -> Joined | None:
     """The membership that this link made, for the person who made it and knows the password: a request sent twice.
 
     None where the link has made none yet; raises `Unauthenticated` for a wrong password.
     """
-    invitation = links.find(session, token)
-    if invitation.status != Status.ACCEPTED or invitation.accepted_by is None:
+    taken = _take(session, token)
+    if taken.status != Status.ACCEPTED or taken.accepted_by is None:
         return None
-    person = sessions.check_password(session.get_one(User, invitation.accepted_by), password)
-    membership = _accepted_before(session, invitation, person)
-    return None if membership is None else (membership, person)
+    person = sessions.check_password(session.get_one(User, taken.accepted_by), password)
+    return _accepted_before(session, taken, person)
 
 
 def decline(session: Session, *, actor: Actor, token: str, reason: str | None, report_abuse: bool) -> Invitation:
@@ -142,57 +164,100 @@ def decline(session: Session, *, actor: Actor, token: str, reason: str | None, r
 
 
 def decline_mine(
-    session: Session, *, actor: Actor, user: User, invitation_id: str, reason: str | None, report_abuse: bool
+    session: Session, *, actor: Actor, user: SignedIn, invitation_id: str, reason: str | None, report_abuse: bool
 ) -> Invitation:
     """Say no without the mail, as the signed-in user whose proven address was invited."""
-    invitation = _mine(session, user, invitation_id, lock=True)
+    invitation = _mine(session, user, invitation_id)
     return _decline(session, actor, invitation, reason=reason, report_abuse=report_abuse)
 
 
 def _decline(
     session: Session, actor: Actor, invitation: Invitation, *, reason: str | None, report_abuse: bool
 ) -> Invitation:
-    links.refuse_dead(session, invitation)
+    links.refuse_dead(invitation, at=_now(session))
     invitation.status, invitation.ended_at = Status.DECLINED, func.now()
     invitation.decline_reason = reason
     invitations.note(session, actor, "invitation.declined", invitation, reason=reason, report_abuse=report_abuse)
     return invitation
 
 
-def _mine(session: Session, user: User, invitation_id: str, *, lock: bool = False) -> Invitation:
+def _now(session: Session) -> datetime:
+    return session.scalars(select(func.now())).one()
+
+
+def _mine(session: Session, user: SignedIn, invitation_id: str) -> Invitation:
     query = select(Invitation).where(Invitation.id == invitation_id, Invitation.email_key == user.email_key)
     query = query.execution_options(populate_existing=True)
-    found = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    found = session.scalars(query.with_for_update()).one_or_none()
     if found is None or user.email_verified_at is None:
-        raise NotFound("There is no such invitation for your proven address.")
+        raise _not_mine()
     return found
 
 
-def _accepted_before(session: Session, invitation: Invitation, user: User | None) -> Membership | None:
-    if invitation.status != Status.ACCEPTED or user is None or invitation.accepted_by != user.id:
+def _not_mine() -> NotFound:
+    return NotFound("There is no such invitation for your proven address.")
+
+
+def _take(asked: Asked, token: str) -> Taken:
+    """The invitation whose newest link this is, and nobody else's until the transaction ends."""
+    digest = sha256(token)
+    _HOLD.ask(asked, digest=digest)
+    rows = _TAKE.ask(asked, digest=digest)
+    if not rows:
+        raise links.unknown(asked, digest)
+    return Taken(*rows[0])
+
+
+def _accept(asked: Asked, actor: Actor, rules: Rules, taken: Taken, user: SignedIn) -> Joined:
+    again = _accepted_before(asked, taken, user)
+    if again is not None:
+        return again
+    ground = _refuse(asked, rules, taken)
+    _refuse_somebody_else(user, taken)
+    if user.email_verified_at is None:
+        _PROVE.ask(asked, user_id=user.id)
+    told = replace(actor, kind=ActorKind.USER, id=user.id, user_id=user.id)
+    return _join(asked, told, rules, taken, ground, {"id": user.id, "email": user.email, "name": user.name})
+
+
+def _accepted_before(asked: Asked, taken: Taken, user: SignedIn | User) -> Joined | None:
+    if taken.status != Status.ACCEPTED or taken.accepted_by != user.id:
         return None
-    return session.get(Membership, invitation.membership_id)
+    person: Person = {"id": user.id, "email": user.email, "name": user.name}
+    place = memberships.of(asked, account_id=taken.account_id, user=person)
+    return None if place is None else _joined(taken, place)
 
 
-def _refuse_withdrawn(session: Session, rules: Rules, invitation: Invitation, ground: Ground) -> None:
-    """Look again at what may have changed since: whether the inviter may still give this role, and the contract."""
-    if Role(invitation.role) not in facts.assignable_by_inviter(session, invitation):
+def _join(asked: Asked, actor: Actor, rules: Rules, taken: Taken, ground: Ground, user: Person) -> Joined:
+    place = memberships.join(asked, actor=actor, account_id=taken.account_id, user=user, role=Role(taken.role))
+    _ACCEPT.ask(asked, invitation_id=taken.id, user_id=user["id"], place_id=place["id"])
+    data = {"membership_id": place["id"], **_seen_from(actor, rules, ground)}
+    audit.record_all(asked, actor, "invitation.accepted", [(taken.id, taken.account_id, data)])
+    return _joined(taken, place)
+
+
+def _joined(taken: Taken, place: Place) -> Joined:
+    return {**place, "account": {"id": taken.account_id, "name": taken.account_name}}
+
+
+def _refuse(asked: Asked, rules: Rules, taken: Taken) -> Ground:
+    """Refuse a dead link, and look again at what may have changed since: the inviter's right, and the contract."""
+    ground = facts.ground(asked, taken.account_id)
+    links.refuse_dead(taken, at=ground.at)
+    if Role(taken.role) not in facts.assignable_by(taken.inviters_role, taken.keys_role, by_key=taken.by_key):
         raise Conflict(
             "inviter_gone",
             "Whoever invited you may no longer give this role, so nothing was changed.",
             remedy="Ask the owner or an admin of the account to invite you.",
         )
     check = eligibility(ground, rules.settings)
-    if check.verdict is Verdict.DENY and not _lapsing_is_fine(session, invitation.account_id):
+    if check.verdict is Verdict.DENY and taken.lapsed_contract != LapsedContract.ALLOW:
         raise Conflict(
             check.reasons[0].code,
             "The account can't take new members at the moment. Nothing was changed, and your link still holds.",
             remedy="Tell whoever invited you; once their contract is in order, open the link again.",
         )
-
-
-def _lapsing_is_fine(session: Session, account_id: str) -> bool:
-    return session.get_one(Account, account_id).lapsed_contract == LapsedContract.ALLOW
+    return ground
 
 
 def _seen_from(actor: Actor, rules: Rules, ground: Ground) -> dict[str, object]:
@@ -201,41 +266,73 @@ def _seen_from(actor: Actor, rules: Rules, ground: Ground) -> dict[str, object]:
     return {"proxy": check.as_json(rfc3339(ground.at))} if check.reasons else {}
 
 
-def _person(session: Session, invitation: Invitation, user: User | None, sign_up: SignUp | None) -> User:
-    if user is not None:
-        return _the_invited(user, invitation)
-    known = sessions.find_user(session, invitation.email_key)
-    if known is not None and known.email_verified_at is not None:
+def _refuse_known(asked: Asked, taken: Taken) -> None:
+    if _PROVEN.ask(asked, email_key=taken.email_key):
         raise Unauthenticated(
             "There is a user of this address already. Nothing was changed.",
             remedy="Sign in with that address, then accept.",
         )
-    if sign_up is None:
-        raise Invalid([("name", "Choose a name to be called by."), ("password", "Choose a password.")])
-    return _signed_up(session, invitation, sign_up)
 
 
-def _the_invited(user: User, invitation: Invitation) -> User:
-    if user.email_key != invitation.email_key:
+def _refuse_somebody_else(user: SignedIn, taken: Taken) -> None:
+    if user.email_key != taken.email_key:
         raise Conflict(
             "email_mismatch",
-            f"This invitation is for {masked(invitation.email)}, and you are signed in as {masked(user.email)}. "
+            f"This invitation is for {masked(taken.email)}, and you are signed in as {masked(user.email)}. "
             "Nothing was changed, and the link still holds.",
             remedy="Sign in with the invited address, or ask to be invited at this one.",
         )
-    user.email_verified_at = user.email_verified_at or func.now()
-    return user
 
 
-def _signed_up(session: Session, invitation: Invitation, sign_up: SignUp) -> User:
+def _signed_up(session: Session, taken: Taken, sign_up: SignUp) -> Person:
+    address = EmailAddress(taken.email, taken.email_key, taken.email_key.rpartition("@")[2])
     user = users.claim_address(
-        session,
-        address=invitation.address,
-        name=sign_up.name,
-        password_hash=sign_up.password_hash,
-        locale=invitation.locale,
+        session, address=address, name=sign_up.name, password_hash=sign_up.password_hash, locale=taken.locale
     )
     if user is None:
         raise LinkDead("invitation_closed", "Somebody has just taken this address.", remedy="Sign in, then accept.")
-    user.email_verified_at = func.now()
-    return user
+    _PROVE.ask(session, user_id=user.id)
+    return {"id": user.id, "email": user.email, "name": user.name}
+
+
+def _hold(which: ColumnElement[bool]) -> Question:
+    """Keeps the account's team as it is, before anything else is locked; see `standing`."""
+    invitation = select(Invitation.account_id).where(which).scalar_subquery()
+    return Question(select(Account.id).where(Account.id == invitation).with_for_update(read=True))
+
+
+def _taking(which: ColumnElement[bool]) -> Question:
+    of_inviter = (Membership.account_id == Invitation.account_id) & (Membership.user_id == Invitation.invited_by)
+    by_key = Invitation.invited_via.is_not(None)
+    query = select(
+        *(Invitation.id, Invitation.account_id, Account.name, Account.lapsed_contract),
+        *(Invitation.email, Invitation.email_key, Invitation.role, Invitation.status, Invitation.locale),
+        *(Invitation.expires_at, Invitation.accepted_by, Membership.role, by_key, ApiKey.role),
+    )
+    query = query.join(Account, Account.id == Invitation.account_id).outerjoin(Membership, of_inviter)
+    query = query.outerjoin(ApiKey, (ApiKey.id == Invitation.invited_via) & api_keys.is_live())
+    return Question(query.where(which).with_for_update(of=Invitation))
+
+
+_OF_LINK = Invitation.link_hash == bindparam("digest")
+_MINE = (Invitation.id == bindparam("invitation_id")) & (Invitation.email_key == bindparam("email_key"))
+_HOLD, _TAKE = _hold(_OF_LINK), _taking(_OF_LINK)
+_HOLD_MINE, _TAKE_MINE = _hold(_MINE), _taking(_MINE)
+_PROVEN = Question(select(User.id).where(User.email_key == bindparam("email_key"), User.email_verified_at.is_not(None)))
+_PROVE = Question(
+    update(User)
+    .where(User.id == bindparam("user_id"), User.email_verified_at.is_(None))
+    .values(email_verified_at=func.now())
+    .returning(User.id)
+)
+_ACCEPT = Question(
+    update(Invitation)
+    .where(Invitation.id == bindparam("invitation_id"))
+    .values(
+        status=Status.ACCEPTED.value,
+        ended_at=func.now(),
+        accepted_by=bindparam("user_id"),
+        membership_id=bindparam("place_id"),
+    )
+    .returning(Invitation.id)
+)

@@ -11,9 +11,11 @@ from shared.ids import new_id
 from shared.models import Account, Membership, User
 from shared.permissions import Role
 from shared.services import audit, memberships
+from shared.services.memberships import Person
+from shared.services.sessions import SignedIn
 
 
-def create(session: Session, *, actor: Actor, owner: User, name: str) -> Account:
+def create(session: Session, *, actor: Actor, owner: User | SignedIn, name: str) -> Account:
     """Make an account whose owner is the person who makes it; their address has to be proven."""
     if owner.email_verified_at is None:
         raise PermissionDenied(
@@ -24,7 +26,8 @@ def create(session: Session, *, actor: Actor, owner: User, name: str) -> Account
     session.add(account)
     session.flush()
     audit.record(session, actor, "account.created", subject_id=account.id, account_id=account.id, name=name)
-    memberships.join(session, actor=actor, account_id=account.id, user_id=owner.id, role=Role.OWNER)
+    person: Person = {"id": owner.id, "email": owner.email, "name": owner.name}
+    memberships.join(session, actor=actor, account_id=account.id, user=person, role=Role.OWNER)
     return account
 
 
@@ -48,7 +51,7 @@ def change(session: Session, *, actor: Actor, account_id: str, changes: dict[str
     return account
 
 
-def landing(session: Session, user: User) -> Account | None:
+def landing(session: Session, user: User | SignedIn) -> Account | None:
     """Where the user lands after signing in: their default, else where they were last, else the oldest account.
 
     A default that they have left or were removed from counts for nothing.

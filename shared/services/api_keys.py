@@ -34,6 +34,11 @@ class FoundKey(NamedTuple):
     use_is_due: bool
 
 
+def is_live() -> ColumnElement[bool]:
+    """That a key opens something, as long as its creator does."""
+    return and_(ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+
+
 LIVE = (
     select(
         ApiKey.id,
@@ -44,8 +49,7 @@ LIVE = (
         or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - USED_EVERY).label("use_is_due"),
     )
     .join(Membership, and_(Membership.account_id == ApiKey.account_id, Membership.user_id == ApiKey.created_by))
-    .where(ApiKey.token_hash == bindparam("hash"), ApiKey.revoked_at.is_(None))
-    .where(or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+    .where(ApiKey.token_hash == bindparam("hash"), is_live())
 )
 """The live key of this `hash`, as `found` reads it, with the role its creator has now; none once they have left."""
 

@@ -12,6 +12,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from shared.actor import SYSTEM, Actor
 from shared.bulk import insert_rows
+from shared.db import Asked
 from shared.ids import new_id
 from shared.models import AuditEvent, AuditSeal
 from shared.services import throttles
@@ -30,9 +31,9 @@ def record(
     session.add(AuditEvent(**_row(actor, actor.as_json(), action, subject_id, account_id, data)))
 
 
-def record_all(session: Session, actor: Actor, action: str, told: Iterable[Told]) -> None:
+def record_all(asked: Asked, actor: Actor, action: str, told: Iterable[Told]) -> None:
     """The same for many things by one statement."""
-    insert_rows(session, AuditEvent, rows(actor, action, told))
+    insert_rows(asked, AuditEvent, rows(actor, action, told))
 
 
 def telling_of(changed: CTE, action: str) -> ReturningInsert[tuple[str]]:

@@ -20,7 +20,6 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
-    or_,
     select,
     true,
 )
@@ -39,7 +38,7 @@ from shared.models import OPEN, Account, ApiKey, BillingAnswer, Contract, Invita
 from shared.models.columns import among
 from shared.permissions import Role
 from shared.policy import MailAnswer
-from shared.services import exceptions, origins
+from shared.services import api_keys, exceptions, origins
 from shared.services.contracts import answered, billed, commitment_of
 from shared.services.outside import fact_of
 from shared.services.rules import Rules
@@ -127,13 +126,6 @@ def _ask(
     return ground, known or []
 
 
-def assignable_by_inviter(session: Session, invitation: Invitation) -> frozenset[Role]:
-    """The roles that may be given now by whoever answers for this invitation, and by the API key that it came by."""
-    asked = {"account_id": invitation.account_id, "user_id": invitation.invited_by, "key_id": invitation.invited_via}
-    ((inviters, keys),) = _OF_INVITER.ask(session, **asked)
-    return _assignable(invitation, inviters, keys)
-
-
 def about_each(
     session: Session, invitation_ids: Collection[str], *, lock: bool = True
 ) -> Iterator[tuple[Invitation, Facts]]:
@@ -145,7 +137,7 @@ def about_each(
             Facts(
                 address=invitation.address,
                 role=Role(invitation.role),
-                assignable=_assignable(invitation, inviters, keys),
+                assignable=assignable_by(inviters, keys, by_key=invitation.invited_via is not None),
                 is_member=is_member,
                 already_invited=False,
                 origin=origins.from_json(invitation.origin),
@@ -154,8 +146,9 @@ def about_each(
         )
 
 
-def _assignable(invitation: Invitation, inviters: str | None, keys: str | None) -> frozenset[Role]:
-    roles = (inviters,) if invitation.invited_via is None else (keys, inviters)
+def assignable_by(inviters: str | None, keys: str | None, *, by_key: bool) -> frozenset[Role]:
+    """The roles that an inviter of this role may give; where an API key invited, the key's role has to allow it too."""
+    roles = (keys, inviters) if by_key else (inviters,)
     return assignable_to(tuple(Role(role) if role else None for role in roles))
 
 
@@ -171,7 +164,7 @@ def _of_invitations(lock: bool) -> Any:
         query.outerjoin(
             inviter, (inviter.account_id == Invitation.account_id) & (inviter.user_id == Invitation.invited_by)
         )
-        .outerjoin(ApiKey, (ApiKey.id == Invitation.invited_via) & _live_key())
+        .outerjoin(ApiKey, (ApiKey.id == Invitation.invited_via) & api_keys.is_live())
         .where(Invitation.id.in_(bindparam("ids", expanding=True)))
         .order_by(Invitation.id)
         .execution_options(populate_existing=True)
@@ -221,10 +214,6 @@ def _any(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return found.scalar_subquery().is_not(None)
 
 
-def _live_key() -> ColumnElement[bool]:
-    return ApiKey.revoked_at.is_(None) & or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
-
-
 def _question_of_account() -> Question:
     account_id = bindparam("account_id", type_=Text())
     query = select(
@@ -236,14 +225,6 @@ def _question_of_account() -> Question:
     query = query.outerjoin(Contract, Contract.account_id == Account.id)
     query = query.outerjoin(BillingAnswer, BillingAnswer.account_id == Account.id)
     return Question(query.where(Account.id == account_id))
-
-
-def _question_of_inviter() -> Question:
-    account_id, user_id, key_id = (bindparam(name, type_=Text()) for name in ("account_id", "user_id", "key_id"))
-    place = select(Membership.role).where(Membership.account_id == account_id, Membership.user_id == user_id)
-    return Question(
-        select(place.scalar_subquery(), select(ApiKey.role).where(ApiKey.id == key_id, _live_key()).scalar_subquery())
-    )
 
 
 def _known_of_addresses(account_id: BindParameter[str]) -> ColumnElement[Any]:
@@ -267,4 +248,4 @@ def _known_of_addresses(account_id: BindParameter[str]) -> ColumnElement[Any]:
     return known.join(domains, keys.c.place == domains.c.place).outerjoin(mail, true()).scalar_subquery()
 
 
-_OF_ACCOUNT, _OF_INVITER = _question_of_account(), _question_of_inviter()
+_OF_ACCOUNT = _question_of_account()

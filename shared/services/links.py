@@ -1,17 +1,27 @@
 """An invitation's link: made anew with each generation, and found again by the hash of its token."""
 
 from datetime import datetime
+from typing import Protocol
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from shared.db import Question
-from shared.errors import LinkDead, LinkInvalid
+from shared.db import Asked, Question
+from shared.errors import LinkDead, LinkInvalid, UsherError
 from shared.models import Invitation, Status, SupersededLink
 from shared.services.rules import Rules
 from shared.tokens import Purpose, derive, sha256
 
-_ACCOUNT_OF = Question(select(Invitation.account_id).where(Invitation.link_hash == bindparam("digest")))
+_SUPERSEDED = Question(select(SupersededLink.invitation_id).where(SupersededLink.link_hash == bindparam("digest")))
+
+
+class Dated(Protocol):
+    """An invitation, as far as its link lives or is dead by it."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def expires_at(self) -> datetime: ...
 
 
 def hash_of(rules: Rules, invitation_id: str, generation: int) -> bytes:
@@ -27,22 +37,21 @@ def find(session: Session, token: str, *, lock: bool = False) -> Invitation:
     found = session.scalars(query.with_for_update() if lock else query).one_or_none()
     if found is not None:
         return found
-    if session.get(SupersededLink, digest) is not None:
-        raise LinkDead(
+    raise unknown(session, digest)
+
+
+def unknown(asked: Asked, digest: bytes) -> UsherError:
+    """What to raise where no invitation's newest link has this hash."""
+    if _SUPERSEDED.ask(asked, digest=digest):
+        return LinkDead(
             "link_superseded",
             "A newer mail has replaced this link. Nothing was changed.",
             remedy="Open the link of the newest mail from this account.",
         )
-    raise LinkInvalid(
+    return LinkInvalid(
         "This link is not known here; perhaps part of it was cut off.",
         remedy="Open the link as it stands in the mail, or ask whoever invited you to send it again.",
     )
-
-
-def account_of(session: Session, token: str) -> str:
-    """The account that this link leads into; raises as `find` does."""
-    rows = _ACCOUNT_OF.ask(session, digest=sha256(token))
-    return rows[0][0] if rows else find(session, token).account_id
 
 
 def find_ever(session: Session, token: str) -> Invitation:
@@ -51,12 +60,9 @@ def find_ever(session: Session, token: str) -> Invitation:
     return find(session, token) if replaced is None else session.get_one(Invitation, replaced.invitation_id)
 
 
-def refuse_dead(session: Session, invitation: Invitation, *, at: datetime | None = None) -> None:
+def refuse_dead(invitation: Dated, *, at: datetime) -> None:
     """Raise what a link deserves that can't be accepted any more, at this moment of the database's."""
-    if invitation.status == Status.EXPIRED or (
-        invitation.status == Status.PENDING
-        and (at or session.scalars(select(func.now())).one()) >= invitation.expires_at
-    ):
+    if invitation.status == Status.EXPIRED or (invitation.status == Status.PENDING and at >= invitation.expires_at):
         raise LinkDead(
             "invitation_expired",
             "This invitation has expired. Nothing was changed.",
@@ -66,7 +72,7 @@ def refuse_dead(session: Session, invitation: Invitation, *, at: datetime | None
         raise closed(invitation)
 
 
-def closed(invitation: Invitation) -> LinkDead:
+def closed(invitation: Dated) -> LinkDead:
     """What to raise where the invitation has ended, or is not open yet."""
     detail, remedy = _CLOSED.get(Status(invitation.status), _NOT_OPEN)
     return LinkDead("invitation_closed", detail, remedy=remedy)

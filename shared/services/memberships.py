@@ -18,13 +18,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor
+from shared.bulk import insert_rows
 from shared.db import Asked, Question
 from shared.ids import new_id
-from shared.models import Account, Membership, User
+from shared.models import Account, AuditEvent, Membership, User
 from shared.models.user import WORDS
 from shared.permissions import Role
 from shared.services import audit
@@ -43,30 +43,15 @@ SEEN_EVERY = timedelta(minutes=1)
 """How fine `last_seen_at` is: a member's reading writes no more often than this."""
 
 
-def place(session: Session, *, account_id: str, user_id: str) -> tuple[Role, bool] | None:
+def place(asked: Asked, *, account_id: str, user_id: str) -> tuple[Role, bool] | None:
     """The role of this user in the account and whether `seen` is due; None for a stranger."""
-    due = or_(Membership.last_seen_at.is_(None), Membership.last_seen_at < func.now() - SEEN_EVERY)
-    query = select(Membership.role, due).where(*_place(account_id, user_id))
-    found = session.execute(query).one_or_none()
-    return None if found is None else (Role(found[0]), found[1])
+    rows = _PLACE.ask(asked, account_id=account_id, user_id=user_id)
+    return (Role(rows[0][1]), rows[0][4]) if rows else None
 
 
 def seen(session: Session, *, account_id: str, user_id: str) -> None:
     """Note that the member was here just now."""
     session.execute(update(Membership).where(*_place(account_id, user_id)).values(last_seen_at=func.now()))
-
-
-def join(session: Session, *, actor: Actor, account_id: str, user_id: str, role: Role) -> Membership:
-    """Make the user a member; somebody who is one already stays as they are."""
-    fresh = insert(Membership).values(id=new_id("mem"), account_id=account_id, user_id=user_id, role=role)
-    made = fresh.on_conflict_do_nothing(index_elements=[Membership.account_id, Membership.user_id])
-    membership = session.scalars(made.returning(Membership)).one_or_none()
-    if membership is None:
-        return session.scalars(select(Membership).where(*_place(account_id, user_id))).one()
-    audit.record(
-        session, actor, "member.joined", subject_id=membership.id, account_id=account_id, user_id=user_id, role=role
-    )
-    return membership
 
 
 class Person(TypedDict):
@@ -85,6 +70,27 @@ class Place(TypedDict):
     role: str
     joined_at: datetime
     last_seen_at: datetime | None
+
+
+def join(asked: Asked, *, actor: Actor, account_id: str, user: Person, role: Role) -> Place:
+    """Make the user a member; somebody who is one already stays as they are."""
+    place_id, who = new_id("mem"), user["id"]
+    row = {"id": place_id, "account_id": account_id, "user_id": who, "role": role}
+    told = audit.rows(actor, "member.joined", [(place_id, account_id, {"user_id": who, "role": role})])
+    insert_rows(asked, Membership, [row], (AuditEvent, told))
+    place = of(asked, account_id=account_id, user=user)
+    if place is None:
+        raise RuntimeError("a member was removed while the account was held")
+    return place
+
+
+def of(asked: Asked, *, account_id: str, user: Person) -> Place | None:
+    """This person's place in the account."""
+    rows = _PLACE.ask(asked, account_id=account_id, user_id=user["id"])
+    if not rows:
+        return None
+    place_id, role, joined_at, last_seen_at, _ = rows[0]
+    return {"id": place_id, "user": user, "role": role, "joined_at": joined_at, "last_seen_at": last_seen_at}
 
 
 def members(asked: Asked, *, account_id: str, role: Role | None, after: str, limit: int) -> list[Place]:
@@ -158,6 +164,13 @@ def _place(account_id: str, user_id: str) -> tuple[ColumnElement[bool], ColumnEl
     return (Membership.account_id == account_id, Membership.user_id == user_id)
 
 
+_seen_at = Membership.last_seen_at
+_PLACE = Question(
+    select(
+        *(Membership.id, Membership.role, Membership.joined_at, _seen_at),
+        or_(_seen_at.is_(None), _seen_at < func.now() - SEEN_EVERY),
+    ).where(Membership.account_id == bindparam("account_id"), Membership.user_id == bindparam("user_id"))
+)
 _role = bindparam("role", type_=Text())
 _MEMBERS = Question(
     _select(Membership)

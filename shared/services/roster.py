@@ -14,6 +14,7 @@ from shared.models import Invitation, Membership, Status, User
 from shared.permissions import Role
 from shared.services import memberships
 from shared.services.inviting import Made
+from shared.services.sessions import SignedIn
 
 _PREFIX = len("mem_")
 _PAST = (Status.ACCEPTED, Status.REVOKED)
@@ -24,7 +25,7 @@ _PAST = (Status.ACCEPTED, Status.REVOKED)
 class Entry:
     """One row of the list: a member with their person, or an invitation with whoever answers for it."""
 
-    person: User
+    person: User | SignedIn
     membership: Membership | None = None
     invitation: Invitation | Made | None = None
 

@@ -132,11 +132,12 @@ def end_sessions(session: Session, *, user_id: str) -> None:
     session.execute(delete(UserSession).where(UserSession.user_id == user_id))
 
 
-def change_profile(session: Session, *, actor: Actor, user: User, changes: dict[str, str | None]) -> User:
+def change_profile(session: Session, *, actor: Actor, user_id: str, changes: dict[str, str | None]) -> User:
     """Change what a person says of themselves: `name`, `locale`, `default_account_id` (one of their own, or None)."""
     landing = changes.get("default_account_id")
-    if landing is not None and memberships.place(session, account_id=landing, user_id=user.id) is None:
+    if landing is not None and memberships.place(session, account_id=landing, user_id=user_id) is None:
         raise NotFound("You don't belong to that account. Nothing was changed.", remedy="Choose one of your own.")
+    user = session.get_one(User, user_id)
     # The default may be None; what else was left empty stays as it is.
     for field, value in changes.items():
         if value is not None or field == "default_account_id":

@@ -28,7 +28,7 @@ def _signed_in(url: str) -> str:
     engine = open_engine(url)
     with transaction(session_factory(engine)) as session:
         owner = session.get_one(User, people.user_id(1))
-        token, _ = sessions.start(session, actor=SYSTEM, user=owner, ttl=timedelta(hours=1))
+        token, _ = sessions.start(session, actor=SYSTEM, user_id=owner.id, ttl=timedelta(hours=1))
     engine.dispose()
     return token
 

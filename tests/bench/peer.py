@@ -108,6 +108,6 @@ def _invited_often(url: str) -> tuple[str, list[str]]:
     engine = open_engine(url)
     with transaction(session_factory(engine)) as session:
         person = session.get_one(User, _INVITED)
-        token, _ = sessions.start(session, actor=SYSTEM, user=person, ttl=timedelta(hours=1))
+        token, _ = sessions.start(session, actor=SYSTEM, user_id=person.id, ttl=timedelta(hours=1))
     engine.dispose()
     return token, tokens

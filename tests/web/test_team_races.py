@@ -18,6 +18,7 @@ from shared.ids import new_id
 from shared.models import AuditEvent, Invitation, Membership, Status, User
 from shared.permissions import Role
 from shared.services import acceptance, access, expiry, invitations, links, team
+from shared.services.sessions import SignedIn
 from shared.tokens import Purpose, derive
 from tests.web.conftest import ROUNDS, Caller, World
 
@@ -107,8 +108,7 @@ class Team:
                 actor=Actor(ActorKind.USER, user.id, user.id),
                 rules=self.rules,
                 token=token,
-                user=person,
-                sign_up=None,
+                user=SignedIn(*(getattr(person, name) for name in SignedIn._fields)),
             )
 
         return call

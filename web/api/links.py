@@ -2,17 +2,19 @@
 
 from typing import Any
 
+from flask import Response
+
 from shared.email_address import masked
 from shared.errors import Unauthenticated
-from shared.models import Account, Membership, Status, User
+from shared.models import Status
 from shared.permissions import Role, in_words
-from shared.services import acceptance, accounts, asking, links, passwords, sessions
-from shared.services.acceptance import Offer, SignUp
+from shared.services import acceptance, asking, links, passwords, sessions
+from shared.services.acceptance import Joined, Offer, SignUp
 from shared.services.asking import Wanted
+from shared.services.sessions import SignedIn
 from web import auth, limits
-from web.api.members import membership_out
-from web.call import call, v1
-from web.database import transaction
+from web.call import call, v1, written
+from web.database import together, transaction
 from web.guard import actor, public
 from web.kit import kit
 from web.schemas.invitations import AcceptBody, AcceptedOut, AskedOut, DeclineBody, OfferOut
@@ -39,13 +41,13 @@ def inspect_link(body: TokenBody) -> dict[str, Any]:
     problems=(401, 404, 409, 410, 429),
     example={"token": _TOKEN, "name": "Bob Li", "password": "correct horse battery"},
 )
-def accept_invitation(body: AcceptBody) -> dict[str, Any]:
+def accept_invitation(body: AcceptBody) -> Response:
     """Accept: by whoever is signed in with the invited address, or by signing up with a name and a password.
 
     The same person again gets the same answer. A link alone signs nobody in.
     """
-    membership, person, account, token = accept(body.token, body.name, body.password)
-    return {"membership": membership_out(membership, person, account), "token": token}
+    joined, token = accept(body.token, body.name, body.password)
+    return written({"membership": joined, "token": token})
 
 
 @v1.post("/invitations/decline")
@@ -80,16 +82,12 @@ def request_new_link(body: TokenBody) -> dict[str, Any]:
     return asked_out(ask(body.token))
 
 
-def accept(token: str, name: str | None, password: str | None) -> tuple[Membership, User, Account, str | None]:
+def accept(token: str, name: str | None, password: str | None) -> tuple[Joined, str | None]:
     """Accept for whoever is signed in, or sign them up; the session's token where somebody new was signed up."""
     user = auth.caller().user
     if user is None and password is not None:
         return _accept_signing_up(token, name, password)
-    with transaction() as session:
-        membership, person = acceptance.accept(
-            session, actor=actor(), rules=kit().rules, token=token, user=user, sign_up=None
-        )
-        return membership, person, accounts.get(session, membership.account_id), None
+    return _accept_as(token, user), None
 
 
 def decline(body: DeclineBody) -> None:
@@ -132,21 +130,27 @@ def offer_out(offer: Offer) -> dict[str, Any]:
     }
 
 
-def _accept_signing_up(token: str, name: str | None, password: str) -> tuple[Membership, User, Account, str | None]:
+def _accept_as(token: str, user: SignedIn | None) -> Joined:
+    with together() as asked:
+        return acceptance.accept(asked, actor=actor(), rules=kit().rules, token=token, user=user)
+
+
+def _accept_signing_up(token: str, name: str | None, password: str) -> tuple[Joined, str | None]:
     before = _accepted_by(token, password)
+    if before is None and not name:
+        return _accept_as(token, None), None
     # The hash takes longer than everything else together, so no row is locked and no connection held meanwhile.
-    sign_up = SignUp(name, passwords.digest(password)) if before is None and name else None
+    sign_up = SignUp(name or "", passwords.digest(password) if before is None else "")
     with transaction() as session:
-        membership, person = before or acceptance.accept(
-            session, actor=actor(), rules=kit().rules, token=token, user=None, sign_up=sign_up
+        joined = before or acceptance.accept_signing_up(
+            session, actor=actor(), rules=kit().rules, token=token, sign_up=sign_up
         )
-        account = accounts.get(session, membership.account_id)
-        opened, _ = sessions.start(session, actor=actor(), user=person, ttl=kit().settings.session_ttl)
-    return membership, person, account, opened
+        opened, _ = sessions.start(session, actor=actor(), user_id=joined["user"]["id"], ttl=kit().settings.session_ttl)
+    return joined, opened
 
 
-def _accepted_by(token: str, password: str) -> tuple[Membership, User] | None:
-    """Whoever accepted this link with this password before: a request that is sent twice gets the same answer."""
+def _accepted_by(token: str, password: str) -> Joined | None:
+    """What this link made of whoever has this password: a request that is sent twice gets the same answer."""
     with transaction() as session:
         if links.find(session, token).status != Status.ACCEPTED:
             return None
@@ -156,6 +160,6 @@ def _accepted_by(token: str, password: str) -> tuple[Membership, User] | None:
         return None
 
 
-def _by_password(token: str, password: str) -> tuple[Membership, User] | None:
+def _by_password(token: str, password: str) -> Joined | None:
     with transaction() as session:
         return acceptance.accepted_by_password(session, token=token, password=password)

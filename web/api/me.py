@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from shared.models import Account, Membership, User
+from flask import Response
+
 from shared.services import acceptance, accounts, memberships, users
+from shared.services.acceptance import Joined
 from web import auth
 from web.api.links import offer_out
-from web.api.members import membership_out
-from web.call import call, v1
-from web.database import transaction
+from web.call import call, v1, written
+from web.database import together, transaction
 from web.guard import actor, signed_in
 from web.kit import kit
 from web.paging import decoded, page
@@ -35,7 +36,7 @@ def change_me(body: ProfileBody) -> dict[str, Any]:
     """
     changes = body.model_dump(exclude_unset=True)
     with transaction() as session:
-        return user_out(users.change_profile(session, actor=actor(), user=auth.user(), changes=changes))
+        return user_out(users.change_profile(session, actor=actor(), user_id=auth.user().id, changes=changes))
 
 
 @v1.get("/me/accounts")
@@ -73,9 +74,9 @@ def list_my_invitations(query: PageQuery) -> dict[str, Any]:
 @v1.post("/me/invitations/<invitation_id>/accept")
 @signed_in
 @call("People", answers=AcceptedOut, problems=(404, 409, 410))
-def accept_my_invitation(invitation_id: str) -> dict[str, Any]:
+def accept_my_invitation(invitation_id: str) -> Response:
     """Accept an invitation to one's proven address, without the mail; again, it answers the same."""
-    return {"membership": membership_out(*accept(invitation_id))}
+    return written({"membership": accept(invitation_id), "token": None})
 
 
 @v1.post("/me/invitations/<invitation_id>/decline")
@@ -86,13 +87,12 @@ def decline_my_invitation(invitation_id: str, body: RefusalBody) -> None:
     decline(invitation_id, body)
 
 
-def accept(invitation_id: str) -> tuple[Membership, User, Account]:
-    """Accept for the signed-in person: the membership, the person and the account."""
-    with transaction() as session:
-        membership, person = acceptance.accept_mine(
-            session, actor=actor(), rules=kit().rules, user=auth.user(), invitation_id=invitation_id
+def accept(invitation_id: str) -> Joined:
+    """Accept for the signed-in person."""
+    with together() as asked:
+        return acceptance.accept_mine(
+            asked, actor=actor(), rules=kit().rules, user=auth.user(), invitation_id=invitation_id
         )
-        return membership, person, accounts.get(session, membership.account_id)
 
 
 def decline(invitation_id: str, body: RefusalBody) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response
 
-from shared.models import Account, Membership, User
+from shared.models import Membership, User
 from shared.permissions import Permission
 from shared.services import memberships, team
 from web.call import call, v1, written
@@ -79,8 +79,3 @@ def member_out(membership: Membership, user: User) -> dict[str, Any]:
         "joined_at": membership.joined_at,
         "last_seen_at": membership.last_seen_at,
     }
-
-
-def membership_out(membership: Membership, user: User, account: Account) -> dict[str, Any]:
-    """A membership with the person and the account."""
-    return member_out(membership, user) | {"account": account}

@@ -49,7 +49,7 @@ def open_session(email: str, password: str) -> tuple[User, str, datetime, Accoun
     # No connection is held while the password is compared: it takes longer than everything else together.
     user = limits.password_tried(lambda: sessions.check_password(found, password), key, limits.from_here())
     with transaction() as session:
-        token, expires_at = sessions.start(session, actor=actor(), user=user, ttl=kit().settings.session_ttl)
+        token, expires_at = sessions.start(session, actor=actor(), user_id=user.id, ttl=kit().settings.session_ttl)
         account = accounts.landing(session, user)
     return user, token, expires_at, account
 

@@ -46,7 +46,7 @@ def set_default() -> Response:
     body = form.filled(ProfileBody)
     changes = {"default_account_id": body.default_account_id or None}
     with transaction() as session:
-        users.change_profile(session, actor=actor(), user=auth.user(), changes=changes)
+        users.change_profile(session, actor=actor(), user_id=auth.user().id, changes=changes)
     return visitor.send_on("/accounts")
 
 

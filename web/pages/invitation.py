@@ -95,8 +95,8 @@ def _answer(token: str) -> Response:
 
 def _accept(token: str) -> Response:
     body = form.filled(AcceptBody, token=token)
-    _, _, account, opened = links.accept(body.token, body.name, body.password)
-    response = visitor.send_on(f"/?joined={account.id}")
+    joined, opened = links.accept(body.token, body.name, body.password)
+    response = visitor.send_on(f"/?joined={joined['account']['id']}")
     cookies.drop(response, _cookie())
     if opened is not None:
         visitor.stay_signed_in(response, opened)

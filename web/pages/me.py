@@ -31,7 +31,7 @@ def change_profile() -> Response:
         body = form.filled(ProfileBody)
         with transaction() as session:
             users.change_profile(
-                session, actor=actor(), user=auth.user(), changes=body.model_dump(include={"name", "locale"})
+                session, actor=actor(), user_id=auth.user().id, changes=body.model_dump(include={"name", "locale"})
             )
     except form.REFUSALS as refusal:
         return form.refused(_profile(form.refused_form(refusal)), refusal)
@@ -62,10 +62,10 @@ def answer_waiting(invitation_id: str) -> Response:
         if request.form.get("action") != "accept":
             my.decline(invitation_id, form.filled(RefusalBody))
             return visitor.send_on("/me/invitations")
-        membership, _, _ = my.accept(invitation_id)
+        joined = my.accept(invitation_id)
     except form.REFUSALS as refusal:
         return form.refused(_waiting(form.refused_form(refusal)), refusal)
-    return visitor.send_on(f"/accounts?joined={membership.account_id}")
+    return visitor.send_on(f"/accounts?joined={joined['account']['id']}")
 
 
 def _profile(shown: form.Form = form.BLANK) -> str:

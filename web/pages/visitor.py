@@ -4,7 +4,7 @@ import re
 
 from flask import Response, g
 
-from shared.models import User
+from shared.services.sessions import SignedIn
 from web import auth, cookies
 from web.kit import kit
 
@@ -13,7 +13,7 @@ _OWN_PATH = re.compile(r"/(?!/)(?:[\w.~%=&?+,@-]|/(?!/))*", re.ASCII)
 _LONGEST_PATH = 500
 
 
-def known() -> User | None:
+def known() -> SignedIn | None:
     """The signed-in visitor, as far as the guard has found out; an error page asks nobody anew."""
     found: auth.Caller | None = g.get("caller")
     return found.user if found else None
