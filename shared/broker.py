@@ -45,6 +45,8 @@ ENOUGH_WAITING = 20
 NUDGE_EVERY = 0.02
 """How many seconds lie between two nudges at the least: publishing takes the processor from requests."""
 
+LULL_SECONDS = 1.0
+
 MOST_RUNG = 400
 """How many jobs are nudged for at once; of more, the relay decides whose turn it is."""
 
@@ -199,12 +201,14 @@ class Nudger:
                     self._thread.start()
 
     def _run(self) -> None:
-        publisher = Publisher(self._broker_url)
+        publisher, nudged_at = Publisher(self._broker_url), 0.0
         while True:
             jobs = self._gather()
             with suppress(BrokerAway):
-                if publisher.waiting() < ENOUGH_WAITING:
+                # A nudge after a lull makes no queue, and to ask whether there is one would take as long as it does.
+                if time.monotonic() - nudged_at > LULL_SECONDS or publisher.waiting() < ENOUGH_WAITING:
                     publisher.ring(jobs[:MOST_RUNG])
+            nudged_at = time.monotonic()
             time.sleep(NUDGE_EVERY)
 
     def _gather(self) -> list[tuple[JobKind, str]]:

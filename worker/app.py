@@ -46,7 +46,7 @@ def make_app(settings: Settings, runtime: Callable[[], Runtime]) -> Celery:
 
 def _name_tasks(app: Celery, runtime: Callable[[], Runtime]) -> None:
     def check(ids: list[str]) -> None:
-        checks.check_and_carry_on(runtime(), ids)
+        checks.check(runtime(), ids, carries=checks.FEW)
 
     def send(ids: list[str]) -> None:
         mail.mail(runtime(), ids)

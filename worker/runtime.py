@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
@@ -12,7 +11,6 @@ from shared import log, tracing
 from shared.broker import Nudger
 from shared.config import Settings
 from shared.db import AWAY, open_engine, session_factory, transaction
-from shared.models import JobKind
 from shared.services import jobs
 from shared.services.rules import Rules
 from shared.smtp_route import route_of
@@ -57,7 +55,6 @@ class Runtime:
         self.journal = Journal(folder_of(settings), owners)
         self.leases = Leases(self.sessions, owners, renewed=pulse)
         self._nudger = Nudger(settings.broker_url)
-        self._see_to: Callable[[Iterable[tuple[JobKind, str]]], None] = self._nudger.nudge
         tracing.configure(settings.otlp_endpoint, "worker")
 
     def record(self, lease: Lease, effect: Callable[[Session], T]) -> T:
@@ -79,20 +76,6 @@ class Runtime:
         with transaction(self.sessions, self._ring_for_promised) as session:
             return effect(session)
 
-    @contextmanager
-    def gathering(self) -> Iterator[list[tuple[JobKind, str]]]:
-        """What is promised within the block, for whoever will see to it: it is not rung for."""
-        gathered: list[tuple[JobKind, str]] = []
-        self._see_to = gathered.extend
-        try:
-            yield gathered
-        finally:
-            self._see_to = self._nudger.nudge
-
-    def nudge(self, promised: Iterable[tuple[JobKind, str]]) -> None:
-        """Ring for these jobs."""
-        self._nudger.nudge(promised)
-
     def close(self) -> None:
         """Let go of everything; what was claimed and not finished is somebody else's now."""
         tracing.close()
@@ -103,4 +86,4 @@ class Runtime:
         self._engine.dispose()
 
     def _ring_for_promised(self, session: Session) -> None:
-        self._see_to(jobs.promised(session))
+        self._nudger.nudge(jobs.promised(session))

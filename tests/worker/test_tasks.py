@@ -19,7 +19,7 @@ from shared.tokens import Purpose, derive, sha256
 from tests.smtp_server import DROP, SmtpServer
 from tests.worker.world import World
 from worker.runtime import Runtime
-from worker.tasks.checks import FEW, check, check_and_carry_on
+from worker.tasks.checks import FEW, check
 from worker.tasks.housekeeping import expire, sweep
 from worker.tasks.mail import mail
 from worker.tasks.rounds import MAX_ATTEMPTS
@@ -323,7 +323,7 @@ def test_a_few_mails_are_carried_by_whoever_checked_and_many_are_left_to_all(
     runtime: Runtime, world: World, smtp: SmtpServer, guests: int, mailed: int
 ) -> None:
     world.invite_many(*(f"guest{number}@corp.example" for number in range(guests)))
-    check_and_carry_on(runtime, world.job_ids(CHECK))
+    check(runtime, world.job_ids(CHECK), carries=FEW)
     assert len(smtp.mails) == mailed
     assert [job.state for job in world.jobs(MAIL)].count(JobState.QUEUED) == guests - mailed
 

@@ -1,8 +1,8 @@
 """Checks invitations before they are mailed: claim, ask the outside world, judge. No transaction waits for an answer.
 
 What isn't answered within moments is left to come round again a little later, so that one silent name server holds up
-nobody else's invitation. A few mails that follow are carried right away, which spares them a way through the broker; of
-many, each is for whoever is free.
+nobody else's invitation. A few mails that follow can be claimed in the transaction that promises them and are carried
+right away, which spares them a way through the broker; of many, each is for whoever is free.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,16 +17,17 @@ from shared.services.outside import Question
 from worker import metrics
 from worker.leases import Lease
 from worker.runtime import Runtime
-from worker.tasks.mail import mail
+from worker.tasks.mail import Read, carry, take_promised
 from worker.tasks.rounds import claimed, put_off, settle
 
 COME_AGAIN = timedelta(seconds=1)
 
 FEW = 3
+"""How many mails may follow from a round for it to carry them."""
 
 
-def check(runtime: Runtime, ids: Collection[str]) -> None:
-    """Judge the invitations of these jobs, and promise the mails of those that pass."""
+def check(runtime: Runtime, ids: Collection[str], *, carries: int = 0) -> None:
+    """Judge the invitations of these jobs, and promise the mails of those that pass; carry up to so many of them."""
     metrics.ROUNDS.labels("check").inc()
     with claimed(runtime, ids, kinds=[JobKind.INVITATION_CHECK]) as (lease, batch):
         if not batch:
@@ -36,20 +37,12 @@ def check(runtime: Runtime, ids: Collection[str]) -> None:
         answers = runtime.desk.ask(set().union(*wanted.values()))
         late = {subject for subject, questions in wanted.items() if not questions <= answers.keys()}
 
-        def judge(session: Session, lease: Lease, batch: Sequence[Job]) -> None:
+        def judge(session: Session, lease: Lease, batch: Sequence[Job]) -> list[Read]:
             _judge(runtime, session, lease, batch, answers=answers, late=late)
+            return take_promised(session, lease, most=carries)
 
-        settle(runtime, lease, batch, effect=judge, rescue=put_off)
-
-
-def check_and_carry_on(runtime: Runtime, ids: Collection[str]) -> None:
-    """The same, and carry the mails that follow from it, if they are few."""
-    with runtime.gathering() as promised:
-        check(runtime, ids)
-    if len(promised) > FEW:
-        runtime.nudge(promised)
-    elif promised:
-        mail(runtime, [job_id for _, job_id in promised])
+        followed = settle(runtime, lease, batch, effect=judge, rescue=put_off)
+        carry(runtime, lease, [letter for letters in followed for letter in letters])
 
 
 def _judge(

@@ -34,6 +34,9 @@ LOOK_AGAIN_SECONDS = 1.0
 ROUND_SECONDS = 45.0
 """A round begins no mail after this long; what is left goes back, to be taken by whoever is free."""
 
+Read = Letter | Moot | Suppressed
+"""What a job's letter has turned out to be."""
+
 Result = Outcome | Moot | Suppressed | Exception
 
 
@@ -65,18 +68,36 @@ def mail(runtime: Runtime, ids: Collection[str]) -> None:
         _Round(runtime, lease, batch).run()
 
 
-class _Round:
-    """Carries a batch of mails, one after the other."""
+def take_promised(session: Session, lease: Lease, *, most: int) -> list[Read]:
+    """Claim and read the mails that this very transaction has promised, if they are no more; else leave them be."""
+    promised = jobs.promised(session)
+    if not 0 < len(promised) <= most:
+        for kind, job_id in promised:
+            jobs.wrote(session, kind, [job_id])
+        return []
+    batch = jobs.claim(session, [job_id for _, job_id in promised], kinds=letters.MAIL_KINDS, owner=lease.owner)
+    return letters.load(session, batch)
 
-    def __init__(self, runtime: Runtime, lease: Lease, batch: Sequence[Job]) -> None:
+
+def carry(runtime: Runtime, lease: Lease, read: Sequence[Read]) -> None:
+    """Carry letters that were claimed under this lease and read just now."""
+    if read:
+        metrics.ROUNDS.labels("mail").inc()
+        _Round(runtime, lease, [letter.job for letter in read], read).run()
+
+
+class _Round:
+    """Carries a batch of mails, one after the other; `read` are their letters, where those were read just now."""
+
+    def __init__(self, runtime: Runtime, lease: Lease, batch: Sequence[Job], read: Sequence[Read] = ()) -> None:
         self._runtime = runtime
         self._lease = lease
         self._left = list(batch)
-        self._letters: list[Letter | Moot | Suppressed] = []
+        self._letters: list[Read] = list(read)
         self._carried: list[Carried] = []
         self._resting: set[str] = set()
         self._began = self._recorded_at = time.monotonic()
-        self._looked_at = 0.0
+        self._looked_at = self._began if read else 0.0
 
     def run(self) -> None:
         """Carry what may go, record what came of it, and put back the rest."""
@@ -96,14 +117,14 @@ class _Round:
         in_time = time.monotonic() - self._began < ROUND_SECONDS
         return in_time and self._lease.holds() and not self._runtime.stopping() and ALL_MAIL not in self._resting
 
-    def _next(self) -> Letter | Moot | Suppressed:
+    def _next(self) -> Read:
         if time.monotonic() - self._looked_at > LOOK_AGAIN_SECONDS:
             self._letters = self._runtime.record(self._lease, lambda session: letters.load(session, self._left))
             self._looked_at = time.monotonic()
         self._left.pop(0)
         return self._letters.pop(0)
 
-    def _carry(self, letter: Letter | Moot | Suppressed) -> Carried:
+    def _carry(self, letter: Read) -> Carried:
         if not isinstance(letter, Letter):
             return Carried(letter.job, letter)
         began = time.monotonic()

@@ -18,7 +18,8 @@ from worker.tasks.left_behind import take_up
 
 logger = log.get(__name__)
 T = TypeVar("T")
-Effect = Callable[[Session, Lease, Sequence[T]], None]
+Came = TypeVar("Came")
+Effect = Callable[[Session, Lease, Sequence[T]], Came]
 
 MAX_ATTEMPTS = 8
 """A job that fails in ways nobody foresaw is given up after this many tries, some eight hours after the first."""
@@ -37,25 +38,30 @@ def claimed(runtime: Runtime, ids: Collection[str], *, kinds: Collection[JobKind
 
 
 def settle(
-    runtime: Runtime, lease: Lease, items: Sequence[T], *, effect: Effect[T], rescue: Callable[[Session, T, str], None]
-) -> None:
+    runtime: Runtime,
+    lease: Lease,
+    items: Sequence[T],
+    *,
+    effect: Effect[T, Came],
+    rescue: Callable[[Session, T, str], None],
+) -> list[Came]:
     """Record the effect of all items in one transaction; where one of them spoils it, of each alone.
 
-    For the one that fails even alone, `rescue` records why, as long as the lease holds.
+    For the one that fails even alone, `rescue` records why, as long as the lease holds. Returns what came of each
+    transaction that holds.
     """
     try:
-        if items:
-            runtime.record(lease, lambda session: effect(session, lease, items))
+        return [runtime.record(lease, lambda session: effect(session, lease, items))] if items else []
     except AWAY:
         raise
     except Exception as error:
         logger.exception("an effect could not be recorded", items=len(items))
         if len(items) > 1:
-            for item in items:
-                settle(runtime, lease, [item], effect=effect, rescue=rescue)
-        elif lease.holds():
+            return [came for item in items for came in settle(runtime, lease, [item], effect=effect, rescue=rescue)]
+        if lease.holds():
             why = explained(error)
             runtime.record(lease, lambda session: rescue(session, items[0], why))
+        return []
 
 
 def explained(error: Exception) -> str:
