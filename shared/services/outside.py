@@ -4,6 +4,7 @@ Answers are kept for all processes and all invitations, for as long as they can 
 """
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +13,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.checks.mail_domain import MailFact, is_fresh, is_reserved
+from shared.db import Question as Asking
 from shared.models import BillingAnswer, Invitation, MailDomain, Status
+from shared.models.columns import among, listed
 from shared.policy import MailAnswer
 from shared.services.contracts import BILLING_LASTS, BILLING_RESTS
 from shared.services.rules import Rules
@@ -30,20 +33,15 @@ Question = tuple[Topic, str]
 
 def questions(session: Session, rules: Rules, invitation_ids: Collection[str]) -> dict[str, set[Question]]:
     """What has to be asked for each of these invitations, by its id; nothing where fresh answers are there."""
-    domain = func.split_part(Invitation.email_key, "@", -1)
-    query = (
-        select(Invitation.id, Invitation.account_id, domain, MailDomain, BillingAnswer, func.now())
-        .outerjoin(MailDomain, MailDomain.domain == domain)
-        .outerjoin(BillingAnswer, BillingAnswer.account_id == Invitation.account_id)
-        .where(Invitation.id.in_(invitation_ids), Invitation.status.in_((Status.CHECKING, Status.HELD)))
-    )
     wanted: dict[str, set[Question]] = {}
-    for invitation_id, account_id, name, mail, billing, now in session.execute(query):
+    for invitation_id, account_id, domain, *mail, answered_at, failed_at, now in _KNOWN.ask(
+        session, ids=",".join(invitation_ids)
+    ):
         wanted[invitation_id] = asked = set()
-        passes = rules.settings.reserved_domains == "allow" and is_reserved(name)
-        if not passes and (mail is None or not is_fresh(fact_of(mail), now)):
-            asked.add((Topic.MAIL, name))
-        if rules.settings.billing_url is not None and _is_due(billing, now):
+        passes = rules.settings.reserved_domains == "allow" and is_reserved(domain)
+        if not passes and (mail[0] is None or not is_fresh(MailFact(MailAnswer(mail[0]), *mail[1:]), now)):
+            asked.add((Topic.MAIL, domain))
+        if rules.settings.billing_url is not None and _is_due(answered_at, failed_at, now):
             asked.add((Topic.BILLING, account_id))
     return wanted
 
@@ -76,9 +74,20 @@ def _keep_contract(session: Session, account_id: str, said: Any) -> None:
     session.execute(row.on_conflict_do_update(index_elements=[BillingAnswer.account_id], set_=values))
 
 
-def _is_due(billing: BillingAnswer | None, now: Any) -> bool:
-    if billing is None:
-        return True
-    if billing.failed_at is not None and now - billing.failed_at < BILLING_RESTS:
+def _is_due(answered_at: datetime | None, failed_at: datetime | None, now: datetime) -> bool:
+    if failed_at is not None and now - failed_at < BILLING_RESTS:
         return False
-    return billing.answered_at is None or now - billing.answered_at > BILLING_LASTS / 2
+    return answered_at is None or now - answered_at > BILLING_LASTS / 2
+
+
+_DOMAIN = func.split_part(Invitation.email_key, "@", -1)
+_KNOWN = Asking(
+    select(
+        *(Invitation.id, Invitation.account_id, _DOMAIN),
+        *(MailDomain.answer, MailDomain.source, MailDomain.looked_up_at),
+        *(BillingAnswer.answered_at, BillingAnswer.failed_at, func.now()),
+    )
+    .outerjoin(MailDomain, MailDomain.domain == _DOMAIN)
+    .outerjoin(BillingAnswer, BillingAnswer.account_id == Invitation.account_id)
+    .where(Invitation.id == func.any(listed("ids")), among(Invitation.status, Status.CHECKING, Status.HELD))
+)
