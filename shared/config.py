@@ -25,6 +25,7 @@ from shared.setting_kinds import (
     Networks,
     PublicUrl,
     SecretKeys,
+    SigningKey,
     Words,
     url,
 )
@@ -52,7 +53,7 @@ class Settings(BaseModel):
         "`&ca=/path.pem` adds an authority."
     )
     mail_from: Mailbox = Field(description="The sender of every mail: `Acme <invitations@acme.com>`.")
-    mail_events_key: Key | None = Field(
+    mail_events_key: SigningKey | None = Field(
         default=None,
         description="The key that your mail system signs `POST /v1/mail-events` with (Standard Webhooks), 16 "
         "characters or more; without it deliveries, bounces and complaints are not heard of.",

@@ -1,5 +1,7 @@
 """How settings are written: each kind of value, read from text, with words of help for one that is wrong."""
 
+import base64
+import binascii
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from email.utils import parseaddr
@@ -96,6 +98,15 @@ def _name_servers(text: Any) -> Any:
     return tuple(servers)
 
 
+def _signing_key(key: str) -> str:
+    if key.startswith("whsec_"):
+        try:
+            base64.b64decode(key.removeprefix("whsec_"), validate=True)
+        except binascii.Error:
+            raise ValueError("what follows whsec_ has to be base64, as your mail system shows it") from None
+    return key
+
+
 def _keys(keys: tuple[str, ...]) -> tuple[str, ...]:
     if not keys or any(len(key) < 32 for key in keys):
         raise ValueError("give at least one key of 32 characters or more; make one with: openssl rand -base64 48")
@@ -105,6 +116,7 @@ def _keys(keys: tuple[str, ...]) -> tuple[str, ...]:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Key = Annotated[str, Field(min_length=16)]
+SigningKey = Annotated[Key, AfterValidator(_signing_key)]
 SecretKeys = Annotated[Words, AfterValidator(_keys)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
 NameServers = Annotated[tuple[tuple[str, int], ...], BeforeValidator(_name_servers)]

@@ -109,6 +109,8 @@ _PLAINLY = {
 
 
 def _sentence(problem: ErrorDetails) -> str:
+    if problem["type"] in {"string_too_short", "too_short"} and problem.get("ctx", {}).get("min_length") == 1:
+        return "Must not be empty."
     if problem["type"] in _PLAINLY:
         return _PLAINLY[problem["type"]].format(**problem.get("ctx", {}))
     message = problem["msg"].removeprefix("Value error, ")

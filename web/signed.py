@@ -5,7 +5,6 @@ HMAC-SHA-256 of "id.timestamp.body". A key that begins with `whsec_` is the base
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import time
@@ -36,9 +35,4 @@ def _is_recent(stamp: str) -> bool:
 
 
 def _bytes(key: str) -> bytes:
-    if key.startswith("whsec_"):
-        try:
-            return base64.b64decode(key.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
-            pass
-    return key.encode()
+    return base64.b64decode(key.removeprefix("whsec_")) if key.startswith("whsec_") else key.encode()

@@ -38,9 +38,10 @@ def test_help_lists_what_there_is_and_hides_the_mail_catcher() -> None:
 
 
 def test_a_start_with_bad_settings_names_every_problem_and_fails() -> None:
-    result = usher("web", environ={"USHER_DATABASE_URL": "mysql://x", "USHER_INVITATION_TTL": "soon"})
+    bad = {"DATABASE_URL": "mysql://x", "INVITATION_TTL": "soon", "MAIL_EVENTS_KEY": "whsec_not-quite-base64"}
+    result = usher("web", environ={f"USHER_{name}": value for name, value in bad.items()})
     assert result.exit_code == 1
-    for name in ("DATABASE_URL", "INVITATION_TTL", "BROKER_URL", "SECRET_KEYS"):
+    for name in (*bad, "BROKER_URL", "SECRET_KEYS"):
         assert f"USHER_{name}" in result.stderr
     assert "Traceback" not in result.output
 

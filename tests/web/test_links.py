@@ -255,3 +255,8 @@ def test_fifty_equal_requests_under_one_key_invite_once(world, alice, acme):
     assert len({answer.data for answer in answers}) == 1
     with world.sessions() as session:
         assert session.scalar(select(func.count()).select_from(Invitation)) == 1
+
+
+def test_an_empty_token_is_told_so(nobody):
+    answer = nobody.post("/v1/invitations/inspect", {"token": ""})
+    assert answer.json["errors"] == [{"field": "token", "message": "Must not be empty."}]
