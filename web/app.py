@@ -78,7 +78,8 @@ def _begin() -> None:
     environ = request.environ
     g.request_id = environ[REQUEST_ID]
     log.begin(request_id=g.request_id)
-    if "\0" in environ["PATH_INFO"] or ("%00" in (asked := environ["QUERY_STRING"]) or "\0" in asked):
+    asked = environ.get("QUERY_STRING", "")
+    if "\0" in environ["PATH_INFO"] or "%00" in asked or "\0" in asked:
         raise NotFound("There is no such address.")
 
 

@@ -150,11 +150,12 @@ def accepted_by_password(session: Session, *, token: str, password: str) -> Join
 
     None where the link has made none yet; raises `Unauthenticated` for a wrong password.
     """
-    taken = _take(session, token)
-    if taken.status != Status.ACCEPTED or taken.accepted_by is None:
+    invitation = links.find(session, token)
+    if invitation.status != Status.ACCEPTED or invitation.accepted_by is None:
         return None
-    person = sessions.check_password(session.get_one(User, taken.accepted_by), password)
-    return _accepted_before(session, taken, person)
+    # That takes long, so nothing is locked before.
+    person = sessions.check_password(session.get_one(User, invitation.accepted_by), password)
+    return _accepted_before(session, _take(session, token), person)
 
 
 def decline(session: Session, *, actor: Actor, token: str, reason: str | None, report_abuse: bool) -> Invitation:

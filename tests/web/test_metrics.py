@@ -27,11 +27,14 @@ def figures(nobody: Any) -> dict[str, dict[tuple[str, ...], float]]:
 def test_requests_are_counted_by_route_never_by_address(nobody, acme, alice):
     alice.get(f"/v1/accounts/{acme}")
     alice.get("/nowhere/secret-token")
+    nobody.ask("BREW", "/healthz")
     seen = figures(nobody)
     assert seen["usher_http_requests_total"]["GET", "/v1/accounts/<account_id>", "200"] >= 1
     assert seen["usher_http_requests_total"]["GET", "none", "404"] >= 1
     assert seen["usher_http_request_seconds_count"]["GET", "/v1/accounts/<account_id>"] >= 1
     assert "secret-token" not in str(seen)
+    assert "BREW" not in str(seen)
+    assert seen["usher_http_requests_total"]["other", "none", "405"] >= 1
 
 
 def test_jobs_are_told_by_kind_and_state_with_the_age_of_the_oldest(world: World, nobody, acme, alice):
