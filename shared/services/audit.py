@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CTE, Select, Text, bindparam, cast, func, insert, literal, select
+from sqlalchemy import CTE, Insert, Select, Text, bindparam, cast, func, insert, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningInsert
 
 from shared.actor import SYSTEM, Actor
 from shared.bulk import insert_rows
@@ -36,7 +35,7 @@ def record_all(asked: Asked, actor: Actor, action: str, told: Iterable[Told]) ->
     insert_rows(asked, AuditEvent, rows(actor, action, told))
 
 
-def telling_of(changed: CTE, action: str) -> ReturningInsert[tuple[str]]:
+def telling_of(changed: CTE, action: str) -> Insert:
     """The same within the very statement that changes rows: an event of Usher's own for each `id` and `account_id`.
 
     The statement takes `moment`, as `ids.moment` makes it: what the ids of these events begin with.
@@ -50,7 +49,7 @@ def telling_of(changed: CTE, action: str) -> ReturningInsert[tuple[str]]:
         "actor": cast(literal(json.dumps(SYSTEM.as_json()), Text()), JSONB),
         "data": cast(literal("{}", Text()), JSONB),
     }
-    return insert(AuditEvent).from_select(list(row), select(*row.values())).returning(AuditEvent.id)
+    return insert(AuditEvent).from_select(list(row), select(*row.values()))
 
 
 _UUID = cast(func.gen_random_uuid(), Text())

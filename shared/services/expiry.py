@@ -12,7 +12,7 @@ from shared.models.columns import among
 from shared.models.invitation import OPEN
 from shared.services import audit
 
-BATCH = 2000
+BATCH = 1000
 
 
 def expire(session: Session, *, limit: int = BATCH) -> int:
@@ -45,7 +45,7 @@ def _question() -> Question:
         .cte("ended")
     )
     told = audit.telling_of(ended, "invitation.expired").cte("told")
-    return Question(select(func.count()).select_from(told))
+    return Question(select(func.count()).select_from(ended).add_cte(told))
 
 
 _EXPIRE = _question()
