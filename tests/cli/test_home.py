@@ -44,8 +44,9 @@ def test_a_file_in_its_place_is_named(folder: Path) -> None:
         pass
 
 
-def test_damaged_secrets_are_named(folder: Path) -> None:
+@pytest.mark.parametrize("damaged", ["{", "[]", '{"secret_key": 5}', '{"api_key": []}', '{"unheard_of": "x"}'])
+def test_damaged_secrets_are_named(folder: Path, damaged: str) -> None:
     with occupied(folder):
-        (folder / "secrets.json").write_text("{")
+        (folder / "secrets.json").write_text(damaged)
     with pytest.raises(CannotStart, match=r"secrets\.json is damaged"), occupied(folder):
         pass

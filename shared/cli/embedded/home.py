@@ -25,6 +25,12 @@ class Secrets:
     owner_password: str = field(default_factory=draw)
     api_key: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raise `TypeError` for what is no text."""
+        drawn = (self.secret_key, self.operator_key, self.owner_password)
+        if not (all(isinstance(each, str) for each in drawn) and isinstance(self.api_key, str | None)):
+            raise TypeError("a secret is a text")
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
