@@ -1,12 +1,12 @@
 """The life of an invitation as its account sees it, once it is made: resend, revoke, find, list."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any, TypedDict, cast
+from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, bindparam, case, func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.actor import Actor
 from shared.checks.recipient import already_invited
@@ -81,27 +81,8 @@ def get(session: Session, *, account_id: str, invitation_id: str, lock: bool = F
     return invitation
 
 
-class Listed(TypedDict):
-    """An invitation as lists show it: ready to be written as JSON."""
-
-    id: str
-    account_id: str
-    email: str
-    role: str
-    status: str
-    delivery: str
-    invited_by: str
-    message: str | None
-    created_at: datetime
-    expires_at: datetime
-    sent_count: int
-    last_sent_at: datetime | None
-    checks: list[dict[str, Any]]
-    accepted_at: datetime | None
-
-
-def listed(asked: Asked, *, account_id: str, before: str | None, limit: int) -> list[Listed]:
-    """The account's invitations, the newest first, from before `before` on."""
+def listed(asked: Asked, *, account_id: str, before: str | None, limit: int) -> list[dict[str, Any]]:
+    """The account's invitations, the newest first, from before `before` on: ready to be written as JSON."""
     return _listed(_NEWEST.ask(asked, account_id=account_id, before=before or _LAST, most=limit))
 
 
@@ -114,9 +95,9 @@ def searched(
     q: str | None,
     before: str | None,
     limit: int,
-) -> list[Listed]:
+) -> list[dict[str, Any]]:
     """The same, of those that stand so; `q` is part of an address."""
-    query = select(*_LISTED.values()).where(Invitation.account_id == account_id, Invitation.id < (before or _LAST))
+    query = select(*_LISTED).where(Invitation.account_id == account_id, Invitation.id < (before or _LAST))
     if status is not None:
         query = query.where(Invitation.status == status)
     if delivery is not None:
@@ -140,8 +121,8 @@ def note(session: Session, actor: Actor, action: str, invitation: Invitation, **
     audit.record(session, actor, action, subject_id=invitation.id, account_id=invitation.account_id, **data)
 
 
-def _listed(rows: Iterable[Any]) -> list[Listed]:
-    return [cast(Listed, dict(zip(_LISTED, row, strict=True))) for row in rows]
+def _listed(rows: Iterable[Any]) -> list[dict[str, Any]]:
+    return [dict(zip(_NAMES, row, strict=True)) for row in rows]
 
 
 def _refuse_early(session: Session, invitation: Invitation) -> None:
@@ -180,12 +161,15 @@ def _flush_open(session: Session, invitation: Invitation) -> None:
 _LAST = "~"
 """What every id sorts before."""
 
-_LISTED: dict[str, ColumnElement[Any]] = {
-    name: getattr(Invitation, name) for name in Listed.__annotations__ if name != "accepted_at"
-}
-_LISTED["accepted_at"] = case((Invitation.status == Status.ACCEPTED, Invitation.ended_at))
+_LISTED: tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...] = (
+    *(Invitation.id, Invitation.account_id, Invitation.email, Invitation.role, Invitation.status, Invitation.delivery),
+    *(Invitation.invited_by, Invitation.message, Invitation.created_at, Invitation.expires_at),
+    *(Invitation.sent_count, Invitation.last_sent_at, Invitation.checks),
+    case((Invitation.status == Status.ACCEPTED, Invitation.ended_at)).label("accepted_at"),
+)
+_NAMES = [str(column.key) for column in _LISTED]
 _NEWEST = Question(
-    select(*_LISTED.values())
+    select(*_LISTED)
     .where(Invitation.account_id == bindparam("account_id"), Invitation.id < bindparam("before"))
     .order_by(Invitation.id.desc())
     .limit(bindparam("most", type_=Integer()))
