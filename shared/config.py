@@ -181,6 +181,11 @@ class Settings(BaseModel):
             raise ValueError("is missing; requests to BILLING_URL are signed with it")
         return key
 
+    @property
+    def over_tls(self) -> bool:
+        """Whether people reach this service over TLS."""
+        return self.public_url.startswith("https://")
+
 
 def load(environ: Mapping[str, str]) -> Settings:
     """The settings from the environment; raises `BadSettings` naming every problem at once."""

@@ -34,6 +34,11 @@ class EmailAddress:
     key: str
     domain: str
 
+    @classmethod
+    def kept(cls, shown: str, key: str) -> "EmailAddress":
+        """The address that a row keeps in these two forms."""
+        return cls(shown, key, key.rpartition("@")[2])
+
 
 def parse(text: str) -> EmailAddress:
     """The address, or `BadAddress`. Nothing is looked up: whether the domain takes mail is another check."""

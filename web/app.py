@@ -69,8 +69,7 @@ def create_app(settings: Settings) -> Flask:
     errors.register(app)
     api.register(app)
     pages.register(app)
-    over_tls = settings.public_url.startswith("https://")
-    app.wsgi_app = saying_always(app.wsgi_app, over_tls=over_tls)  # type: ignore[method-assign,assignment]
+    app.wsgi_app = saying_always(app.wsgi_app, over_tls=settings.over_tls)  # type: ignore[method-assign,assignment]
     return app
 
 

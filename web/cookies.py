@@ -7,7 +7,7 @@ from web.kit import kit
 
 def secure() -> bool:
     """Whether people reach this service over TLS."""
-    return kit().settings.public_url.startswith("https://")
+    return kit().settings.over_tls
 
 
 def named(name: str) -> str:

@@ -98,4 +98,4 @@ class Invitation(Base):
     @property
     def address(self) -> EmailAddress:
         """Whom the offer is for: the one address that its mail goes to."""
-        return EmailAddress(self.email, self.email_key, self.email_key.rpartition("@")[2])
+        return EmailAddress.kept(self.email, self.email_key)

@@ -41,4 +41,4 @@ class User(Base):
     @property
     def address(self) -> EmailAddress:
         """The one address that their mails go to."""
-        return EmailAddress(self.email, self.email_key, self.email_key.rpartition("@")[2])
+        return EmailAddress.kept(self.email, self.email_key)

@@ -1,4 +1,4 @@
-"""What the person behind the link does: look, accept, decline.
+"""Accepting an invitation: by the link, or as the user of the invited address.
 
 A link alone signs nobody in. Whoever accepts either signs up with a password of their own (the link came by mail, so
 it proves the address), or is signed in as the user of that very address.
@@ -18,25 +18,15 @@ from shared.checks.verdict import Verdict
 from shared.clock import rfc3339
 from shared.db import Asked, Question
 from shared.email_address import EmailAddress, masked
-from shared.errors import Conflict, Invalid, LinkDead, NotFound, Unauthenticated
+from shared.errors import Conflict, Invalid, LinkDead, Unauthenticated
 from shared.models import Account, ApiKey, Invitation, LapsedContract, Membership, Status, User
 from shared.permissions import Role
-from shared.services import api_keys, audit, facts, invitations, links, memberships, origins, sessions, users
+from shared.services import api_keys, audit, facts, links, memberships, offers, origins, sessions, standing, users
 from shared.services.facts import Ground
 from shared.services.memberships import Person, Place
 from shared.services.rules import Rules
 from shared.services.sessions import SignedIn
 from shared.tokens import sha256
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a link offers, as far as its holder may know."""
-
-    invitation: Invitation
-    account: Account
-    inviter: User
-    user_exists: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +69,6 @@ class Joined(Place):
     account: Named
 
 
-def inspect(session: Session, *, token: str) -> Offer:
-    """What the link offers; raises what a dead link deserves. Changes nothing, however often it is asked."""
-    invitation = links.find(session, token)
-    links.refuse_dead(invitation, at=_now(session))
-    return offer_of(session, invitation)
-
-
-def offer_of(session: Session, invitation: Invitation) -> Offer:
-    """The offer of this invitation."""
-    account = session.get_one(Account, invitation.account_id)
-    inviter = session.get_one(User, invitation.invited_by)
-    user = sessions.find_user(session, invitation.email_key)
-    return Offer(invitation, account, inviter, user is not None and user.email_verified_at is not None)
-
-
 def accept(asked: Asked, *, actor: Actor, rules: Rules, token: str, user: SignedIn | None) -> Joined:
     """Make whoever is signed in a member, once, with the role that the invitation has at this moment.
 
@@ -127,22 +102,8 @@ def accept_mine(asked: Asked, *, actor: Actor, rules: Rules, user: SignedIn, inv
     _HOLD_MINE.ask(asked, **mine)
     rows = _TAKE_MINE.ask(asked, **mine)
     if not rows or user.email_verified_at is None:
-        raise _not_mine()
+        raise offers.not_mine()
     return _accept(asked, actor, rules, Taken(*rows[0]), user)
-
-
-def waiting(session: Session, *, user: SignedIn, after: str, limit: int) -> list[Offer]:
-    """The offers that stand open for the user's proven address, the oldest first, from behind `after` on."""
-    if user.email_verified_at is None:
-        return []
-    query = (
-        select(Invitation, Account, User)
-        .join(Account, Account.id == Invitation.account_id)
-        .join(User, User.id == Invitation.invited_by)
-        .where(Invitation.email_key == user.email_key, Invitation.status == Status.PENDING)
-        .where(Invitation.expires_at > func.now(), Invitation.id > after)
-    )
-    return [Offer(*found, user_exists=True) for found in session.execute(query.order_by(Invitation.id).limit(limit))]
 
 
 def accepted_by_password(session: Session, *, token: str, password: str) -> Joined | None:
@@ -156,47 +117,6 @@ def accepted_by_password(session: Session, *, token: str, password: str) -> Join
     # That takes long, so nothing is locked before.
     person = sessions.check_password(session.get_one(User, invitation.accepted_by), password)
     return _accepted_before(session, _take(session, token), person)
-
-
-def decline(session: Session, *, actor: Actor, token: str, reason: str | None, report_abuse: bool) -> Invitation:
-    """Say no; the link is spent. `report_abuse` tells the account that its sender was not known."""
-    invitation = links.find(session, token, lock=True)
-    return _decline(session, actor, invitation, reason=reason, report_abuse=report_abuse)
-
-
-def decline_mine(
-    session: Session, *, actor: Actor, user: SignedIn, invitation_id: str, reason: str | None, report_abuse: bool
-) -> Invitation:
-    """Say no without the mail, as the signed-in user whose proven address was invited."""
-    invitation = _mine(session, user, invitation_id)
-    return _decline(session, actor, invitation, reason=reason, report_abuse=report_abuse)
-
-
-def _decline(
-    session: Session, actor: Actor, invitation: Invitation, *, reason: str | None, report_abuse: bool
-) -> Invitation:
-    links.refuse_dead(invitation, at=_now(session))
-    invitation.status, invitation.ended_at = Status.DECLINED, func.now()
-    invitation.decline_reason = reason
-    invitations.note(session, actor, "invitation.declined", invitation, reason=reason, report_abuse=report_abuse)
-    return invitation
-
-
-def _now(session: Session) -> datetime:
-    return session.scalars(select(func.now())).one()
-
-
-def _mine(session: Session, user: SignedIn, invitation_id: str) -> Invitation:
-    query = select(Invitation).where(Invitation.id == invitation_id, Invitation.email_key == user.email_key)
-    query = query.execution_options(populate_existing=True)
-    found = session.scalars(query.with_for_update()).one_or_none()
-    if found is None or user.email_verified_at is None:
-        raise _not_mine()
-    return found
-
-
-def _not_mine() -> NotFound:
-    return NotFound("There is no such invitation for your proven address.")
 
 
 def _take(asked: Asked, token: str) -> Taken:
@@ -218,14 +138,13 @@ def _accept(asked: Asked, actor: Actor, rules: Rules, taken: Taken, user: Signed
     if user.email_verified_at is None:
         _PROVE.ask(asked, user_id=user.id)
     told = replace(actor, kind=ActorKind.USER, id=user.id, user_id=user.id)
-    return _join(asked, told, rules, taken, ground, {"id": user.id, "email": user.email, "name": user.name})
+    return _join(asked, told, rules, taken, ground, memberships.person(user))
 
 
 def _accepted_before(asked: Asked, taken: Taken, user: SignedIn | User) -> Joined | None:
     if taken.status != Status.ACCEPTED or taken.accepted_by != user.id:
         return None
-    person: Person = {"id": user.id, "email": user.email, "name": user.name}
-    place = memberships.of(asked, account_id=taken.account_id, user=person)
+    place = memberships.of(asked, account_id=taken.account_id, user=memberships.person(user))
     return None if place is None else _joined(taken, place)
 
 
@@ -286,20 +205,20 @@ def _refuse_somebody_else(user: SignedIn, taken: Taken) -> None:
 
 
 def _signed_up(session: Session, taken: Taken, sign_up: SignUp) -> Person:
-    address = EmailAddress(taken.email, taken.email_key, taken.email_key.rpartition("@")[2])
+    address = EmailAddress.kept(taken.email, taken.email_key)
     user = users.claim_address(
         session, address=address, name=sign_up.name, password_hash=sign_up.password_hash, locale=taken.locale
     )
     if user is None:
         raise LinkDead("invitation_closed", "Somebody has just taken this address.", remedy="Sign in, then accept.")
     _PROVE.ask(session, user_id=user.id)
-    return {"id": user.id, "email": user.email, "name": user.name}
+    return memberships.person(user)
 
 
 def _hold(which: ColumnElement[bool]) -> Question:
     """Keeps the account's team as it is, before anything else is locked; see `standing`."""
     invitation = select(Invitation.account_id).where(which).scalar_subquery()
-    return Question(select(Account.id).where(Account.id == invitation).with_for_update(read=True))
+    return Question(standing.holding(invitation))
 
 
 def _taking(which: ColumnElement[bool]) -> Question:

@@ -11,7 +11,6 @@ from shared.ids import new_id
 from shared.models import Account, Membership, User
 from shared.permissions import Role
 from shared.services import audit, memberships
-from shared.services.memberships import Person
 from shared.services.sessions import SignedIn
 
 
@@ -26,7 +25,7 @@ def create(session: Session, *, actor: Actor, owner: User | SignedIn, name: str)
     session.add(account)
     session.flush()
     audit.record(session, actor, "account.created", subject_id=account.id, account_id=account.id, name=name)
-    person: Person = {"id": owner.id, "email": owner.email, "name": owner.name}
+    person = memberships.person(owner)
     memberships.join(session, actor=actor, account_id=account.id, user=person, role=Role.OWNER)
     return account
 

@@ -28,6 +28,7 @@ from shared.models import Account, AuditEvent, Membership, User
 from shared.models.user import WORDS
 from shared.permissions import Role
 from shared.services import audit
+from shared.services.sessions import SignedIn
 
 # As the index has it: words are taken as they are written, in whatever language.
 _WORDS: ColumnElement[Any] = literal_column(WORDS.text)
@@ -70,6 +71,11 @@ class Place(TypedDict):
     role: str
     joined_at: datetime
     last_seen_at: datetime | None
+
+
+def person(user: User | SignedIn) -> Person:
+    """This user as their colleagues see them."""
+    return {"id": user.id, "email": user.email, "name": user.name}
 
 
 def join(asked: Asked, *, actor: Actor, account_id: str, user: Person, role: Role) -> Place:

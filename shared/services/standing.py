@@ -6,8 +6,9 @@ The account's row is always locked first, invitations and members after it, so n
 """
 
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
@@ -18,8 +19,13 @@ from shared.permissions import Permission, Role
 
 def hold(session: Session, account_id: str, *, alone: bool = False) -> None:
     """Keep the team as it is until the transaction ends; `alone` is for whoever changes it."""
+    session.execute(holding(account_id, alone=alone))
+
+
+def holding(account_id: Any, *, alone: bool = False) -> Select[str]:
+    """The statement that does so; the account may be named by an expression."""
     account = select(Account.id).where(Account.id == account_id)
-    session.execute(account.with_for_update(key_share=True) if alone else account.with_for_update(read=True))
+    return account.with_for_update(key_share=True) if alone else account.with_for_update(read=True)
 
 
 def again(session: Session, actor: Actor, *, account_id: str, alone: bool = False) -> Actor:

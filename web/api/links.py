@@ -8,9 +8,10 @@ from shared.email_address import masked
 from shared.errors import Unauthenticated
 from shared.models import Status
 from shared.permissions import Role, in_words
-from shared.services import acceptance, asking, links, passwords, sessions
-from shared.services.acceptance import Joined, Offer, SignUp
+from shared.services import acceptance, asking, links, offers, passwords, sessions
+from shared.services.acceptance import Joined, SignUp
 from shared.services.asking import Wanted
+from shared.services.offers import Offer
 from shared.services.sessions import SignedIn
 from web import auth, limits
 from web.call import call, v1, written
@@ -29,7 +30,7 @@ _TOKEN = "x" * 43
 def inspect_link(body: TokenBody) -> dict[str, Any]:
     """Show what a link offers. Nothing changes, however often this is asked."""
     with transaction() as session:
-        return offer_out(acceptance.inspect(session, token=body.token))
+        return offer_out(offers.inspect(session, token=body.token))
 
 
 @v1.post("/invitations/accept")
@@ -93,7 +94,7 @@ def accept(token: str, name: str | None, password: str | None) -> tuple[Joined, 
 def decline(body: DeclineBody) -> None:
     """Decline for whoever holds the link."""
     with transaction() as session:
-        acceptance.decline(
+        offers.decline(
             session, actor=actor(), token=body.token, reason=body.reason or None, report_abuse=body.report_abuse
         )
 

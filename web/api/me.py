@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response
 
-from shared.services import acceptance, accounts, memberships, users
+from shared.services import acceptance, accounts, memberships, offers, users
 from shared.services.acceptance import Joined
 from web import auth
 from web.api.links import offer_out
@@ -66,8 +66,8 @@ def list_my_accounts(query: PageQuery) -> dict[str, Any]:
 def list_my_invitations(query: PageQuery) -> dict[str, Any]:
     """List the pending invitations to the signed-in person's proven address, the oldest first."""
     with transaction() as session:
-        offers = acceptance.waiting(session, user=auth.user(), after=decoded(query.cursor) or "", limit=query.limit + 1)
-    shown = [offer_out(offer) | {"id": offer.invitation.id} for offer in offers]
+        waiting = offers.waiting(session, user=auth.user(), after=decoded(query.cursor) or "", limit=query.limit + 1)
+    shown = [offer_out(offer) | {"id": offer.invitation.id} for offer in waiting]
     return page(shown, limit=query.limit, key=lambda offer: str(offer["id"]))
 
 
@@ -98,7 +98,7 @@ def accept(invitation_id: str) -> Joined:
 def decline(invitation_id: str, body: RefusalBody) -> None:
     """Decline for the signed-in person."""
     with transaction() as session:
-        acceptance.decline_mine(
+        offers.decline_mine(
             session,
             actor=actor(),
             user=auth.user(),

@@ -12,9 +12,9 @@ from flask import Response, render_template, request
 
 from shared.email_address import masked
 from shared.errors import Invalid, LinkDead, NotFound, TooSoon
-from shared.services import acceptance, asking
-from shared.services.acceptance import Offer
+from shared.services import asking, offers
 from shared.services.asking import Wanted
+from shared.services.offers import Offer
 from web import cookies
 from web.api import links
 from web.database import transaction
@@ -69,7 +69,7 @@ def _behind(token: str, living: Callable[[str], Response]) -> Response:
 
 def _go_on(token: str) -> Response:
     with transaction() as session:
-        acceptance.inspect(session, token=token)
+        offers.inspect(session, token=token)
     response = visitor.send_on("/i")
     cookies.put(response, _cookie(), token, max_age=_KEPT)
     return response
@@ -128,7 +128,7 @@ def _wanted(token: str) -> Wanted | None:
 
 def _offered(token: str) -> dict[str, Any]:
     with transaction() as session:
-        offer = acceptance.inspect(session, token=token)
+        offer = offers.inspect(session, token=token)
     me = visitor.known()
     return {
         "offer": offer,

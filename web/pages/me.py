@@ -2,7 +2,7 @@
 
 from flask import Response, render_template, request
 
-from shared.services import acceptance, sessions, users
+from shared.services import offers, sessions, users
 from shared.tokens import sha256
 from web import auth
 from web.api import me as my
@@ -78,5 +78,5 @@ def _profile(shown: form.Form = form.BLANK) -> str:
 def _waiting(shown: form.Form = form.BLANK) -> str:
     me = auth.user()
     with transaction() as session:
-        offers = acceptance.waiting(session, user=me, after="", limit=_MOST)
-    return render_template("pages/waiting.html", me=me, offers=offers, form=shown)
+        waiting = offers.waiting(session, user=me, after="", limit=_MOST)
+    return render_template("pages/waiting.html", me=me, offers=waiting, form=shown)
