@@ -110,13 +110,15 @@ class Stack:
         eventually(there, within=within)
         return found[-1]
 
-    def owner(self, email: str = "alice@corp.example") -> tuple[str, str]:
+    def owner(
+        self, email: str = "alice@corp.example", name: str = "Alice", account_name: str = "Acme"
+    ) -> tuple[str, str]:
         """Sign up, prove the address, sign in, make an account with a contract: the token and the account's id."""
-        assert self.ask("POST", "/v1/users", {"email": email, "name": "Alice", "password": PASSWORD}).status == 201
+        assert self.ask("POST", "/v1/users", {"email": email, "name": name, "password": PASSWORD}).status == 201
         proof = link_in(self.mail_to(email), "verify")
         assert self.ask("POST", "/v1/users/verify", {"token": proof}).status == 200
         token = self.ask("POST", "/v1/sessions", {"email": email, "password": PASSWORD}).json["token"]
-        account = self.ask("POST", "/v1/accounts", {"name": "Acme"}, token=token).json["id"]
+        account = self.ask("POST", "/v1/accounts", {"name": account_name}, token=token).json["id"]
         today = now().date()
         terms = {
             "monthly_commitment": {"amount": "750.00", "currency": "USD"},

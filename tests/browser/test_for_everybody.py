@@ -1,9 +1,9 @@
 """The console's pages for everybody: in both themes, on narrow and wide screens, with what axe can find."""
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.test_console import row_of, sign_in
+from tests.browser.test_console import fill_in, row_of, sign_in
 from tests.browser.test_pages import examine
 from tests.stack import OPERATOR_KEY, Stack
 
@@ -32,6 +32,38 @@ def test_no_page_of_the_console_keeps_anybody_out(browser: Browser, stack: Stack
     examine(page)
     assert complaints == []
     context.close()
+
+
+def test_long_names_leave_the_bar_at_the_top_whole(browser: Browser, stack: Stack):
+    """On a phone nothing in it lies over anything else or beyond the screen, and neither does a menu that is open."""
+    email, person, company = "bea@corp.example", "Bartholomea Featherstonehaugh", "Northwind Traders International"
+    stack.owner(email, person, company)
+    context = browser.new_context(base_url=stack.url, viewport={"width": 360, "height": 800})
+    page = context.new_page()
+    page.goto("/login")
+    fill_in(page, email)
+    expect(page.get_by_role("heading", level=1)).to_have_text(company)
+    menus = page.locator("header summary")
+    expect(menus).to_have_count(2)
+    side_by_side(page.locator("header .brand"), *menus.all())
+    for menu in menus.all():
+        menu.click()
+        expect(page.locator("header .card:visible")).to_have_count(1)
+        side_by_side(page.locator("header .card:visible"))
+        menu.click()
+    context.close()
+
+
+def side_by_side(*elements: Locator) -> None:
+    """From the left to the right, each as wide as a finger at least, and all of them within the screen."""
+    end = 0
+    for element in elements:
+        box = element.bounding_box()
+        assert box
+        assert box["x"] >= end
+        assert box["width"] >= 44
+        end = box["x"] + box["width"]
+    assert end <= 360
 
 
 def look_at(page: Page, path: str, menus: str = "main summary") -> None:

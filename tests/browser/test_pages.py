@@ -121,10 +121,16 @@ def look_at(page: Page, path: str) -> None:
 
 
 def examine(page: Page) -> None:
+    page.evaluate(SETTLED)
     # What it has no complaint about would be gathered and carried over too, at twice the time.
     found = Axe().run(page, options={"resultTypes": ["violations"]})
     assert found.violations_count == 0, f"{page.url}: {found.generate_report()}"
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, page.url
+
+
+# What fades in or changes its colour is looked at once it has; a turning wheel never ends.
+SETTLED = """Promise.allSettled(document.getAnimations()
+  .filter(each => isFinite(each.effect.getComputedTiming().endTime)).map(each => each.finished))"""
 
 
 def sign_in(page: Page, email: str) -> None:
