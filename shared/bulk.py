@@ -5,22 +5,39 @@ inviting a thousand people.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from pydantic_core import to_json
-from sqlalchemy import Table
+from msgspec.json import encode
+from sqlalchemy import Column, Table
 from sqlalchemy.dialects import postgresql
 
 from shared.db import Asked, Base, run
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
-Rows = Sequence["Mapping[str, Any] | DataclassInstance"]
-"""Rows that all name the same columns; what they leave out takes its default. Times, enumerations and JSON may stand
-in them as they are; bytes as `bytea` makes them."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one table, each thing said once: taking apart what is said a thousand times costs as much as writing it.
+
+    `each` is what a row says for itself, all of them by the same names, and `common` what every row says. A column of
+    JSON with few different values may stand in `choices`: a row then says which of them, counted from 0. What nobody
+    names takes its default. Times, enumerations and JSON may stand in them as they are; bytes as `bytea` makes them.
+    """
+
+    each: Sequence[Mapping[str, Any]]
+    common: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """The columns: those of each row, the common ones, and which of the former choose."""
+        return tuple(self.each[0]), tuple(self.common), tuple(self.choices)
+
+    def texts(self) -> list[str]:
+        """What the statement for these names takes."""
+        shared = {**self.common, **self.choices}
+        return [encode(said).decode() for said in ([self.each, shared] if shared else [self.each])]
 
 
 def insert_rows(asked: Asked, model: type[Base], rows: Rows, *followers: tuple[type[Base], Rows]) -> set[str]:
@@ -28,11 +45,11 @@ def insert_rows(asked: Asked, model: type[Base], rows: Rows, *followers: tuple[t
 
     `followers` are rows about the first ones, which they name as their `subject_id`, and are left out with them.
     """
-    if not rows:
+    if not rows.each:
         return set()
     every = ((model, rows), *followers)
-    statement = _statement(*((each, _columns(theirs)) for each, theirs in every))
-    written = run(asked, statement, tuple(to_json(theirs).decode() for _, theirs in every))
+    statement = _statement(*((each, theirs.names) for each, theirs in every))
+    written = run(asked, statement, tuple(text for _, theirs in every for text in theirs.texts()))
     return {row_id for (row_id,) in written}
 
 
@@ -41,13 +58,11 @@ def bytea(value: bytes) -> str:
     return "\\x" + value.hex()
 
 
-def _columns(rows: Rows) -> tuple[str, ...]:
-    first = rows[0]
-    return tuple(first) if isinstance(first, Mapping) else tuple(field.name for field in fields(first))
+_Names = tuple[tuple[str, ...], ...]
 
 
 @cache
-def _statement(first: tuple[type[Base], tuple[str, ...]], *followers: tuple[type[Base], tuple[str, ...]]) -> str:
+def _statement(first: tuple[type[Base], _Names], *followers: tuple[type[Base], _Names]) -> str:
     insert = f"{_insert(*first)} ON CONFLICT DO NOTHING RETURNING id"
     if not followers:
         return insert
@@ -57,10 +72,19 @@ def _statement(first: tuple[type[Base], tuple[str, ...]], *followers: tuple[type
     return f"WITH {', '.join(parts)} SELECT id FROM made"  # noqa: S608 - our own names
 
 
-def _insert(model: type[Base], columns: tuple[str, ...]) -> str:
-    table = cast(Table, model.__table__)
+def _insert(model: type[Base], names: _Names) -> str:
+    each, common, choices = names
+    columns = cast(Table, model.__table__).c
+    said = {name: f"rows.{name}" for name in each} | {name: f"common.{name}" for name in common}
+    said |= {name: f"common.{name} -> rows.{name}" for name in choices}
+    typed = ", ".join(f"{name} integer" if name in choices else _typed(columns[name]) for name in each)
+    source = f"json_to_recordset(%s::json) AS rows ({typed})"
+    if common or choices:
+        typed = ", ".join(_typed(columns[name]) for name in (*common, *choices))
+        source += f", json_to_record(%s::json) AS common ({typed})"
+    return f"INSERT INTO {model.__tablename__} ({', '.join(said)}) SELECT {', '.join(said.values())} FROM {source}"  # noqa: S608 - our own names
+
+
+def _typed(column: Column[Any]) -> str:
     dialect = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]
-    names = ", ".join(columns)
-    typed = ", ".join(f"{name} {table.c[name].type.compile(dialect).partition(' COLLATE')[0]}" for name in columns)
-    rows = f"json_to_recordset(%s::json) AS rows ({typed})"
-    return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {rows}"  # noqa: S608 - our own names
+    return f"{column.name} {column.type.compile(dialect).partition(' COLLATE')[0]}"

@@ -10,8 +10,9 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from flask import Blueprint, Response, request
+from msgspec.json import encode
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails, to_json
+from pydantic_core import ErrorDetails
 
 from shared.errors import Invalid, Unreadable
 
@@ -73,7 +74,7 @@ def call(
 
 def written(payload: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer of what has the very shape that the call answers: to check fifty rows takes thrice as long as this."""
-    return Response(to_json(payload), status, headers, content_type="application/json")
+    return Response(encode(payload), status, headers, content_type="application/json")
 
 
 def _present(payload: Any, answers: type[BaseModel] | None, status: int, headers: Mapping[str, str]) -> Response:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from shared.checks.domain import DomainLists, check_domain
 from shared.checks.eligibility import Commitment, check_eligibility
-from shared.checks.exceptions import Exemption
+from shared.checks.exceptions import Exemption, of_recipient
 from shared.checks.mail_domain import MailFact
 from shared.checks.networks import Origin
 from shared.checks.proxy import check_proxy
@@ -39,9 +39,9 @@ class Facts:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """What the checks said, and what they come to together."""
+    """What the checks said, and what they come to together. Of many that were judged alike, it is one and the same."""
 
     verdict: Verdict
     checks: list[Check]
@@ -59,21 +59,25 @@ def evaluate(facts: Facts, *, lists: DomainLists, settings: Settings) -> Judgeme
 
 
 def evaluate_all(many: Iterable[Facts], *, lists: DomainLists, settings: Settings) -> Iterator[Judgement]:
-    """The same of many: as long as they have their ground in common, what rests on that alone is judged once."""
+    """The same of many: what rests on the same ground, and is like another there, is judged once."""
     before: Facts | None = None
     for facts in many:
         if before is None or not _same_ground(facts, before):
+            judged: dict[Any, Judgement] = {}
             policy = settings.proxy_policy_api_keys if facts.origin.by_program else settings.proxy_policy
             eligible = eligibility(facts, settings)
             proxy = check_proxy(facts.origin, facts.exemptions, policy, facts.at)
-        checks = [
-            eligible,
-            check_role(facts.role, facts.assignable),
-            check_recipient(facts.address.shown, is_member=facts.is_member, already_invited=facts.already_invited),
-            check_domain(facts.address, lists, facts.exemptions, facts.mail, facts.at),
-            proxy,
-        ]
-        yield Judgement(overall(checks, unknown=Verdict(settings.unknown_policy)), checks)
+        alike = _likeness(facts)
+        if alike not in judged:
+            checks = [
+                eligible,
+                check_role(facts.role, facts.assignable),
+                check_recipient(facts.address.shown, is_member=facts.is_member, already_invited=facts.already_invited),
+                check_domain(facts.address, lists, facts.exemptions, facts.mail, facts.at),
+                proxy,
+            ]
+            judged[alike] = Judgement(overall(checks, unknown=Verdict(settings.unknown_policy)), checks)
+        yield judged[alike]
         before = facts
 
 
@@ -92,6 +96,13 @@ def eligibility(account: Committed, settings: Settings) -> Check:
     """Judge the contract alone, by the billing system where there is one, and else by our own table."""
     commitment = account.commitment if settings.billing_url is None else account.billed
     return check_eligibility(commitment, minimum=settings.minimum_commitment, now=account.at)
+
+
+def _likeness(facts: Facts) -> tuple[Any, ...]:
+    """What a judgement rests on beside its ground: a colleague of somebody who was just judged is judged alike."""
+    known = facts.address.shown if facts.is_member or facts.already_invited else None
+    exempt = of_recipient(facts.exemptions, facts.address)
+    return facts.address.domain, facts.mail, exempt, facts.role, facts.assignable, facts.is_member, known
 
 
 def _same_ground(one: Facts, other: Facts) -> bool:

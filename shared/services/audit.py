@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM, Actor
-from shared.bulk import insert_rows
+from shared.bulk import Rows, insert_rows
 from shared.db import Asked
 from shared.ids import new_id
 from shared.models import AuditEvent, AuditSeal
@@ -27,7 +27,7 @@ def record(
     session: Session, actor: Actor, action: str, *, subject_id: str, account_id: str | None = None, **data: Any
 ) -> None:
     """Append one event; `action` is `noun.past`, such as `invitation.accepted`, and `data` holds no secret."""
-    session.add(AuditEvent(**_row(actor, actor.as_json(), action, subject_id, account_id, data)))
+    session.add(AuditEvent(**_row(subject_id, account_id, data), **_by(actor, action)))
 
 
 def record_all(asked: Asked, actor: Actor, action: str, told: Iterable[Told]) -> None:
@@ -55,25 +55,18 @@ def telling_of(changed: CTE, action: str) -> Insert:
 _UUID = cast(func.gen_random_uuid(), Text())
 
 
-def rows(actor: Actor, action: str, told: Iterable[Told]) -> list[dict[str, Any]]:
+def rows(actor: Actor, action: str, told: Iterable[Told]) -> Rows:
     """The events as rows, for whoever writes them beside what they are about."""
-    who = actor.as_json()
-    return [_row(actor, who, action, *each) for each in told]
+    return Rows([_row(*each) for each in told], _by(actor, action))
 
 
-def _row(
-    actor: Actor, who: dict[str, Any], action: str, subject_id: str, account_id: str | None, data: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "id": new_id("evt"),
-        "account_id": account_id,
-        "subject_id": subject_id,
-        "action": action,
-        "actor": who,
-        "request_id": actor.request_id,
-        "origin": actor.origin,
-        "data": data,
-    }
+def _row(subject_id: str, account_id: str | None, data: dict[str, Any]) -> dict[str, Any]:
+    return {"id": new_id("evt"), "account_id": account_id, "subject_id": subject_id, "data": data}
+
+
+def _by(actor: Actor, action: str) -> dict[str, Any]:
+    who = {"actor": actor.as_json(), "request_id": actor.request_id, "origin": actor.origin}
+    return {"action": action, **who}
 
 
 def refused(session: Session, actor: Actor, *, account_id: str, code: str, permission: str | None, route: str) -> None:

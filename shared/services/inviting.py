@@ -4,15 +4,16 @@ Of many, one that is refused stops no other: each has an outcome of its own, the
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
-from shared.bulk import bytea, insert_rows
+from shared.bulk import Rows, bytea, insert_rows
 from shared.checks.evaluate import Facts, Judgement, evaluate, evaluate_all
 from shared.checks.networks import Origin
 from shared.checks.recipient import already_invited, email_invalid
@@ -152,6 +153,7 @@ def _scribe(
     """Whoever puts down the invitations that this actor makes at this moment: what they have in common, once."""
     at, cooldown, usual = ground.at, rules.settings.resend_cooldown, _lifetime(rules, ground.invitation_hours)
     via, seen_from = (actor.id if actor.kind is ActorKind.API_KEY else None), origins.as_json(origin)
+    checks_of = cache(lambda judgement: judgement.as_json(at))
 
     def put_down(address: EmailAddress, wish: Wish, judgement: Judgement) -> Made:
         invitation_id, span = new_id("inv"), wish.lifetime or usual
@@ -168,7 +170,7 @@ def _scribe(
             link_hash=bytea(links.hash_of(rules, invitation_id, 1)),
             lifetime_seconds=int(span.total_seconds()),
             origin=seen_from,
-            checks=judgement.as_json(at),
+            checks=checks_of(judgement),
             resendable_at=at + cooldown,
             created_at=at,
             expires_at=at + span,
@@ -179,11 +181,25 @@ def _scribe(
 
 def _write(asked: Asked, actor: Actor, account_id: str, made: Sequence[Made]) -> set[str]:
     """Write the invitations with their jobs and events; what another request has invited meanwhile is left out."""
+    if not made:
+        return set()
     subjects = [each.id for each in made]
     told = [(each.id, account_id, {"email": each.email, "role": each.role}) for each in made]
     checks = jobs.rows(_CHECK, subjects=subjects, account_id=account_id, generation=1)
     events = audit.rows(actor, "invitation.created", told)
     # The unique index decides between two people who invite the same address at once.
-    written = insert_rows(asked, Invitation, made, (Job, checks), (AuditEvent, events))
-    jobs.wrote(asked, _CHECK, [job["id"] for job in checks if job["subject_id"] in written])
+    written = insert_rows(asked, Invitation, _rows(made), (Job, checks), (AuditEvent, events))
+    jobs.wrote(asked, _CHECK, [job["id"] for job in checks.each if job["subject_id"] in written])
     return written
+
+
+_OWN = ("id", "email", "email_key", "role", "message", "locale", "link_hash", "lifetime_seconds", "expires_at")
+_COMMON = tuple(field.name for field in fields(Made) if field.name not in {*_OWN, "checks"})
+
+
+def _rows(made: Sequence[Made]) -> Rows:
+    """What one person invites at one moment differs in little: colleagues even have their checks in common."""
+    places = {id(one.checks): one.checks for one in made}
+    place_of = {checks: place for place, checks in enumerate(places)}
+    each = [{name: getattr(one, name) for name in _OWN} | {"checks": place_of[id(one.checks)]} for one in made]
+    return Rows(each, {name: getattr(made[0], name) for name in _COMMON}, {"checks": list(places.values())})

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Integer, Text, and_, bindparam, cast, func
 from sqlalchemy.orm import Session
 
 from shared import log, tracing
+from shared.bulk import Rows
 from shared.db import Asked, Bare, Question
 from shared.ids import new_id
 from shared.models import Job, JobKind, JobState
@@ -49,16 +50,24 @@ def promise(
     `lane` is the destination domain of a mail.
     """
     origin = session.info.get("origins", {}).get(subject_id) or _request()
-    job = Job(**_row(kind, subject_id, account_id, generation, origin), lane=lane)
+    job = Job(
+        id=new_id("job"),
+        kind=kind,
+        subject_id=subject_id,
+        account_id=account_id,
+        generation=generation,
+        lane=lane,
+        data=origin,
+    )
     session.add(job)
     wrote(session, kind, [job.id])
     return job
 
 
-def rows(kind: JobKind, *, subjects: Iterable[str], account_id: str, generation: int) -> list[dict[str, Any]]:
+def rows(kind: JobKind, *, subjects: Iterable[str], account_id: str, generation: int) -> Rows:
     """The same for many things of one account, as rows. Whoever inserts them beside their subjects tells `wrote`."""
-    origin = _request()
-    return [_row(kind, subject_id, account_id, generation, origin) for subject_id in subjects]
+    each = [{"id": new_id("job"), "subject_id": subject_id} for subject_id in subjects]
+    return Rows(each, {"kind": kind, "account_id": account_id, "generation": generation, "data": _request()})
 
 
 def wrote(asked: Asked, kind: JobKind, ids: Iterable[str]) -> None:
@@ -172,19 +181,6 @@ def _promised(asked: Asked) -> list[tuple[JobKind, str]]:
         return asked.promised
     found: list[tuple[JobKind, str]] = asked.info.setdefault("promised", [])
     return found
-
-
-def _row(
-    kind: JobKind, subject_id: str, account_id: str | None, generation: int, origin: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "id": new_id("job"),
-        "kind": kind,
-        "subject_id": subject_id,
-        "account_id": account_id,
-        "generation": generation,
-        "data": origin,
-    }
 
 
 def _request() -> dict[str, Any]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor
-from shared.bulk import insert_rows
+from shared.bulk import Rows, insert_rows
 from shared.db import Asked, Question
 from shared.ids import new_id
 from shared.models import Account, AuditEvent, Membership, User
@@ -81,9 +81,9 @@ def person(user: User | SignedIn) -> Person:
 def join(asked: Asked, *, actor: Actor, account_id: str, user: Person, role: Role) -> Place:
     """Make the user a member; somebody who is one already stays as they are."""
     place_id, who = new_id("mem"), user["id"]
-    row = {"id": place_id, "account_id": account_id, "user_id": who, "role": role}
+    row = Rows([{"id": place_id, "account_id": account_id, "user_id": who, "role": role}])
     told = audit.rows(actor, "member.joined", [(place_id, account_id, {"user_id": who, "role": role})])
-    insert_rows(asked, Membership, [row], (AuditEvent, told))
+    insert_rows(asked, Membership, row, (AuditEvent, told))
     place = of(asked, account_id=account_id, user=user)
     if place is None:
         raise RuntimeError("a member was removed while the account was held")
