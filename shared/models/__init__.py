@@ -3,6 +3,7 @@
 from shared.db import Base
 from shared.models.account import Account, LapsedContract
 from shared.models.api_key import ApiKey
+from shared.models.audit_archive import AuditArchive
 from shared.models.audit_event import AuditEvent
 from shared.models.audit_seal import AuditChain, AuditSeal, AuditSealing
 from shared.models.billing_answer import BillingAnswer
@@ -27,6 +28,7 @@ __all__ = [
     "OPEN",
     "Account",
     "ApiKey",
+    "AuditArchive",
     "AuditChain",
     "AuditEvent",
     "AuditSeal",

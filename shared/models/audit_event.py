@@ -1,7 +1,7 @@
 """What happened, in order, never changed: the timeline of each invitation and the audit of each account.
 
-The database refuses to change or delete an event. `written_in` is the transaction that wrote it, by which the sealing
-knows that no earlier event can still come.
+The database refuses to change an event, and to delete one that is not archived. `written_in` is the transaction that
+wrote it, by which the sealing knows that no earlier event can still come.
 """
 
 from typing import Any

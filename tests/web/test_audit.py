@@ -25,10 +25,10 @@ def seal(world: World) -> int:
 def meddle(world: World, *statements: str) -> None:
     """Change what no part of ours may change, as somebody with the database's keys could."""
     with transaction(world.sessions) as session:
-        session.execute(text("ALTER TABLE audit_events DISABLE TRIGGER append_only"))
+        session.execute(text("ALTER TABLE audit_events DISABLE TRIGGER USER"))
         for statement in statements:
             session.execute(text(statement))
-        session.execute(text("ALTER TABLE audit_events ENABLE TRIGGER append_only"))
+        session.execute(text("ALTER TABLE audit_events ENABLE TRIGGER USER"))
 
 
 def verified(world: World, *words: str):
