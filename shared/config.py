@@ -4,6 +4,7 @@ Each setting is `USHER_<NAME>`; for secrets in files, `USHER_<NAME>_FILE` names 
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -135,7 +136,12 @@ class Settings(BaseModel):
     )
     jobs_kept: Annotated[Duration, Field(ge=timedelta(days=1), le=timedelta(days=3650))] = Field(
         default=timedelta(days=90),
-        description="How long a finished job stays to be looked at: 1d to 3650d. The audit is kept for ever.",
+        description="How long a finished job stays to be looked at: 1d to 3650d.",
+    )
+    audit_kept: Annotated[Duration, Field(ge=timedelta(days=90), le=timedelta(days=36500))] | None = Field(
+        default=None,
+        description="How old an event of the audit is at the least when `usher audit archive` takes it out of the "
+        "database: 90d to 36500d; without it the audit stays there for ever.",
     )
     web_host: str = Field(default="127.0.0.1", description="The address that the web server listens at.")
     web_port: Annotated[int, Field(ge=1, le=65535)] = Field(
@@ -224,9 +230,14 @@ def unknown(environ: Mapping[str, str]) -> list[str]:
     return lines
 
 
+# How pydantic writes a length of time: not as a person would.
+_SPAN = re.compile(r"datetime\.timedelta\((\w+)=(\d+)\)")
+
+
 def _sentence(where: tuple[int | str, ...], kind: str, message: str) -> str:
     variable = PREFIX + str(where[0]).upper()
     if kind == "missing":
         field = Settings.model_fields[str(where[0])]
         return f"{variable} is missing. {field.description}"
-    return f"{variable}: {message.removeprefix('Value error, ')}"
+    said = _SPAN.sub(r"\2 \1", message)
+    return f"{variable}: {said.removeprefix('Value error, ')}"

@@ -1,12 +1,24 @@
-"""Examines the audit: whether an event was changed, left out, or put elsewhere."""
+"""The audit: whether an event was changed, left out, or put elsewhere; and where it goes when it is old."""
 
 import os
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
 
 import click
+from sqlalchemy.orm import Session
 
-from shared.cli.database import command_transaction
+from shared.cli.database import command_sessions
 from shared.cli.settings import settings_from
-from shared.services import sealing
+from shared.db import transaction
+from shared.errors import CannotRun
+from shared.services import archive_files, archiving, sealing
+from shared.services.archive_files import BadFile
+from shared.services.archiving import CannotArchive
+from shared.services.sealing import Examined
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+Sessions = Callable[[], Session]
 
 
 @click.group()
@@ -16,20 +28,101 @@ def audit() -> None:
 
 @audit.command()
 @click.argument("account_id", metavar="[ACCOUNT]", required=False)
+@click.option(
+    "--archive",
+    "root",
+    type=_FOLDER,
+    metavar="FOLDER",
+    help="Walk what was archived there as well, from the first event.",
+)
 @click.pass_context
-def verify(ctx: click.Context, account_id: str | None) -> None:
+def verify(ctx: click.Context, account_id: str | None, root: Path | None) -> None:
     """Find events that were changed, are missing, or stand in another order, in one ACCOUNT or in all.
 
-    Exit code 1 if there are any. Keep what is printed somewhere else: an account's newest hash stands for all before.
+    What is archived is looked at only with --archive; then files and database have to be one unbroken chain.
+
+    Exit code 1 if anything is found. Keep what is printed somewhere else: an account's newest hash stands for all
+    before.
     """
     sound = True
-    with command_transaction(settings_from(os.environ)) as session:
-        for found in sealing.examine(session, account_id=account_id):
+    with command_sessions(settings_from(os.environ)) as sessions:
+        for found in _examined(sessions, account_id, root):
+            archived = (
+                f" ({found.archived} of them archived{'' if root else ', not looked at'})" if found.archived else ""
+            )
             click.echo(
-                f"{found.account_id or '(no account)'}: {found.length} events sealed, {found.unsealed} to be sealed, "
-                f"newest hash {found.hash.hex()}"
+                f"{found.account_id or '(no account)'}: {found.length} events sealed{archived}, {found.unsealed} to be "
+                f"sealed, newest hash {found.hash.hex()}"
             )
             for fault in found.faults:
                 sound = False
                 click.echo(f"  {fault}", err=True)
     ctx.exit(0 if sound else 1)
+
+
+@audit.command()
+@click.argument("folder", type=_FOLDER)
+@click.pass_context
+def archive(ctx: click.Context, folder: Path) -> None:
+    """Move events older than AUDIT_KEPT (90d or more) out of the database, into files in FOLDER.
+
+    Each account has a folder there, with files of up to 5,000 events as JSON lines, each with its hash, readable for
+    their owner alone. They are written to the disk before anything is deleted. Run it as often as you like, always with
+    the same FOLDER, on a file system that knows hard links; killed, or started twice, it loses and doubles nothing.
+    A chain that is not sound, or a file that is not as it was written, is told of with exit code 1, and left alone.
+    """
+    settings = settings_from(os.environ)
+    if settings.audit_kept is None:
+        raise CannotRun("USHER_AUDIT_KEPT is not set, so the audit stays in the database for ever; set it, as 365d.")
+    events, whole = 0, True
+    with command_sessions(settings) as sessions:
+        with transaction(sessions) as session:
+            before = archiving.before(session, kept=settings.audit_kept)
+        for account_id in _due(sessions, before):
+            try:
+                for count in _archived(sessions, folder, account_id, before):
+                    events += count
+            except (CannotArchive, BadFile) as error:
+                whole = False
+                click.echo(str(error), err=True)
+    click.echo(f"{events} events from before {before:%Y-%m-%d %H:%M} UTC were archived in {folder}.")
+    ctx.exit(0 if whole else 1)
+
+
+def _examined(sessions: Sessions, account_id: str | None, root: Path | None) -> Iterator[Examined]:
+    """Each chain as it stands at one moment, so that sealing and archiving may go on meanwhile."""
+    if account_id is not None:
+        ids = [account_id]
+    else:
+        with transaction(sessions) as session:
+            ids = sealing.chains(session)
+        ids = sorted({*ids, *(archive_files.accounts(root) if root else ())})
+    for each in ids:
+        with transaction(sessions) as session:
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield archiving.examine(session, account_id=each, root=root)
+
+
+def _due(sessions: Sessions, before: datetime) -> Iterator[str]:
+    """The accounts in which something is to be archived."""
+    after = None
+    while True:
+        with transaction(sessions) as session:
+            page = archiving.chains(session, before=before, after=after)
+        if not page:
+            return
+        yield from (account_id for account_id, due in page if due)
+        after, _ = page[-1]
+
+
+def _archived(sessions: Sessions, folder: Path, account_id: str, before: datetime) -> Iterator[int]:
+    """Archive a chain, batch after batch; how many events each had."""
+    while True:
+        try:
+            with transaction(sessions) as session:
+                count = archiving.archive(session, root=folder, account_id=account_id, before=before)
+        except OSError as error:
+            raise CannotRun(f"{folder} can't be written: {error}. What was archived before stays so.") from None
+        if not count:
+            return
+        yield count

@@ -1,10 +1,10 @@
-"""How commands reach the database: one transaction, and one plain line where it doesn't answer."""
+"""How commands reach the database: mostly one transaction, and one plain line where it doesn't answer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from shared.config import Settings
 from shared.db import open_engine, session_factory, transaction
@@ -27,10 +27,17 @@ def bring_up_to_date(settings: Settings) -> None:
 @contextmanager
 def command_transaction(settings: Settings) -> Iterator[Session]:
     """The one transaction of a command; raises `Unavailable`."""
+    with command_sessions(settings) as sessions, transaction(sessions) as session:
+        yield session
+
+
+@contextmanager
+def command_sessions(settings: Settings) -> Iterator[sessionmaker[Session]]:
+    """Sessions for a command of several transactions, one at a time; raises `Unavailable`."""
     engine = open_engine(settings.database_url, pool_size=1)
     try:
-        with _answering(), transaction(session_factory(engine)) as session:
-            yield session
+        with _answering():
+            yield session_factory(engine)
     finally:
         engine.dispose()
 

@@ -7,14 +7,28 @@ its own has still to end, in the order of `seq`; of two that raced for a row, th
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, case, exists, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    any_,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from shared.clock import rfc3339
-from shared.models import AuditChain, AuditEvent, AuditSeal, AuditSealing
+from shared.models import AuditArchive, AuditChain, AuditEvent, AuditSeal, AuditSealing
 
 BATCH = 2000
 GENESIS = bytes(32)
@@ -26,13 +40,22 @@ _SEALING = 7_466_302
 
 @dataclass
 class Examined:
-    """What was found in one chain; `unsealed` counts the newest events, whose seals are still to come."""
+    """What was found in one chain so far: how long it is, its newest hash, and what is wrong.
+
+    `archived` of its events were not looked at; `unsealed` counts the newest, whose seals are still to come.
+    """
 
     account_id: str
     length: int = 0
     hash: bytes = GENESIS
+    archived: int = 0
     unsealed: int = 0
     faults: list[str] = field(default_factory=list)
+
+    def follow(self, link: AuditSeal, event: AuditEvent | None) -> None:
+        """Take the next link, and note what is wrong with it."""
+        self.faults += _faults(self, link, event)
+        self.length, self.hash = link.position, link.hash
 
 
 def seal(session: Session, *, limit: int = BATCH) -> int:
@@ -48,14 +71,41 @@ def seal(session: Session, *, limit: int = BATCH) -> int:
     return len(events)
 
 
-def examine(session: Session, *, account_id: str | None = None) -> Iterator[Examined]:
-    """Walk every chain, or that of one account, and tell what is wrong with it."""
+def chains(session: Session) -> list[str]:
+    """The accounts that have a chain, or what may be left of one."""
     known = select(AuditChain.account_id).union(
         select(AuditSeal.account_id), select(func.coalesce(AuditEvent.account_id, ""))
     )
-    ids = session.scalars(known).all() if account_id is None else [account_id]
-    for chain in sorted(ids):
-        yield _walk(session, chain)
+    return sorted(session.scalars(known))
+
+
+def examine(session: Session, *, account_id: str) -> Examined:
+    """Walk an account's chain from where its archive ends, and tell what is wrong with it."""
+    start = session.get(AuditArchive, account_id)
+    found = Examined(account_id, start.position, start.hash, start.position) if start else Examined(account_id)
+    while some := links(session, account_id, after=found.length, limit=BATCH):
+        for link, event in some:
+            found.follow(link, event)
+    end = session.get(AuditChain, account_id)
+    if (end.length, end.hash) != (found.length, found.hash) if end else found.length:
+        found.faults.append(f"the chain does not end where it should: after event {end.length if end else 'unknown'}")
+    _count_unsealed(session, found)
+    return found
+
+
+def links(session: Session, account_id: str, *, after: int, limit: int) -> list[tuple[AuditSeal, AuditEvent | None]]:
+    """An account's seals behind the position `after`, each with its event, where there is one."""
+    query = select(AuditSeal).where(AuditSeal.account_id == account_id, AuditSeal.position > after)
+    seals = session.scalars(query.order_by(AuditSeal.position).limit(limit)).all()
+    found = session.scalars(select(AuditEvent).where(sealed_by(account_id, seals)))
+    events = {event.seq: event for event in found}
+    return [(each, events.get(each.seq)) for each in seals]
+
+
+def sealed_by(account_id: str, seals: Sequence[AuditSeal]) -> ColumnElement[bool]:
+    """That an event is the account's and has one of these seals: an index finds it by both together."""
+    seqs = literal([each.seq for each in seals], ARRAY(BigInteger))
+    return _of(account_id) & (AuditEvent.seq == any_(seqs))
 
 
 def _unsealed(session: Session, horizon: int, limit: int) -> list[AuditEvent]:
@@ -89,22 +139,10 @@ def digest(previous: bytes, event: AuditEvent) -> bytes:
     return hashlib.sha256(previous + json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
-def _walk(session: Session, account_id: str) -> Examined:
-    found = Examined(account_id)
-    query = select(AuditSeal, AuditEvent).outerjoin(AuditEvent, AuditEvent.seq == AuditSeal.seq)
-    query = query.where(AuditSeal.account_id == account_id).order_by(AuditSeal.position)
-    for link, event in session.execute(query.execution_options(yield_per=1000)):
-        found.faults += _faults(found, link, event)
-        found.length, found.hash = link.position, link.hash
-    end = session.get(AuditChain, account_id)
-    if (end.length, end.hash) != (found.length, found.hash) if end else found.length:
-        found.faults.append(f"the chain does not end where it should: after event {end.length if end else 'unknown'}")
-    _count_unsealed(session, found)
-    return found
-
-
 def _faults(before: Examined, link: AuditSeal, event: AuditEvent | None) -> Iterator[str]:
-    if link.position != before.length + 1:
+    if link.position <= before.length:
+        yield f"number {link.position} stands behind number {before.length}"
+    elif link.position > before.length + 1:
         yield f"the seals of {link.position - before.length - 1} events before number {link.position} are missing"
     elif link.previous_hash != before.hash:
         yield f"number {link.position} does not follow on the one before it"
@@ -118,13 +156,16 @@ def _count_unsealed(session: Session, found: Examined) -> None:
     """Events without a seal are either too new for one, or were put among the old ones later."""
     before = session.scalars(select(AuditSealing.sealed_before)).one()
     late = or_(AuditEvent.written_in.is_(None), AuditEvent.written_in < before)
-    mine = AuditEvent.account_id == found.account_id if found.account_id else AuditEvent.account_id.is_(None)
-    query = select(func.count(), func.count(case((late, 1)))).select_from(AuditEvent).where(mine, ~_is_sealed())
-    count, late_ones = session.execute(query).one()
+    query = select(func.count(), func.count(case((late, 1)))).select_from(AuditEvent)
+    count, late_ones = session.execute(query.where(_of(found.account_id), ~_is_sealed())).one()
     strangers = late_ones if before else 0
     found.unsealed = count - strangers
     if strangers:
         found.faults.append(f"{strangers} old events have no seal")
+
+
+def _of(account_id: str) -> ColumnElement[bool]:
+    return AuditEvent.account_id == account_id if account_id else AuditEvent.account_id.is_(None)
 
 
 def _sealable(horizon: int) -> ColumnElement[bool]:
