@@ -19,7 +19,7 @@ from shared.email_address import BadAddress
 from shared.errors import NotFound
 from shared.models import AuditEvent, Invitation
 from shared.permissions import Role
-from shared.services import accounts, backtest, rules, trials
+from shared.services import accounts, audit, backtest, rules, trials
 
 _REPLACEABLE = (
     *("network_lists", "proxy_policy", "proxy_policy_api_keys"),
@@ -159,7 +159,10 @@ def _tell_one(session: Session, invitation: Invitation) -> None:
     until = f"{invitation.expires_at:%Y-%m-%d %H:%M} UTC"
     click.echo(f"Now {invitation.status}, delivery {invitation.delivery}, until {until}.")
     query = select(AuditEvent).where(AuditEvent.subject_id == invitation.id).order_by(AuditEvent.seq)
-    for event in session.scalars(query):
+    timeline = session.scalars(query).all()
+    if audit.begins_later(session, account_id=invitation.account_id, timeline=timeline):
+        click.echo("What happened long ago is archived.")
+    for event in timeline:
         words = _ACTIONS.get(event.action, event.action)
         detail = event.data.get("reason") or event.data.get("said") or event.data.get("why")
         click.echo(f"{event.at:%Y-%m-%d %H:%M:%S}  {words}" + (f" ({detail})" if isinstance(detail, str) else ""))

@@ -1,7 +1,7 @@
 """Records what happened, in the transaction in which it happens."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from shared.actor import SYSTEM, Actor
 from shared.bulk import Rows, insert_rows
 from shared.db import Asked
 from shared.ids import new_id
-from shared.models import AuditEvent, AuditSeal
+from shared.models import AuditArchive, AuditEvent, AuditSeal
 from shared.services import throttles
 
 Told = tuple[str, str | None, dict[str, Any]]
@@ -112,6 +112,17 @@ def latest(
     if before:
         query = query.where(AuditEvent.seq < before)
     return [event for event, _ in session.execute(query.order_by(AuditEvent.seq.desc()).limit(limit))]
+
+
+def archived(session: Session, *, account_id: str) -> bool:
+    """Whether the account's first events stand in files, and are not among those that these functions find."""
+    return session.get(AuditArchive, account_id) is not None
+
+
+def begins_later(session: Session, *, account_id: str, timeline: Sequence[AuditEvent]) -> bool:
+    """Whether an invitation's timeline lacks its beginning, which is archived."""
+    whole = bool(timeline) and timeline[0].action == "invitation.created"
+    return not whole and archived(session, account_id=account_id)
 
 
 def _of_account(account_id: str, since: datetime | None, action: str | None) -> Select[AuditEvent, AuditSeal]:

@@ -109,7 +109,7 @@ def show_invitation(account_id: str, invitation_id: str) -> dict[str, Any]:
 @requires(Permission.TEAM_VIEW)
 @call("Invitations", query=PageQuery, answers=EventsOut)
 def list_invitation_events(account_id: str, invitation_id: str, query: PageQuery) -> dict[str, Any]:
-    """Tell what happened to an invitation, the oldest first."""
+    """Tell what happened to an invitation, the oldest first; what is archived is not among it."""
     with transaction() as session:
         invitations.get(session, account_id=account_id, invitation_id=invitation_id)
         rows = audit.timeline(

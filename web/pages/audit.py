@@ -31,6 +31,7 @@ def show_audit(account_id: str) -> str:
             before=decoded_number(query.cursor),
             limit=PAGE + 1,
         )
+        archived = audit.archived(session, account_id=account_id)
         names = people.names(session, [row.actor for row in rows])
     asked: dict[str, Any] = {"action": query.action, "since": since and since.isoformat()}
     return place.page(
@@ -38,6 +39,7 @@ def show_audit(account_id: str) -> str:
         account_id,
         query=query,
         names=names,
+        archived=archived,
         nouns=words.NOUNS,
         events=page(rows, limit=PAGE, key=lambda row: str(row.seq)),
         csv=urlencode({name: value for name, value in asked.items() if value}),

@@ -19,6 +19,7 @@ def show_timeline(account_id: str, invitation_id: str) -> str:
     with transaction() as session:
         invitation = invitations.get(session, account_id=account_id, invitation_id=invitation_id)
         events = audit.timeline(session, account_id=account_id, subject_id=invitation_id, after=0, limit=_MOST)
+        later = audit.begins_later(session, account_id=account_id, timeline=events)
         names = people.names(session, [event.actor for event in events])
-    shown: dict[str, Any] = {"invitation": invitation, "events": events, "names": names}
+    shown: dict[str, Any] = {"invitation": invitation, "events": events, "names": names, "begins_later": later}
     return place.page("pages/timeline.html", account_id, **shown)

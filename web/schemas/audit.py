@@ -23,7 +23,9 @@ class AuditEventOut(EventOut):
 
     subject_id: str
     origin: str | None = Field(description="The address that it came from.")
-    position: int | None
+    position: int | None = Field(
+        description="Its place in the account's chain; where that of the first is not 1, what came before is archived."
+    )
     previous_hash: str | None
     hash: str | None = Field(description="Over this event and the hash of the one before it.")
 

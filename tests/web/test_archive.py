@@ -1,0 +1,325 @@
+"""The archive of the audit, as the operator runs it: what goes, what stays, and what shows when somebody meddles."""
+
+import gzip
+import json
+import os
+import stat
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from shared.cli import main
+from shared.db import transaction
+from tests.cli.processes import eventually
+from tests.web.conftest import Caller, World
+from tests.web.test_audit import meddle, seal
+
+USHER = Path(sysconfig.get_path("scripts")) / "usher"
+ARCHIVED = "What happened long ago is archived"
+
+
+class Operator:
+    """Whoever runs the commands, with a folder for the archive."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.folder = folder
+        self.environ = {
+            "USHER_DATABASE_URL": world.settings.database_url,
+            "USHER_BROKER_URL": world.settings.broker_url,
+            "USHER_SMTP_URL": world.settings.smtp_url,
+            "USHER_MAIL_FROM": world.settings.mail_from,
+            "USHER_PUBLIC_URL": world.settings.public_url,
+            "USHER_SECRET_KEYS": ",".join(world.settings.secret_keys),
+            "USHER_AUDIT_KEPT": "365d",
+        }
+
+    def usher(self, *words: str, **settings: str) -> Result:
+        return CliRunner().invoke(main, words, env=self.environ | settings)
+
+    def archives(self, **settings: str) -> Result:
+        return self.usher("audit", "archive", str(self.folder), **settings)
+
+    def starts_archiving(self) -> subprocess.Popen[str]:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("USHER_")} | self.environ
+        words = [sys.executable, str(USHER), "audit", "archive", str(self.folder)]
+        return subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def verifies(self, *words: str) -> Result:
+        return self.usher("audit", "verify", *words, "--archive", str(self.folder))
+
+    def files(self, account_id: str) -> dict[str, list[dict]]:
+        """The lines of each file of an account."""
+        found = sorted((self.folder / account_id).iterdir())
+        return {file.name: [json.loads(line) for line in gzip.open(file, "rt")] for file in found}
+
+
+@pytest.fixture
+def operator(world: World, tmp_path: Path) -> Operator:
+    return Operator(world, tmp_path)
+
+
+def happen(alice: Caller, account_id: str, times: int) -> None:
+    for number in range(times):
+        assert alice.patch(f"/v1/accounts/{account_id}", {"name": f"Acme {number} of {times}"}).status_code == 200
+
+
+def long_ago(world: World, days: int = 400) -> None:
+    """Have all that is not sealed yet have happened so long ago in its account, and seal it."""
+    meddle(
+        world,
+        f"UPDATE audit_events SET at = at - interval '{days} days' "
+        "WHERE account_id IS NOT NULL AND NOT EXISTS (SELECT FROM audit_seals seal WHERE seal.seq = audit_events.seq)",
+    )
+    seal(world)
+
+
+@pytest.fixture
+def old(world: World, alice: Caller, acme: str) -> str:
+    """An account in which five things happened 400 days ago, and two lately."""
+    happen(alice, acme, 5)
+    long_ago(world)
+    happen(alice, acme, 2)
+    seal(world)
+    return acme
+
+
+def test_old_events_move_into_files_and_the_rest_chains_on(world, alice, operator, old):
+    told = alice.get(f"/v1/accounts/{old}/audit-events").json["data"]
+    result = operator.archives()
+    assert (result.exit_code, result.stdout.startswith("5 events ")) == (0, True), result.output
+    shown = alice.get(f"/v1/accounts/{old}/audit-events").json["data"]
+    assert [event["position"] for event in shown] == [6, 7]
+    (lines,) = operator.files(old).values()
+    assert [line["hash"] for line in lines] + [event["hash"] for event in shown] == [event["hash"] for event in told]
+    assert lines[4]["data"]["after"]["name"] == "Acme 4 of 5"
+    happen(alice, old, 1)
+    seal(world)
+    for result in (operator.usher("audit", "verify"), operator.verifies(), operator.verifies(old)):
+        assert (result.exit_code, f"{old}: 8 events sealed (5 of them archived" in result.stdout) == (0, True)
+    assert "not looked at" in operator.usher("audit", "verify").stdout
+    assert "not looked at" not in operator.verifies().stdout
+
+
+def test_each_run_goes_on_where_the_last_one_ended(world, alice, operator, old):
+    operator.archives()
+    assert operator.archives().stdout.startswith("0 events ")
+    assert operator.archives(USHER_AUDIT_KEPT="90d").stdout.startswith("0 events ")
+    happen(alice, old, 3)
+    seal(world)
+    happen(alice, old, 1)
+    long_ago(world, 401)
+    # Something younger stands before it, and only the beginning of a chain is moved.
+    assert operator.archives().stdout.startswith("0 events ")
+    assert list(operator.files(old)) == ["000000000001.jsonl.gz"]
+    assert operator.verifies().exit_code == 0
+
+
+def test_what_belongs_to_no_account_is_archived_too_and_a_file_holds_5000(world, operator):
+    meddle(
+        world,
+        "INSERT INTO audit_events (id, subject_id, action, actor, data, at) SELECT 'evt_' || n, 'usr_1', "
+        """'user.signed_in', '{"kind": "user", "id": "usr_1"}', '{"näme": 1.50}', now() - interval '2 years' """
+        "FROM generate_series(1, 5001) n",
+    )
+    while seal(world):
+        pass
+    assert operator.archives().stdout.startswith("5001 events ")
+    assert [len(lines) for lines in operator.files("no-account").values()] == [5000, 1]
+    result = operator.verifies()
+    assert (result.exit_code, "(no account): 5001 events sealed" in result.stdout) == (0, True), result.output
+
+
+def test_the_files_are_for_their_owner_alone(operator, old):
+    operator.archives()
+    (file,) = (operator.folder / old).iterdir()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (file.parent, file)] == [0o700, 0o600]
+
+
+def edited(change: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
+    def edit(file: Path) -> None:
+        lines = gzip.decompress(file.read_bytes()).decode().splitlines(keepends=True)
+        file.write_bytes(gzip.compress("".join(change(lines)).encode()))
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("meddled", "fault"),
+    [
+        (edited(lambda lines: [lines[0], lines[1].replace("127.0.0.1", "10.0.0.1"), *lines[2:]]), "number 2 (evt_"),
+        (edited(lambda lines: [*lines[:2], *lines[3:]]), "before number 4 are missing"),
+        (edited(lambda lines: [lines[0], lines[2], lines[1], *lines[3:]]), "number 2 stands behind number 3"),
+        (edited(lambda lines: [lines[0], *lines]), "number 1 stands behind number 1"),
+        (edited(lambda lines: lines[:-1]), "the files end after event 4"),
+        (edited(lambda lines: [*lines[:-1], "{}\n"]), "what follows on number 4 is no event"),
+        (edited(lambda lines: []), "the files end after event 0"),
+        (lambda file: file.write_bytes(file.read_bytes()[:-20]), "can't be read"),
+        (Path.unlink, "the files end after event 0"),
+    ],
+    ids=["changed", "missing", "reordered", "doubled", "cut short", "no event", "emptied", "damaged", "gone"],
+)
+def test_a_file_that_was_meddled_with_shows(operator, old, meddled, fault):
+    operator.archives()
+    meddled(operator.folder / old / "000000000001.jsonl.gz")
+    result = operator.verifies(old)
+    assert result.exit_code == 1
+    assert fault in result.stderr
+    assert operator.usher("audit", "verify", old).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("UPDATE audit_archives SET position = 4", "before number 6 are missing"),
+        ("UPDATE audit_archives SET hash = sha256('x')", "number 6 does not follow on the one before it"),
+        ("DELETE FROM audit_archives", "before number 6 are missing"),
+        ("DELETE FROM audit_seals WHERE position = 6", "before number 7 are missing"),
+    ],
+)
+def test_a_database_that_does_not_go_on_where_the_files_end_shows(world, operator, old, statement, fault):
+    operator.archives()
+    meddle(world, statement)
+    result = operator.verifies(old)
+    assert result.exit_code == 1
+    assert fault in result.stderr
+
+
+def test_an_account_of_which_only_files_are_left_shows(world, operator, old):
+    operator.archives()
+    meddle(
+        world, *(f"DELETE FROM {table}" for table in ("audit_events", "audit_seals", "audit_chains", "audit_archives"))
+    )
+    result = operator.verifies()
+    assert result.exit_code == 1
+    assert "the files end after event 5, and the database begins after event 0" in result.stderr
+
+
+def test_the_database_lets_go_nothing_that_is_not_archived(world, operator, old):
+    operator.archives()
+    with pytest.raises(DBAPIError, match="append-only"), transaction(world.sessions) as session:
+        session.execute(text("DELETE FROM audit_events WHERE account_id = :account"), {"account": old})
+
+
+def test_a_chain_that_is_not_sound_stays_and_the_others_go(world, alice, operator, old):
+    other = world.account(alice, "Other")
+    happen(alice, other, 3)
+    long_ago(world)
+    meddle(
+        world,
+        f"UPDATE audit_events SET origin = NULL WHERE account_id = '{old}' AND data->'after'->>'name' = 'Acme 3 of 5'",
+    )
+    result = operator.archives()
+    assert (result.exit_code, result.stdout.startswith("3 events ")) == (1, True)
+    assert f"{old}: number 4 (evt_" in result.stderr
+    assert not (operator.folder / old).exists()
+    assert len(alice.get(f"/v1/accounts/{old}/audit-events").json["data"]) == 7
+
+
+@contextmanager
+def held_up(world: World, account_id: str) -> Iterator[None]:
+    """Somebody has a hand on one of the account's events, so that the database can't delete it for now."""
+    with world.sessions() as other:
+        query = "SELECT seq FROM audit_events WHERE account_id = :account ORDER BY seq LIMIT 1 FOR UPDATE"
+        other.execute(text(query), {"account": account_id})
+        yield
+
+
+def deletes(world: World) -> bool:
+    """Whether somebody waits for a lock, as who deletes what another has a hand on."""
+    with world.sessions() as session:
+        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+def test_killed_between_writing_and_deleting_nothing_is_lost_or_doubled(world, alice, operator, old):
+    with held_up(world, old):
+        killed = operator.starts_archiving()
+        eventually(lambda: deletes(world))
+        written = operator.files(old)
+        happen(alice, old, 1)
+        killed.kill()
+        killed.communicate()
+    assert len(alice.get(f"/v1/accounts/{old}/audit-events").json["data"]) == 8
+    assert operator.verifies().exit_code == 0
+    # PostgreSQL finds out that nobody listens any more only once it has deleted, and then undoes that.
+    eventually(lambda: operator.archives().stdout.startswith("5 events "))
+    assert operator.files(old) == written
+    seal(world)
+    assert [event["position"] for event in alice.get(f"/v1/accounts/{old}/audit-events").json["data"]] == [6, 7, 8]
+    assert operator.verifies().exit_code == 0
+
+
+def test_two_at_once_do_it_once(world, operator, old):
+    with held_up(world, old):
+        first = operator.starts_archiving()
+        eventually(lambda: deletes(world))
+        second = operator.archives()
+        assert (second.exit_code, second.stderr.startswith("Another archiving is at work")) == (1, True)
+    said, _ = first.communicate(timeout=20)
+    assert (first.returncode, said.startswith("5 events ")) == (0, True)
+    assert operator.verifies().exit_code == 0
+
+
+def test_a_file_of_another_database_is_neither_replaced_nor_believed(operator, old):
+    (operator.folder / old).mkdir()
+    stranger = operator.folder / old / "000000000001.jsonl.gz"
+    stranger.write_bytes(gzip.compress(b"{}\n"))
+    result = operator.archives()
+    assert (result.exit_code, result.stdout.startswith("0 events ")) == (1, True)
+    assert "says something else than the database" in result.stderr
+    assert gzip.decompress(stranger.read_bytes()) == b"{}\n"
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(alice, operator, old):
+    (operator.folder / old).write_text("in the way")
+    result = operator.archives()
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "can't be written" in result.stderr
+    assert len(alice.get(f"/v1/accounts/{old}/audit-events").json["data"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("kept", "complaint"), [("soon", "write a whole number and a unit"), ("89d", "90 days"), ("36501d", "36500 days")]
+)
+def test_an_age_that_makes_no_sense_is_refused(operator, kept, complaint):
+    result = operator.archives(USHER_AUDIT_KEPT=kept)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()[1:]
+    assert "USHER_AUDIT_KEPT: " in line
+    assert complaint in line
+
+
+def test_without_an_age_nothing_goes(operator, old):
+    del operator.environ["USHER_AUDIT_KEPT"]
+    result = operator.archives()
+    assert (result.exit_code, list(operator.folder.iterdir())) == (1, [])
+    assert result.stderr.startswith("USHER_AUDIT_KEPT is not set")
+
+
+def test_a_folder_that_is_not_there_is_refused(operator):
+    operator.folder = operator.folder / "not mounted"
+    assert operator.archives().exit_code == 2
+
+
+def test_an_invitation_whose_beginning_is_archived_says_so(world, alice, operator, acme):
+    invitation = world.invited(acme, alice, "dora@corp.example")
+    long_ago(world)
+    recent = world.invited(acme, alice, "emil@corp.example")
+    seal(world)
+    browser = world.app.test_client()
+    browser.set_cookie("usher", alice.token or "")
+    pages = [f"/accounts/{acme}/invitations/{invitation}", f"/accounts/{acme}/audit"]
+    assert not any(ARCHIVED in browser.get(page).text for page in pages)
+    operator.archives()
+    assert all(ARCHIVED in browser.get(page).text for page in pages)
+    assert ARCHIVED in operator.usher("why", invitation).stdout
+    assert ARCHIVED not in browser.get(f"/accounts/{acme}/invitations/{recent}").text
+    assert ARCHIVED not in operator.usher("why", recent).stdout
+    assert alice.get(f"/v1/accounts/{acme}/invitations/{invitation}/events").json["data"] == []
