@@ -137,6 +137,34 @@ def test_what_belongs_to_no_account_is_archived_too_and_a_file_holds_5000(world,
     assert (result.exit_code, "(no account): 5001 events sealed" in result.stdout) == (0, True), result.output
 
 
+MANY = 20_000
+OTHERS = """
+INSERT INTO audit_events (id, account_id, subject_id, action, actor, data)
+  SELECT 'evt_' || n, 'acc_other', 'inv_1', 'invitation.created', '{}', '{}' FROM generate_series(1, :many) n;
+"""
+SEALED = """
+INSERT INTO audit_seals (seq, account_id, position, previous_hash, hash)
+  SELECT seq, account_id, row_number() OVER (ORDER BY seq), '', '' FROM audit_events WHERE account_id = 'acc_other';
+"""
+
+
+def test_an_archiving_reads_no_other_accounts_events(world, operator, old):
+    with transaction(world.sessions) as session:
+        session.execute(text(OTHERS), {"many": MANY})
+        session.execute(text(SEALED))
+        session.execute(text("ANALYZE"))
+
+    def read() -> int:
+        world.sessions.kw["bind"].dispose()
+        with world.sessions() as session:
+            tables = "('audit_events', 'audit_seals')"
+            return session.scalar(text(f"SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname IN {tables}"))
+
+    before = read()
+    assert operator.archives().stdout.startswith("5 events ")
+    assert read() - before < MANY / 4
+
+
 def test_the_files_are_for_their_owner_alone(operator, old):
     operator.archives()
     (file,) = (operator.folder / old).iterdir()
@@ -238,21 +266,28 @@ def deletes(world: World) -> bool:
         return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
-def test_killed_between_writing_and_deleting_nothing_is_lost_or_doubled(world, alice, operator, old):
-    with held_up(world, old):
+def test_killed_between_writing_and_deleting_nothing_is_lost_or_doubled(world, alice, operator, acme):
+    happen(alice, acme, 5)
+    long_ago(world, 400)
+    happen(alice, acme, 2)
+    long_ago(world, 100)
+    with held_up(world, acme):
         killed = operator.starts_archiving()
         eventually(lambda: deletes(world))
-        written = operator.files(old)
-        happen(alice, old, 1)
+        written = operator.files(acme)
+        happen(alice, acme, 1)
         killed.kill()
         killed.communicate()
-    assert len(alice.get(f"/v1/accounts/{old}/audit-events").json["data"]) == 8
+    assert [len(lines) for lines in written.values()] == [5]
+    assert len(alice.get(f"/v1/accounts/{acme}/audit-events").json["data"]) == 8
     assert operator.verifies().exit_code == 0
-    # PostgreSQL finds out that nobody listens any more only once it has deleted, and then undoes that.
-    eventually(lambda: operator.archives().stdout.startswith("5 events "))
-    assert operator.files(old) == written
+    # PostgreSQL finds out that nobody listens any more only once it has deleted, and then undoes that. The file is
+    # taken as it is, and what is old enough besides by now goes into one of its own.
+    eventually(lambda: operator.archives(USHER_AUDIT_KEPT="90d").stdout.startswith("7 events "))
+    assert list(operator.files(acme)) == ["000000000001.jsonl.gz", "000000000006.jsonl.gz"]
+    assert operator.files(acme).items() >= written.items()
     seal(world)
-    assert [event["position"] for event in alice.get(f"/v1/accounts/{old}/audit-events").json["data"]] == [6, 7, 8]
+    assert [event["position"] for event in alice.get(f"/v1/accounts/{acme}/audit-events").json["data"]] == [8]
     assert operator.verifies().exit_code == 0
 
 
