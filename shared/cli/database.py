@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
+import click
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -13,7 +15,7 @@ from shared.migrations import missing
 
 
 def bring_up_to_date(settings: Settings) -> None:
-    """Run every migration that the database lacks; raises `Unavailable`."""
+    """Run every migration that the database lacks; raises `Unavailable`, or `CannotRun` where others keep a table."""
     with command_transaction(settings) as session:
         lacking = missing(session.connection())
     if lacking:
@@ -21,7 +23,7 @@ def bring_up_to_date(settings: Settings) -> None:
         from shared.migrations.upgrade import upgrade  # noqa: PLC0415
 
         with _answering():
-            upgrade(settings.database_url)
+            upgrade(settings.database_url, say=partial(click.echo, err=True))
 
 
 @contextmanager

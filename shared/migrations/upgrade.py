@@ -1,22 +1,69 @@
-"""Brings the database to the newest schema, by Alembic, one migration at a time."""
+"""Brings the database to the newest schema, by Alembic, one migration at a time, and holds nobody up for long.
 
+A migration that wants a table for itself queues behind whoever is reading it, and everybody else queues behind the
+migration: one long report, and nobody can invite until it ends. So no statement waits for longer than `LOCK_SECONDS`.
+Its migration is undone then, those who had to wait get their turn, and it is tried again.
+"""
+
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import Engine, NullPool, create_engine
+from sqlalchemy.exc import OperationalError
 
 from shared.db import with_driver
+from shared.errors import CannotRun
+from shared.migrations.holders import holders
+
+LOCK_SECONDS = 2
+"""How long a statement may wait, and others behind it: longer than the second after which PostgreSQL by itself ends an
+autovacuum that is in the way."""
+
+REST_SECONDS = 3.0
+PATIENCE_SECONDS = 300.0
 
 
-def upgrade(database_url: str) -> None:
-    """Run every migration that the database lacks; several at once wait for each other."""
-    command.upgrade(configuration(database_url), "head")
+def upgrade(
+    database_url: str, *, say: Callable[[str], None] = lambda _: None, patience: float = PATIENCE_SECONDS
+) -> None:
+    """Run every migration that the database lacks; several at once wait for each other.
+
+    Tells by `say` who keeps it waiting, and raises `CannotRun` once that has lasted for `patience` seconds: the
+    migration that couldn't run has then done nothing.
+    """
+    config = configuration(database_url)
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            command.upgrade(config, "head")
+            return
+        except OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable):
+                raise
+            trouble = _told(config.attributes["engine"], error.statement or "")
+        if time.monotonic() >= deadline:
+            raise CannotRun(
+                f"{trouble} Gave up after {patience:.0f} s, and this migration has done nothing. "
+                "Wait until they are through, or end them with pg_terminate_backend, and run `usher migrate` again."
+            )
+        say(f"{trouble} Trying again in {REST_SECONDS:.0f} s.")
+        time.sleep(REST_SECONDS)
 
 
 def configuration(database_url: str) -> Config:
     """Alembic's configuration for this database."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    config.attributes["engine"] = create_engine(with_driver(database_url))
+    waiting = {"options": f"-c lock_timeout={LOCK_SECONDS}s"}
+    config.attributes["engine"] = create_engine(with_driver(database_url), poolclass=NullPool, connect_args=waiting)
     return config
+
+
+def _told(engine: Engine, statement: str) -> str:
+    words = " ".join(statement.split())
+    named = ", ".join(holders(engine, statement, LOCK_SECONDS)) or "transactions that are over by now"
+    return f"`{words[:80]}{'…' * (len(words) > 80)}` waits for a lock that is held by {named}."

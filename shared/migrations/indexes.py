@@ -1,0 +1,22 @@
+"""Builds an index on a table while people read and write it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from alembic import op
+from sqlalchemy import TextClause
+
+_PATIENCE = "5min"
+
+
+def build(name: str, table: str, columns: Sequence[str | TextClause], **options: Any) -> None:
+    """Build the index CONCURRENTLY. Let that be all that its migration does: it can't stand in a transaction.
+
+    It waits for whoever began before it and holds nobody up meanwhile, so that it may wait for longer than others.
+    """
+    with op.get_context().autocommit_block():
+        op.execute(f"SET lock_timeout = '{_PATIENCE}'")
+        # What a build that broke off has left is of no use, and every write keeps it up all the same.
+        op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
+        op.create_index(name, table, columns, postgresql_concurrently=True, **options)
+        op.execute("RESET lock_timeout")

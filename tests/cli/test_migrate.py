@@ -1,0 +1,35 @@
+"""A migration that others keep waiting for ever. One that they let through stands in `tests/faults`, under load."""
+
+import psycopg
+import pytest
+from alembic import command
+from psycopg.rows import scalar_row
+
+from shared.errors import CannotRun
+from shared.migrations.upgrade import configuration, upgrade
+
+NEEDS_THE_JOBS = "0006"
+
+
+@pytest.fixture
+def behind(database_url: str) -> str:
+    """A database that lacks a migration which wants the jobs for itself."""
+    command.downgrade(configuration(database_url), "0005")
+    return database_url
+
+
+def newest(database_url: str) -> str:
+    with psycopg.connect(database_url, row_factory=scalar_row) as connection:
+        return str(connection.execute("SELECT version_num FROM alembic_version").fetchone())
+
+
+def test_who_never_lets_go_is_named_and_nothing_is_half_done(behind: str) -> None:
+    with psycopg.connect(behind, application_name="a long report") as report:
+        report.execute("SELECT count(*) FROM jobs")
+        with pytest.raises(CannotRun) as gave_up:
+            upgrade(behind, patience=0)
+        assert f"process {report.info.backend_pid} (" in str(gave_up.value)
+        assert "a long report: idle in transaction" in str(gave_up.value)
+        assert newest(behind) < NEEDS_THE_JOBS
+    upgrade(behind)
+    assert newest(behind) >= NEEDS_THE_JOBS
