@@ -1,6 +1,6 @@
 """Who holds the tables that a statement has waited for in vain."""
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, text
 
 # The statement names the tables that it wants, and whoever was in its way was there before it. Of a transaction of
 # another role only the number and the name can be seen.
@@ -15,13 +15,13 @@ _HOLDERS = text(r"""
 """)
 
 
-def holders(engine: Engine, statement: str, longer_than: float) -> list[str]:
+def holders(connection: Connection, statement: str, longer_than: float) -> list[str]:
     """The transactions, open for more than so many seconds, that hold tables named in the statement; in words.
 
     What they ask is left out: it may hold people's addresses.
     """
-    with engine.connect() as connection:
-        rows = connection.execute(_HOLDERS, {"statement": statement, "longer_than": longer_than}).all()
+    rows = connection.execute(_HOLDERS, {"statement": statement, "longer_than": longer_than}).all()
+    connection.commit()
     return [
         f"process {pid} ({role}{f', {name}' if name else ''}: {state}, for {seconds} s)"
         for pid, role, name, state, seconds in rows

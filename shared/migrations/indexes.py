@@ -16,7 +16,9 @@ def build(name: str, table: str, columns: Sequence[str | TextClause], **options:
     """
     with op.get_context().autocommit_block():
         op.execute(f"SET lock_timeout = '{_PATIENCE}'")
-        # What a build that broke off has left is of no use, and every write keeps it up all the same.
-        op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
-        op.create_index(name, table, columns, postgresql_concurrently=True, **options)
-        op.execute("RESET lock_timeout")
+        try:
+            # What a build that broke off has left is of no use, and every write keeps it up all the same.
+            op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
+            op.create_index(name, table, columns, postgresql_concurrently=True, **options)
+        finally:
+            op.execute("RESET lock_timeout")

@@ -12,12 +12,16 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import Engine, NullPool, create_engine
+from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from shared.db import with_driver
 from shared.errors import CannotRun
 from shared.migrations.holders import holders
+
+# Any number will do, so long as nothing else in the database locks it.
+MIGRATING = 7_466_301
+ASK_AGAIN_SECONDS = 0.2
 
 LOCK_SECONDS = 2
 """How long a statement may wait, and others behind it: longer than the second after which PostgreSQL by itself ends an
@@ -35,35 +39,53 @@ def upgrade(
     Tells by `say` who keeps it waiting, and raises `CannotRun` once that has lasted for `patience` seconds: the
     migration that couldn't run has then done nothing.
     """
-    config = configuration(database_url)
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            command.upgrade(config, "head")
-            return
-        except OperationalError as error:
-            if not isinstance(error.orig, LockNotAvailable):
-                raise
-            trouble = _told(config.attributes["engine"], error.statement or "")
-        if time.monotonic() >= deadline:
-            raise CannotRun(
-                f"{trouble} Gave up after {patience:.0f} s, and this migration has done nothing. "
-                "Wait until they are through, or end them with pg_terminate_backend, and run `usher migrate` again."
-            )
-        say(f"{trouble} Trying again in {REST_SECONDS:.0f} s.")
-        time.sleep(REST_SECONDS)
+    with connect(database_url) as connection:
+        _take_turn(connection)
+        deadline = time.monotonic() + patience
+        while trouble := _tried(connection):
+            if time.monotonic() >= deadline:
+                raise CannotRun(
+                    f"{trouble} Gave up after {patience:.0f} s, and this migration has done nothing. "
+                    "Wait until they are through, or end them with pg_terminate_backend, and run `usher migrate` again."
+                )
+            say(f"{trouble} Trying again in {REST_SECONDS:.0f} s.")
+            time.sleep(REST_SECONDS)
 
 
-def configuration(database_url: str) -> Config:
+def connect(database_url: str) -> Connection:
+    """A connection for migrations, which waits for no lock for long."""
+    options = {"options": f"-c lock_timeout={LOCK_SECONDS}s"}
+    return create_engine(with_driver(database_url), poolclass=NullPool, connect_args=options).connect()
+
+
+def configuration(connection: Connection) -> Config:
     """Alembic's configuration for this database."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    waiting = {"options": f"-c lock_timeout={LOCK_SECONDS}s"}
-    config.attributes["engine"] = create_engine(with_driver(database_url), poolclass=NullPool, connect_args=waiting)
+    config.attributes["connection"] = connection
     return config
 
 
-def _told(engine: Engine, statement: str) -> str:
-    words = " ".join(statement.split())
-    named = ", ".join(holders(engine, statement, LOCK_SECONDS)) or "transactions that are over by now"
-    return f"`{words[:80]}{'…' * (len(words) > 80)}` waits for a lock that is held by {named}."
+def _take_turn(connection: Connection) -> None:
+    """Wait until nobody else migrates, by asking again and again; the turn ends with the connection.
+
+    Who waits within a statement holds a snapshot meanwhile, and an index that the other builds CONCURRENTLY waits for
+    all snapshots older than itself: the two would wait for each other.
+    """
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": MIGRATING}):
+        connection.commit()
+        time.sleep(ASK_AGAIN_SECONDS)
+    connection.commit()
+
+
+def _tried(connection: Connection) -> str | None:
+    """Run what is lacking; what stood in the way, and who, where a lock couldn't be had."""
+    try:
+        command.upgrade(configuration(connection), "head")
+    except OperationalError as error:
+        if not isinstance(error.orig, LockNotAvailable):
+            raise
+        words = " ".join((error.statement or "").split())
+        named = ", ".join(holders(connection, words, LOCK_SECONDS)) or "transactions that are over by now"
+        return f"`{words[:80]}{'…' * (len(words) > 80)}` waits for a lock that is held by {named}."
+    return None

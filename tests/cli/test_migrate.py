@@ -6,7 +6,7 @@ from alembic import command
 from psycopg.rows import scalar_row
 
 from shared.errors import CannotRun
-from shared.migrations.upgrade import configuration, upgrade
+from shared.migrations.upgrade import configuration, connect, upgrade
 
 NEEDS_THE_JOBS = "0006"
 
@@ -14,7 +14,8 @@ NEEDS_THE_JOBS = "0006"
 @pytest.fixture
 def behind(database_url: str) -> str:
     """A database that lacks a migration which wants the jobs for itself."""
-    command.downgrade(configuration(database_url), "0005")
+    with connect(database_url) as connection:
+        command.downgrade(configuration(connection), "0005")
     return database_url
 
 
