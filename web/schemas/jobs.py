@@ -10,6 +10,9 @@ from shared.services.deliveries import ABOUT_INVITATIONS
 from shared.services.oversight import Summary
 from web.schemas.base import Out, PageQuery, Text
 
+# While releases change, those of a newer one stand among ours: an answer must not fail at what it has no name for.
+_Kind = Field(description=f"What there is to do: {', '.join(JobKind)}; others only while a newer release comes in.")
+
 
 class AccountJobQuery(PageQuery):
     """Which jobs of an account."""
@@ -28,7 +31,7 @@ class JobOut(Out):
     """One piece of background work. `due_at` says when it may be done, `last_error` why it was not, in words."""
 
     id: str
-    kind: JobKind
+    kind: str = _Kind
     state: JobState
     account_id: str | None
     invitation_id: str | None = Field(description="The invitation that it serves, where it serves one.")
@@ -54,7 +57,7 @@ class JobsOut(Out):
 class DepthOut(Out):
     """How many jobs of a kind stand in a state, and since when the oldest waits that could be done now."""
 
-    kind: JobKind
+    kind: str = _Kind
     state: JobState
     count: int
     oldest_due_at: datetime | None

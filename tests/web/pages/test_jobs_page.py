@@ -2,6 +2,8 @@
 
 import re
 
+from sqlalchemy import text
+
 from shared.models import Job, JobState
 
 
@@ -23,15 +25,24 @@ def test_the_operator_sees_every_job_and_does_one_again(window, world, carol):
     acme = world.account(carol)
     world.invited(acme, carol, "dora@corp.example")
     operate(window, world)
-    text = window.open("/jobs").text
-    assert text.count('class="entry"') == 2
-    assert text.count("<svg") == 3
-    (cancel, *_) = re.findall(r'formaction="(/jobs/job_\w+/cancel)"', text)
+    page = window.open("/jobs").text
+    assert page.count('class="entry"') == 2
+    assert page.count("<svg") == 3
+    (cancel, *_) = re.findall(r'formaction="(/jobs/job_\w+/cancel)"', page)
     assert window.send(cancel, seen_at="/jobs").status_code == 303
     assert "cancelled" in window.open("/jobs?state=cancelled").text
     assert window.send(cancel.replace("cancel", "retry"), seen_at="/jobs").status_code == 303
     with world.sessions() as session:
         assert session.get_one(Job, cancel.split("/")[2]).state == JobState.QUEUED
+
+
+def test_jobs_that_only_a_newer_release_knows_are_shown_by_their_kind(window, world, carol):
+    world.invited(world.account(carol), carol, "dora@corp.example")
+    with world.sessions.begin() as session:
+        session.execute(text("ALTER TABLE jobs DROP CONSTRAINT ck_jobs_kind"))
+        session.execute(text("UPDATE jobs SET kind = 'farewell.mail'"))
+    operate(window, world)
+    assert "farewell.mail" in window.open("/jobs").text
 
 
 def test_the_operators_cookie_opens_no_call_and_dies_with_the_key(window, world):
