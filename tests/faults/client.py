@@ -4,18 +4,25 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
+from itertools import cycle, islice
 from typing import Any
 
 PATIENCE_SECONDS = 60
 
 
 class Client:
-    """One program with an API key; remembers what it was answered, and how long each answer took."""
+    """One program with an API key; remembers what it was answered, and how long each answer took.
 
-    def __init__(self, port: int, account: str, api_key: str) -> None:
-        self._port, self.account, self._api_key = port, account, api_key
+    Of several addresses it takes one after the other, and passes over those that refuse, as a load balancer does.
+    """
+
+    def __init__(self, places: Sequence[tuple[str, int]], account: str, api_key: str) -> None:
+        self.account, self._api_key = account, api_key
+        self._places, self._turns = places, cycle(places)
         self._local = threading.local()
         self._connections: list[HTTPConnection] = []
         self.acknowledged: dict[str, str] = {}
@@ -37,9 +44,8 @@ class Client:
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """One request over this thread's kept connection."""
         connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
-            self._connections.append(connection)
+        if connection is None or connection.sock is None:
+            connection = self._local.connection = self._connected()
         sent = {"Authorization": f"Bearer {self._api_key}"} | {name.replace("_", "-"): v for name, v in headers.items()}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), sent)
@@ -49,6 +55,15 @@ class Client:
             connection.close()
             self._local.connection = None
             raise
+
+    def _connected(self) -> HTTPConnection:
+        for host, port in islice(self._turns, len(self._places)):
+            connection = HTTPConnection(host, port, timeout=30)
+            with suppress(ConnectionRefusedError):
+                connection.connect()
+                self._connections.append(connection)
+                return connection
+        raise ConnectionRefusedError("nobody listens")
 
     def invite(self, email: str) -> None:
         """Invite, and insist until it is acknowledged."""

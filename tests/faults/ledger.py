@@ -57,7 +57,8 @@ def compare(service: Service) -> Findings:
         for email, found in acknowledged.items()
         if rows.get(email) != found or not (arrived[email] or email in waiting)
     ]
-    kills = [moment for name, part in service.parts.items() if name not in BLAMELESS for moment in part.deaths]
+    guilty = [part for name, part in service.parts.items() if name.partition("@")[0] not in BLAMELESS]
+    kills = [moment for part in guilty for moment in part.deaths]
     extra = [copy for copies in arrived.values() for copy in copies[:-1]]
     by_drops = [copy for copy in extra if copy["verdict"] == "dropped"]
     by_kills = [copy for copy in extra if copy["verdict"] == "taken" and _before_one(copy["at"], kills)]
