@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.faults import scenarios
+from tests.faults import hosts, scenarios
 from tests.faults.scenarios import Outcome
 
 Scenario = Callable[[Path], Outcome]
@@ -25,6 +25,7 @@ def plan(seed: int) -> dict[str, Scenario]:
         "restarted-broker": partial(scenarios.wiped_broker, invitations=500, times=100),
         "restarted-database": partial(scenarios.restarted_database, invitations=2000, times=10),
         "rolling-deployment": partial(scenarios.rolling_deployment, invitations=5000, every=20),
+        "lost-host": partial(hosts.lost_host, invitations=2000, times=10),
         "slow-domain": partial(scenarios.slow_domain, invitations=1000, seconds=6),
         "stopped-worker": partial(scenarios.stopped_worker, invitations=500),
     }

@@ -92,7 +92,7 @@ def chaos(folder: Path, *, invitations: int, seed: int, within: float = 900) -> 
         kills = {name: len(part.deaths) for name, part in service.parts.items() if part.deaths}
         few = found.copies - found.by_drops < max(2, invitations * 0.01)
         return Outcome(
-            _kept(found) and few and found.copies < max(5, invitations * 0.01),
+            kept(found) and few and found.copies < max(5, invitations * 0.01),
             f"{found}; ended {seconds:.0f} s after the last fault; kills {kills}; "
             f"answers {dict(service.client.statuses)}",
         )
@@ -114,7 +114,7 @@ def broker_away(folder: Path, *, invitations: int, seconds: float) -> Outcome:
         found = compare(service)
         service.let_up("valkey")
         return Outcome(
-            _kept(found) and set(client.statuses) == {"202"} and found.copies == 0 and without < normal * 1.5,
+            kept(found) and set(client.statuses) == {"202"} and found.copies == 0 and without < normal * 1.5,
             f"{found}; p99 {normal * 1000:.0f} ms before and {without * 1000:.0f} ms during {seconds:.0f} s without; "
             f"all jobs ended {waited:.1f} s after the last invitation; answers {dict(client.statuses)}",
         )
@@ -134,7 +134,7 @@ def idle_latency(folder: Path, *, invitations: int) -> Outcome:
         waits = sorted(line["at"] - acknowledged[line["to"]] for line in service.lines() if line["to"] != first)
         p50, p95 = waits[len(waits) // 2], waits[int(len(waits) * 0.95)]
         return Outcome(
-            _kept(found) and p95 < 1,
+            kept(found) and p95 < 1,
             f"from the API's yes to the mail server's: p50 {p50 * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms, "
             f"longest {waits[-1] * 1000:.0f} ms of {len(waits)}",
         )
@@ -160,7 +160,7 @@ def single_crash(folder: Path, *, times: int) -> Outcome:
         found = compare(service)
     told = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest.items())
     return Outcome(
-        _kept(found) and max(slowest.values()) < 120,
+        kept(found) and max(slowest.values()) < 120,
         f"{found}; {times} times each; longest from the API's yes to the mail server's, by what was killed: {told}",
     )
 
@@ -175,7 +175,7 @@ def wiped_broker(folder: Path, *, invitations: int, times: int) -> Outcome:
             service.kill("valkey")
         seconds = finish(service, within=150)
         found = compare(service)
-        return Outcome(_kept(found) and found.copies == 0, f"{found}; wiped {times} times; ended after {seconds:.1f} s")
+        return Outcome(kept(found) and found.copies == 0, f"{found}; wiped {times} times; ended after {seconds:.1f} s")
 
 
 def restarted_database(folder: Path, *, invitations: int, times: int) -> Outcome:
@@ -193,7 +193,7 @@ def restarted_database(folder: Path, *, invitations: int, times: int) -> Outcome
         found = compare(service)
         (twice,) = service.rows("SELECT count(*) - count(DISTINCT email_key) FROM invitations")[0]
         return Outcome(
-            _kept(found) and not twice,
+            kept(found) and not twice,
             f"{found}; restarted {len(service.parts['postgres'].deaths)} times; "
             f"answers {dict(service.client.statuses)}",
         )
@@ -207,7 +207,7 @@ def rolling_deployment(folder: Path, *, invitations: int, every: float) -> Outco
             service.client.invite_all(guests(invitations), at_a_time=2)
             finish(service, within=150)
         found = compare(service)
-        return Outcome(_kept(found) and found.copies == 0, str(found))
+        return Outcome(kept(found) and found.copies == 0, str(found))
 
 
 def stopped_worker(folder: Path, *, invitations: int) -> Outcome:
@@ -247,5 +247,5 @@ def _invite_at(client: Client, emails: list[str], pace: float) -> None:
         client.invite(email)
 
 
-def _kept(found: Findings) -> bool:
+def kept(found: Findings) -> bool:
     return found.lost == 0 and found.open == 0 and found.dead == 0 and found.unexplained == 0
