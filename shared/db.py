@@ -113,9 +113,13 @@ class Bare(psycopg.Connection[Any]):
 
     def ask(self, statement: bytes, values: Any) -> list[Any]:
         """The rows that the statement answers."""
+        return self.tell(statement, values).fetchall()
+
+    def tell(self, statement: bytes, values: Any = None) -> psycopg.Cursor[Any]:
+        """Run the statement. Within a pipeline nobody waits for it: what it fails with comes with the next answer."""
         if self._hand is None:
             self._hand = self.cursor()
-        return self._hand.execute(statement, values).fetchall()
+        return self._hand.execute(statement, values)
 
 
 Asked = Bare | Session
@@ -191,6 +195,14 @@ class Question:
         """The rows as the driver gives them, with these values for the statement's parameters."""
         values = self._fixed | values
         return asked.ask(self._bytes, values) if isinstance(asked, Bare) else run(asked, self._sql, values)
+
+    def tell(self, asked: Asked, **values: Any) -> None:
+        """The same, where nobody needs to know its rows."""
+        values = self._fixed | values
+        if isinstance(asked, Bare):
+            asked.tell(self._bytes, values)
+        else:
+            run(asked, self._sql, values)
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
+import psycopg
 from flask import g
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
@@ -58,10 +59,23 @@ def at_once() -> Iterator[Asked]:
 
 @contextmanager
 def together() -> Iterator[Bare]:
-    """The same for a few statements: one transaction, and none of the session's bookkeeping."""
+    """The same for a few statements: one transaction, and none of the session's bookkeeping.
+
+    What needs no answer travels with what follows it: beginning, locking and committing wait for nothing by themselves.
+    """
     bare = latest()
-    with bare.transaction():
-        yield bare
+    with bare.pipeline():
+        bare.tell(b"BEGIN")
+        try:
+            yield bare
+        except psycopg.Error:
+            # What stands in the pipeline behind a failure is not run, and so neither would be a rollback.
+            bare.close()
+            raise
+        except BaseException:
+            bare.tell(b"ROLLBACK")
+            raise
+        bare.tell(b"COMMIT")
 
 
 def latest() -> Bare:

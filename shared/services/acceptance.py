@@ -6,7 +6,7 @@ it proves the address), or is signed in as the user of that very address.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.orm import Session
@@ -54,6 +54,7 @@ class Taken(NamedTuple):
     inviters_role: str | None
     by_key: bool
     keys_role: str | None
+    ground: Ground
 
 
 class Named(TypedDict):
@@ -78,7 +79,7 @@ def accept(asked: Asked, *, actor: Actor, rules: Rules, token: str, user: Signed
     """
     taken = _take(asked, token)
     if user is None:
-        _refuse(asked, rules, taken)
+        _refuse(rules, taken)
         _refuse_known(asked, taken)
         raise Invalid([("name", "Choose a name to be called by."), ("password", "Choose a password.")])
     return _accept(asked, actor, rules, taken, user)
@@ -87,11 +88,11 @@ def accept(asked: Asked, *, actor: Actor, rules: Rules, token: str, user: Signed
 def accept_signing_up(session: Session, *, actor: Actor, rules: Rules, token: str, sign_up: SignUp) -> Joined:
     """Make somebody new a user and a member at once; the link proves the address. Raises as `accept` does."""
     taken = _take(session, token)
-    ground = _refuse(session, rules, taken)
+    _refuse(rules, taken)
     _refuse_known(session, taken)
     user = _signed_up(session, taken, sign_up)
     told = replace(actor, kind=ActorKind.USER, id=user["id"], user_id=user["id"])
-    joined = _join(session, told, rules, taken, ground, user)
+    joined = _join(session, told, rules, taken, user)
     audit.record(session, told, "user.signed_up", subject_id=user["id"])
     return joined
 
@@ -99,11 +100,11 @@ def accept_signing_up(session: Session, *, actor: Actor, rules: Rules, token: st
 def accept_mine(asked: Asked, *, actor: Actor, rules: Rules, user: SignedIn, invitation_id: str) -> Joined:
     """Accept without the mail, as the signed-in user whose proven address was invited; raises as `accept` does."""
     mine = {"invitation_id": invitation_id, "email_key": user.email_key}
-    _HOLD_MINE.ask(asked, **mine)
+    _HOLD_MINE.tell(asked, **mine)
     rows = _TAKE_MINE.ask(asked, **mine)
     if not rows or user.email_verified_at is None:
         raise offers.not_mine()
-    return _accept(asked, actor, rules, Taken(*rows[0]), user)
+    return _accept(asked, actor, rules, _taken(rows[0]), user)
 
 
 def accepted_by_password(session: Session, *, token: str, password: str) -> Joined | None:
@@ -122,23 +123,28 @@ def accepted_by_password(session: Session, *, token: str, password: str) -> Join
 def _take(asked: Asked, token: str) -> Taken:
     """The invitation whose newest link this is, and nobody else's until the transaction ends."""
     digest = sha256(token)
-    _HOLD.ask(asked, digest=digest)
+    _HOLD.tell(asked, digest=digest)
     rows = _TAKE.ask(asked, digest=digest)
     if not rows:
         raise links.unknown(asked, digest)
-    return Taken(*rows[0])
+    return _taken(rows[0])
+
+
+def _taken(row: tuple[Any, ...]) -> Taken:
+    own = len(Taken._fields) - 1
+    return Taken._make([*row[:own], facts.ground_of(row[own:])])
 
 
 def _accept(asked: Asked, actor: Actor, rules: Rules, taken: Taken, user: SignedIn) -> Joined:
     again = _accepted_before(asked, taken, user)
     if again is not None:
         return again
-    ground = _refuse(asked, rules, taken)
+    _refuse(rules, taken)
     _refuse_somebody_else(user, taken)
     if user.email_verified_at is None:
-        _PROVE.ask(asked, user_id=user.id)
+        _PROVE.tell(asked, user_id=user.id)
     told = replace(actor, kind=ActorKind.USER, id=user.id, user_id=user.id)
-    return _join(asked, told, rules, taken, ground, memberships.person(user))
+    return _join(asked, told, rules, taken, memberships.person(user))
 
 
 def _accepted_before(asked: Asked, taken: Taken, user: SignedIn | User) -> Joined | None:
@@ -148,11 +154,12 @@ def _accepted_before(asked: Asked, taken: Taken, user: SignedIn | User) -> Joine
     return None if place is None else _joined(taken, place)
 
 
-def _join(asked: Asked, actor: Actor, rules: Rules, taken: Taken, ground: Ground, user: Person) -> Joined:
-    place = memberships.join(asked, actor=actor, account_id=taken.account_id, user=user, role=Role(taken.role))
-    _ACCEPT.ask(asked, invitation_id=taken.id, user_id=user["id"], place_id=place["id"])
-    data = {"membership_id": place["id"], **_seen_from(actor, rules, ground)}
-    audit.record_all(asked, actor, "invitation.accepted", [(taken.id, taken.account_id, data)])
+def _join(asked: Asked, actor: Actor, rules: Rules, taken: Taken, user: Person) -> Joined:
+    place = memberships.join(
+        asked, actor=actor, account_id=taken.account_id, user=user, role=Role(taken.role), at=taken.ground.at
+    )
+    told = audit.told(actor, {"membership_id": place["id"], **_seen_from(actor, rules, taken.ground)})
+    _ACCEPT.tell(asked, invitation_id=taken.id, user_id=user["id"], place_id=place["id"], **told)
     return _joined(taken, place)
 
 
@@ -160,24 +167,22 @@ def _joined(taken: Taken, place: Place) -> Joined:
     return {**place, "account": {"id": taken.account_id, "name": taken.account_name}}
 
 
-def _refuse(asked: Asked, rules: Rules, taken: Taken) -> Ground:
+def _refuse(rules: Rules, taken: Taken) -> None:
     """Refuse a dead link, and look again at what may have changed since: the inviter's right, and the contract."""
-    ground = facts.ground(asked, taken.account_id)
-    links.refuse_dead(taken, at=ground.at)
+    links.refuse_dead(taken, at=taken.ground.at)
     if Role(taken.role) not in facts.assignable_by(taken.inviters_role, taken.keys_role, by_key=taken.by_key):
         raise Conflict(
             "inviter_gone",
             "Whoever invited you may no longer give this role, so nothing was changed.",
             remedy="Ask the owner or an admin of the account to invite you.",
         )
-    check = eligibility(ground, rules.settings)
+    check = eligibility(taken.ground, rules.settings)
     if check.verdict is Verdict.DENY and taken.lapsed_contract != LapsedContract.ALLOW:
         raise Conflict(
             check.reasons[0].code,
             "The account can't take new members at the moment. Nothing was changed, and your link still holds.",
             remedy="Tell whoever invited you; once their contract is in order, open the link again.",
         )
-    return ground
 
 
 def _seen_from(actor: Actor, rules: Rules, ground: Ground) -> dict[str, object]:
@@ -211,7 +216,7 @@ def _signed_up(session: Session, taken: Taken, sign_up: SignUp) -> Person:
     )
     if user is None:
         raise LinkDead("invitation_closed", "Somebody has just taken this address.", remedy="Sign in, then accept.")
-    _PROVE.ask(session, user_id=user.id)
+    _PROVE.tell(session, user_id=user.id)
     return memberships.person(user)
 
 
@@ -231,7 +236,24 @@ def _taking(which: ColumnElement[bool]) -> Question:
     )
     query = query.join(Account, Account.id == Invitation.account_id).outerjoin(Membership, of_inviter)
     query = query.outerjoin(ApiKey, (ApiKey.id == Invitation.invited_via) & api_keys.is_live())
-    return Question(query.where(which).with_for_update(of=Invitation))
+    return Question(facts.with_ground(query).where(which).with_for_update(of=Invitation))
+
+
+def _accepting() -> Question:
+    accepted = (
+        update(Invitation)
+        .where(Invitation.id == bindparam("invitation_id"))
+        .values(
+            status=Status.ACCEPTED.value,
+            ended_at=func.now(),
+            accepted_by=bindparam("user_id"),
+            membership_id=bindparam("place_id"),
+        )
+        .returning(Invitation.id, Invitation.account_id)
+        .cte("accepted")
+    )
+    told = audit.telling_of(accepted, "invitation.accepted").cte("told")
+    return Question(select(accepted.c.id).add_cte(told))
 
 
 _OF_LINK = Invitation.link_hash == bindparam("digest")
@@ -245,14 +267,4 @@ _PROVE = Question(
     .values(email_verified_at=func.now())
     .returning(User.id)
 )
-_ACCEPT = Question(
-    update(Invitation)
-    .where(Invitation.id == bindparam("invitation_id"))
-    .values(
-        status=Status.ACCEPTED.value,
-        ended_at=func.now(),
-        accepted_by=bindparam("user_id"),
-        membership_id=bindparam("place_id"),
-    )
-    .returning(Invitation.id)
-)
+_ACCEPT = _accepting()

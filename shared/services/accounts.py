@@ -26,7 +26,7 @@ def create(session: Session, *, actor: Actor, owner: User | SignedIn, name: str)
     session.flush()
     audit.record(session, actor, "account.created", subject_id=account.id, account_id=account.id, name=name)
     person = memberships.person(owner)
-    memberships.join(session, actor=actor, account_id=account.id, user=person, role=Role.OWNER)
+    memberships.join(session, actor=actor, account_id=account.id, user=person, role=Role.OWNER, at=account.created_at)
     return account
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import CTE, Insert, Select, Text, bindparam, cast, func, insert,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from shared.actor import SYSTEM, Actor
+from shared.actor import Actor
 from shared.bulk import Rows, insert_rows
 from shared.db import Asked
-from shared.ids import new_id
+from shared.ids import moment, new_id
 from shared.models import AuditArchive, AuditEvent, AuditSeal
 from shared.services import throttles
 
@@ -36,22 +36,31 @@ def record_all(asked: Asked, actor: Actor, action: str, told: Iterable[Told]) ->
 
 
 def telling_of(changed: CTE, action: str) -> Insert:
-    """The same within the very statement that changes rows: an event of Usher's own for each `id` and `account_id`.
+    """The same within the very statement that changes rows: an event for each `id` and `account_id`.
 
-    The statement takes `moment`, as `ids.moment` makes it: what the ids of these events begin with.
+    The statement takes what `told` makes.
     """
     row = {
         # Hexadecimal digits are signs of ids too; of a random UUID, the last 16 are as random as it gets.
-        "id": bindparam("moment", type_=Text()).concat(func.right(func.replace(_UUID, "-", ""), 16)),
+        "id": _said["moment"].concat(func.right(func.replace(_UUID, "-", ""), 16)),
         "account_id": changed.c.account_id,
         "subject_id": changed.c.id,
         "action": literal(action, Text()),
-        "actor": cast(literal(json.dumps(SYSTEM.as_json()), Text()), JSONB),
-        "data": cast(literal("{}", Text()), JSONB),
+        "actor": cast(_said["actor"], JSONB),
+        "request_id": _said["request_id"],
+        "origin": _said["origin"],
+        "data": cast(_said["data"], JSONB),
     }
     return insert(AuditEvent).from_select(list(row), select(*row.values()))
 
 
+def told(actor: Actor, data: dict[str, Any]) -> dict[str, Any]:
+    """What a statement that tells of its changes takes: who made them, and what there is to say of each."""
+    who = {"actor": json.dumps(actor.as_json()), "request_id": actor.request_id, "origin": actor.origin}
+    return {"moment": moment("evt"), **who, "data": json.dumps(data)}
+
+
+_said = {name: bindparam(name, type_=Text()) for name in ("moment", "actor", "request_id", "origin", "data")}
 _UUID = cast(func.gen_random_uuid(), Text())
 
 

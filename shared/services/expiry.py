@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, bindparam, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
+from shared.actor import SYSTEM
 from shared.db import Question
-from shared.ids import moment
 from shared.models import Invitation, Status
 from shared.models.columns import among
 from shared.models.invitation import OPEN
@@ -21,7 +21,7 @@ def expire(session: Session, *, limit: int = BATCH) -> int:
     Rows that somebody is accepting or revoking this moment are skipped: whoever holds them decides, and the next round
     sees what is left. One statement ends them and tells of it in the audit.
     """
-    ((ended,),) = _EXPIRE.ask(session, most=limit, moment=moment("evt"))
+    ((ended,),) = _EXPIRE.ask(session, most=limit, **audit.told(SYSTEM, {}))
     return int(ended)
 
 

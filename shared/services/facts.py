@@ -55,9 +55,23 @@ class Ground:
     at: datetime
 
 
-def ground(asked: Asked, account_id: str) -> Ground:
-    """What the account's own rows say; the account has to be there."""
-    return _ask(asked, account_id, (), "")[0]
+def with_ground(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """The query about accounts, with an account's own ground behind its columns; `ground_of` reads what comes."""
+    query = query.add_columns(
+        Account.invitation_hours,
+        *(Contract.amount, Contract.currency, Contract.starts_on, Contract.ends_on, Contract.updated_at),
+        *(BillingAnswer.answered_at, BillingAnswer.terms, exceptions.in_force(Account.id), func.now()),
+    )
+    query = query.outerjoin(Contract, Contract.account_id == Account.id)
+    return query.outerjoin(BillingAnswer, BillingAnswer.account_id == Account.id)
+
+
+def ground_of(columns: Sequence[Any]) -> Ground:
+    """What the account's own rows say, by the columns of `with_ground`."""
+    hours, amount, currency, starts_on, ends_on, dated, answered_at, answer, exempt, at = columns
+    terms = None if amount is None else Terms(amount, currency, starts_on, ends_on)
+    commitment = Commitment(terms, dated=dated)
+    return Ground(hours, commitment, answered(answered_at, answer, at), exceptions.from_json(exempt), at)
 
 
 def about(
@@ -116,14 +130,8 @@ def _ask(
     # A text of JSON costs the driver a hundredth of what an array does.
     keys, domains = (encode([getattr(each, name) for each in addresses]).decode() for name in ("key", "domain"))
     told = {"account_id": account_id, "keys": keys, "domains": domains, "but_for": but_for}
-    ((hours, amount, currency, starts_on, ends_on, dated, answered_at, answer, exempt, at, known),) = _OF_ACCOUNT.ask(
-        asked, **told
-    )
-    terms = None if amount is None else Terms(amount, currency, starts_on, ends_on)
-    ground = Ground(
-        hours, Commitment(terms, dated=dated), answered(answered_at, answer, at), exceptions.from_json(exempt), at
-    )
-    return ground, known or []
+    ((known, *ground),) = _OF_ACCOUNT.ask(asked, **told)
+    return ground_of(ground), known or []
 
 
 def about_each(
@@ -216,15 +224,8 @@ def _any(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def _question_of_account() -> Question:
     account_id = bindparam("account_id", type_=Text())
-    query = select(
-        Account.invitation_hours,
-        *(Contract.amount, Contract.currency, Contract.starts_on, Contract.ends_on, Contract.updated_at),
-        *(BillingAnswer.answered_at, BillingAnswer.terms, exceptions.in_force(Account.id), func.now()),
-        _known_of_addresses(account_id),
-    )
-    query = query.outerjoin(Contract, Contract.account_id == Account.id)
-    query = query.outerjoin(BillingAnswer, BillingAnswer.account_id == Account.id)
-    return Question(query.where(Account.id == account_id))
+    known = select(_known_of_addresses(account_id)).select_from(Account)
+    return Question(with_ground(known).where(Account.id == account_id))
 
 
 def _known_of_addresses(account_id: BindParameter[str]) -> ColumnElement[Any]:

@@ -78,12 +78,13 @@ def person(user: User | SignedIn) -> Person:
     return {"id": user.id, "email": user.email, "name": user.name}
 
 
-def join(asked: Asked, *, actor: Actor, account_id: str, user: Person, role: Role) -> Place:
-    """Make the user a member; somebody who is one already stays as they are."""
+def join(asked: Asked, *, actor: Actor, account_id: str, user: Person, role: Role, at: datetime) -> Place:
+    """Make the user a member at this moment of the database's; somebody who is one already stays as they are."""
     place_id, who = new_id("mem"), user["id"]
-    row = Rows([{"id": place_id, "account_id": account_id, "user_id": who, "role": role}])
+    row = Rows([{"id": place_id, "account_id": account_id, "user_id": who, "role": role, "joined_at": at}])
     told = audit.rows(actor, "member.joined", [(place_id, account_id, {"user_id": who, "role": role})])
-    insert_rows(asked, Membership, row, (AuditEvent, told))
+    if insert_rows(asked, Membership, row, (AuditEvent, told)):
+        return {"id": place_id, "user": user, "role": role, "joined_at": at, "last_seen_at": None}
     place = of(asked, account_id=account_id, user=user)
     if place is None:
         raise RuntimeError("a member was removed while the account was held")

@@ -18,7 +18,7 @@ from tests.bench.load import get, in_turns, post
 from tests.bench.peers.better_auth import VERSION, BetterAuth, better_auth, can_be_had
 from tests.bench.servers import SECRET_KEY, broker, database, web
 
-PROCESSES, CONNECTIONS, SECONDS, MEMBERS, OFFERS = 2, 4, 3.0, 50, 10_000
+PROCESSES, CONNECTIONS, SECONDS, MEMBERS, OFFERS = 2, 4, 3.0, 50, 40_000
 _HERE = f"/v1/accounts/{people.ACCOUNT}"
 _INVITER, _INVITED = people.user_id(1), people.user_id(MEMBERS)
 _OTHERS = f"""

@@ -5,11 +5,12 @@ from datetime import timedelta
 from functools import partial
 from threading import Barrier
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
-from shared.models import AuditEvent, Contract, Invitation, Membership
+from shared.models import Account, AuditEvent, Contract, Invitation, Membership
 from shared.permissions import Role
 from shared.services import passwords
+from tests.cli.processes import eventually
 from tests.web.conftest import PASSWORD, ROUNDS, Caller, World
 
 
@@ -227,6 +228,22 @@ def test_accepting_against_revoking_one_wins_and_the_other_is_told(world, alice,
         assert (accepted.status_code, revoked.status_code) in {(200, 409), (410, 200)}
         status = alice.get(f"/v1/accounts/{acme}/invitations/{invitation}").json["status"]
         assert status == ("accepted" if accepted.status_code == 200 else "revoked")
+
+
+def test_an_acceptance_that_the_database_cuts_off_is_told_so_and_can_be_sent_again(world, alice, bob, acme):
+    token = world.token(world.invited(acme, alice, "bob@corp.example"))
+    waiting = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+
+    def cut_off() -> bool:
+        with world.sessions() as session:
+            return bool(session.execute(waiting).all())
+
+    with ThreadPoolExecutor(1) as pool, world.sessions() as other:
+        other.execute(select(Account.id).where(Account.id == acme).with_for_update())
+        answer = pool.submit(accept, bob, token)
+        eventually(cut_off)
+    assert (answer.result().status_code, answer.result().json["code"]) == (503, "unavailable")
+    assert accept(bob, token).status_code == 200
 
 
 def test_two_people_who_invite_one_address_at_once_make_one_invitation(world, alice, acme):
