@@ -6,10 +6,10 @@ the broker. The scheduler's publisher says when the broker is away; the nudger, 
 """
 
 import os
-import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ REST_SECONDS = 3.0
 """How long a broker that failed is left alone; the database holds what it would have been told."""
 
 MAX_NUDGES = 10_000
-"""Nudges that may wait for a slow broker; what comes beyond them is left to the relay."""
+"""Nudges that may wait for a slow broker; beyond them, the oldest are left to the relay."""
 
 ENOUGH_WAITING = 20
 """With this many messages unread a nudge would only jump the queue."""
@@ -179,17 +179,16 @@ class Nudger:
         self._begin_anew()
         os.register_at_fork(after_in_child=self._begin_anew)
 
-    def nudge(self, jobs: Iterable[tuple[JobKind, str]]) -> None:
+    def nudge(self, jobs: Sequence[tuple[JobKind, str]]) -> None:
         """Ring for these jobs soon; never waits, never raises."""
-        for job in jobs:
-            try:
-                self._jobs.put_nowait(job)
-            except queue.Full:
-                break
-        self._start()
+        if jobs:
+            self._jobs.extend(jobs)
+            self._some.set()
+            self._start()
 
     def _begin_anew(self) -> None:
-        self._jobs: queue.Queue[tuple[JobKind, str]] = queue.Queue(MAX_NUDGES)
+        self._jobs: deque[tuple[JobKind, str]] = deque(maxlen=MAX_NUDGES)
+        self._some = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -213,8 +212,6 @@ class Nudger:
 
     def _gather(self) -> list[tuple[JobKind, str]]:
         """Wait for a first job, then take along what is there already."""
-        jobs = [self._jobs.get()]
-        with suppress(queue.Empty):
-            while len(jobs) < MAX_NUDGES:
-                jobs.append(self._jobs.get_nowait())
-        return jobs
+        self._some.wait()
+        self._some.clear()
+        return [self._jobs.popleft() for _ in range(len(self._jobs))]

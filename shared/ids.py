@@ -7,9 +7,10 @@ nothing is opened by knowing one, so they need not be secret, only distinct.
 import random
 import time
 from datetime import datetime
+from functools import lru_cache
 
 _SIGNS = "0123456789abcdefghjkmnpqrstvwxyz"
-_SHIFTS = range(120, -10, -10)
+_TIME, _RANDOM = range(40, -10, -10), range(70, -10, -10)
 _PAIRS = [first + second for first in _SIGNS for second in _SIGNS]
 
 
@@ -25,9 +26,14 @@ def first_id(prefix: str, moment: datetime) -> str:
 
 def moment(prefix: str) -> str:
     """What ids begin with that are made now: 16 of the signs of ids, at random, make it a fresh one."""
-    return new_id(prefix)[:-16]
+    return _begun(prefix, time.time_ns() // 1_000_000)
 
 
 def _written(prefix: str, milliseconds: int, random_bits: int) -> str:
-    number = milliseconds << 80 | random_bits
-    return f"{prefix}_" + "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+    return _begun(prefix, milliseconds) + "".join([_PAIRS[random_bits >> shift & 1023] for shift in _RANDOM])
+
+
+@lru_cache(8)
+def _begun(prefix: str, milliseconds: int) -> str:
+    """The first 10 signs; many ids are made in the same millisecond."""
+    return f"{prefix}_" + "".join([_PAIRS[milliseconds >> shift & 1023] for shift in _TIME])

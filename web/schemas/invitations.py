@@ -167,7 +167,10 @@ class DeclineBody(RefusalBody):
     token: Token
 
 
+_SHOWN = tuple(InvitationOut.model_fields)
+
+
 def invitation_out(invitation: Invitation | Made) -> dict[str, Any]:
     """An invitation's row as its account sees it."""
-    shown = {field: getattr(invitation, field, None) for field in InvitationOut.model_fields}
+    shown = {field: getattr(invitation, field, None) for field in _SHOWN}
     return shown | {"accepted_at": invitation.ended_at if invitation.status == Status.ACCEPTED else None}
