@@ -53,7 +53,7 @@ def run() -> None:
     print(  # noqa: T201
         f"{OVER:,} of {INVITATIONS:,} expire: {many:,.0f} a second, each told of in the audit; one bare statement "
         f"{one:,.0f}, so {many / one:.0%} of that; meanwhile a list of members took p99 "
-        f"{meanwhile.slowest_of(0.99):.0f} ms instead of {calm.slowest_of(0.99):.0f}"
+        f"{meanwhile.slowest_of(0.99):.1f} ms instead of {calm.slowest_of(0.99):.1f}"
     )
 
 
