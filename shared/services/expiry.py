@@ -12,7 +12,7 @@ from shared.models.columns import among
 from shared.models.invitation import OPEN
 from shared.services import audit
 
-BATCH = 500
+BATCH = 300
 
 
 def expire(session: Session, *, limit: int = BATCH) -> int:
