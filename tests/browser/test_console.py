@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.test_pages import follow
 from tests.stack import PASSWORD, Stack, link_in
 
 
@@ -71,7 +72,7 @@ def test_a_dead_links_holder_asks_and_is_sent_a_new_one(stack: Stack, acme: str,
     sign_in(alice, "alice@corp.example")
     alice.goto("/mailbox")
     alice.get_by_role("link", name=f"{address} asks for a new invitation to Acme").click()
-    alice.frame_locator("iframe").get_by_role("link", name="Go to the team").click()
+    follow(alice.frame_locator("iframe").get_by_role("link", name="Go to the team"))
     expect(alice).to_have_url(f"{stack.url}/accounts/{acme}/team")
 
 
@@ -127,7 +128,7 @@ def until_sent(page: Page, address: str) -> None:
 def join_by_mail(page: Page, address: str) -> None:
     page.goto("/mailbox")
     page.get_by_role("listitem").filter(has_text=address).get_by_role("link").first.click()
-    page.frame_locator("iframe").get_by_role("link").first.click()
+    follow(page.frame_locator("iframe").get_by_role("link").first)
     expect(page.get_by_role("heading", level=1)).to_have_text("Join Acme")
     page.get_by_label("Your name").fill("Bob Li")
     page.get_by_label("Choose a password").fill(PASSWORD)
