@@ -3,6 +3,9 @@
 granian answered some four times as many requests as gunicorn's threads on the same two cores, and drains at a stop.
 """
 
+import os
+import signal
+
 from granian import Granian
 from granian.constants import Interfaces
 
@@ -11,6 +14,7 @@ from shared.config import Settings
 
 def main(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; what is being answered then is still answered."""
+    os.register_at_fork(after_in_child=_end_by_signals)
     Granian(
         # Loaded by each of its processes; this one only keeps them running.
         "web.app:application",
@@ -25,3 +29,10 @@ def main(settings: Settings) -> None:
         workers_kill_timeout=8,
         websockets=False,
     ).serve()
+
+
+def _end_by_signals() -> None:
+    """Until a forked process serves, it has nothing to finish. Its parent's handlers, which it begins with, would only
+    have it overlook that it is to stop, and be killed for that seconds later."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_DFL)
