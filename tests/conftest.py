@@ -26,6 +26,18 @@ from shared.db import open_engine, session_factory
 from shared.migrations.upgrade import upgrade
 
 MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
+LONG = ("tests/faults/", "tests/worker/test_processes.py", "tests/cli/test_up.py", "tests/browser/")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: half as many again as there are processors, for a third of the time is waiting for parts to start."""
+    processors = os.cpu_count() or 1
+    return processors + processors // 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that nobody works on that alone in the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.fixture(scope="session")

@@ -40,8 +40,8 @@ class Parts:
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Kill a part and all it has started; it is started again at once."""
-        self.parts[name].deaths.append(time.time())
         self.send(name, number, group=number == signal.SIGKILL)
+        self.parts[name].deaths.append(time.time())
 
     def send(self, name: str, number: signal.Signals, *, group: bool = False) -> None:
         process = self.parts[name].process
