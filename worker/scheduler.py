@@ -20,7 +20,7 @@ from shared.config import Settings
 from shared.db import AWAY
 from shared.models import JobKind, Part
 from shared.services import deliveries, heartbeats, jobs
-from shared.services.rules import load
+from shared.services.rules import load_later
 from worker import metrics
 from worker.runtime import Runtime
 from worker.tasks import checks, housekeeping, mail
@@ -147,7 +147,7 @@ def main(settings: Settings) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda _signum, _frame: stop.set())
     name = f"{socket.gethostname()}-{secrets.token_hex(3)}"
-    runtime = Runtime(settings, load(settings), name=name, stopping=stop.is_set)
+    runtime = Runtime(settings, load_later(settings), name=name, stopping=stop.is_set)
     scheduler = Scheduler(settings, runtime, name)
     metrics.serve(settings)
     logger.info("scheduler ready")

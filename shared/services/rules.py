@@ -1,6 +1,8 @@
 """What every decision of this installation rests on: its settings and its lists, read once a process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from shared.checks.domain import DomainLists, load_lists
 from shared.config import Settings
@@ -12,11 +14,23 @@ class Rules:
     """The settings and the lists of one process."""
 
     settings: Settings
-    lists: DomainLists
     networks: Networks
+    read_lists: Callable[[], DomainLists]
+
+    @property
+    def lists(self) -> DomainLists:
+        """The lists of domains."""
+        return self.read_lists()
 
 
 def load(settings: Settings) -> Rules:
     """Read the lists that the settings name; those of networks once they are asked for."""
+    rules = load_later(settings)
+    rules.read_lists()
+    return rules
+
+
+def load_later(settings: Settings) -> Rules:
+    """The same, and the lists of domains too only once they are asked for: 3 MB for whoever seldom does."""
     networks = Networks(settings.network_lists, settings.database_url)
-    return Rules(settings, load_lists(settings.personal_domains_extra), networks)
+    return Rules(settings, networks, cache(lambda: load_lists(settings.personal_domains_extra)))
