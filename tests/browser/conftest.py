@@ -1,4 +1,7 @@
-"""One running web server, a world of its own for each test, and a real browser to look at it with."""
+"""One running web server, a world of its own for each test, and a real browser to look at it with.
+
+They end with the last test of this folder: what idles in the background takes its time from the others.
+"""
 
 import os
 import sys
@@ -55,7 +58,7 @@ class Web:
             return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database(database_admin: psycopg.Connection, template: str) -> Iterator[str]:
     """The name of the one database of all tests in a browser: starting a web server for each takes seconds."""
     name = f"usher_test_{token_hex(4)}"
@@ -64,7 +67,7 @@ def database(database_admin: psycopg.Connection, template: str) -> Iterator[str]
     database_admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def web_settings(
     database_server: str, database: str, broker_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
@@ -81,7 +84,7 @@ def web_settings(
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(web_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running web server."""
     with running(Web(web_settings), tmp_path_factory.mktemp("web") / "web.log"):
@@ -100,7 +103,7 @@ def world(web_settings: Settings, database_admin: psycopg.Connection, template: 
     engine.dispose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         program = chromium(playwright)
@@ -127,13 +130,13 @@ def _clone(admin: psycopg.Connection, template: str, name: str) -> None:
     admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(tmp_path_factory.mktemp("console")) as stack:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def acme(stack: Stack) -> str:
     """The id of Alice's account."""
     return stack.owner("alice@corp.example")[1]

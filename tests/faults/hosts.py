@@ -20,7 +20,7 @@ HOSTS = ("127.0.0.2", "127.0.0.3")
 
 
 @contextmanager
-def people_inviting(service: Service, name: str, *, pace: float = 0.05) -> Iterator[Callable[[], int]]:
+def people_inviting(service: Service, name: str, *, pace: float = 0.1) -> Iterator[Callable[[], int]]:
     """Two who invite one after the other for the length of the block; gives how many they have invited by now."""
     over, invited = threading.Event(), count()
     done: list[str] = []
