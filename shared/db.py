@@ -198,11 +198,10 @@ class Question:
 
     def tell(self, asked: Asked, **values: Any) -> None:
         """The same, where nobody needs to know its rows."""
-        values = self._fixed | values
         if isinstance(asked, Bare):
-            asked.tell(self._bytes, values)
+            asked.tell(self._bytes, self._fixed | values)
         else:
-            run(asked, self._sql, values)
+            self.ask(asked, **values)
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:

@@ -133,6 +133,13 @@ def settings(database_url: str, broker_url: str) -> Settings:
     )
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """These settings as an operator would write them, as far as every part needs them."""
+    names = ("database_url", "broker_url", "smtp_url", "mail_from", "public_url")
+    told = {f"USHER_{name.upper()}": str(getattr(settings, name)) for name in names}
+    return told | {"USHER_SECRET_KEYS": ",".join(settings.secret_keys)}
+
+
 def renamed(url: str, database: str) -> str:
     """The address of another database on the same server."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))

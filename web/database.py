@@ -70,7 +70,7 @@ def together() -> Iterator[Bare]:
             yield bare
         except psycopg.Error:
             # What stands in the pipeline behind a failure is not run, and so neither would be a rollback.
-            bare.close()
+            abandon()
             raise
         except BaseException:
             bare.tell(b"ROLLBACK")

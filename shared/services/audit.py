@@ -27,7 +27,7 @@ def record(
     session: Session, actor: Actor, action: str, *, subject_id: str, account_id: str | None = None, **data: Any
 ) -> None:
     """Append one event; `action` is `noun.past`, such as `invitation.accepted`, and `data` holds no secret."""
-    session.add(AuditEvent(**_row(subject_id, account_id, data), **_by(actor, action)))
+    session.add(AuditEvent(action=action, **_row(subject_id, account_id, data), **_by(actor)))
 
 
 def record_all(asked: Asked, actor: Actor, action: str, told: Iterable[Told]) -> None:
@@ -56,8 +56,8 @@ def telling_of(changed: CTE, action: str) -> Insert:
 
 def told(actor: Actor, data: dict[str, Any]) -> dict[str, Any]:
     """What a statement that tells of its changes takes: who made them, and what there is to say of each."""
-    who = {"actor": json.dumps(actor.as_json()), "request_id": actor.request_id, "origin": actor.origin}
-    return {"moment": moment("evt"), **who, "data": json.dumps(data)}
+    who = _by(actor)
+    return {"moment": moment("evt"), **who, "actor": json.dumps(who["actor"]), "data": json.dumps(data)}
 
 
 _said = {name: bindparam(name, type_=Text()) for name in ("moment", "actor", "request_id", "origin", "data")}
@@ -65,16 +65,15 @@ _said = {name: bindparam(name, type_=Text()) for name in ("moment", "actor", "re
 
 def rows(actor: Actor, action: str, told: Iterable[Told]) -> Rows:
     """The events as rows, for whoever writes them beside what they are about."""
-    return Rows([_row(*each) for each in told], _by(actor, action))
+    return Rows([_row(*each) for each in told], {"action": action, **_by(actor)})
 
 
 def _row(subject_id: str, account_id: str | None, data: dict[str, Any]) -> dict[str, Any]:
     return {"id": new_id("evt"), "account_id": account_id, "subject_id": subject_id, "data": data}
 
 
-def _by(actor: Actor, action: str) -> dict[str, Any]:
-    who = {"actor": actor.as_json(), "request_id": actor.request_id, "origin": actor.origin}
-    return {"action": action, **who}
+def _by(actor: Actor) -> dict[str, Any]:
+    return {"actor": actor.as_json(), "request_id": actor.request_id, "origin": actor.origin}
 
 
 def refused(session: Session, actor: Actor, *, account_id: str, code: str, permission: str | None, route: str) -> None:

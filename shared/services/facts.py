@@ -39,7 +39,7 @@ from shared.models.columns import among
 from shared.permissions import Role
 from shared.policy import MailAnswer
 from shared.services import api_keys, exceptions, origins
-from shared.services.contracts import answered, billed, commitment_of
+from shared.services.contracts import answered
 from shared.services.outside import fact_of
 from shared.services.rules import Rules
 
@@ -139,7 +139,8 @@ def about_each(
 ) -> Iterator[tuple[Invitation, Facts]]:
     """These invitations, locked in the order of their ids, each with the facts of this moment about it."""
     query = _of_invitations(lock)
-    for invitation, inviters, keys, is_member, *ground in session.execute(query, {"ids": list(invitation_ids)}):
+    for invitation, inviters, keys, is_member, mail, *columns in session.execute(query, {"ids": list(invitation_ids)}):
+        ground = ground_of(columns)
         yield (
             invitation,
             Facts(
@@ -148,8 +149,12 @@ def about_each(
                 assignable=assignable_by(inviters, keys, by_key=invitation.invited_via is not None),
                 is_member=is_member,
                 already_invited=False,
+                commitment=ground.commitment,
+                billed=ground.billed,
                 origin=origins.from_json(invitation.origin),
-                **_ground(*ground),
+                mail=None if mail is None else _fresh(fact_of(mail), ground.at),
+                exemptions=ground.exemptions,
+                at=ground.at,
             ),
         )
 
@@ -163,41 +168,18 @@ def assignable_by(inviters: str | None, keys: str | None, *, by_key: bool) -> fr
 @cache
 def _of_invitations(lock: bool) -> Any:
     inviter = aliased(Membership)
-    query = _with_ground(
-        select(Invitation, inviter.role, ApiKey.role, _is_member(Invitation.account_id, Invitation.email_key)),
-        Invitation.account_id,
-        func.split_part(Invitation.email_key, "@", -1),
-    )
+    is_member = _is_member(Invitation.account_id, Invitation.email_key)
+    asked = select(Invitation, inviter.role, ApiKey.role, is_member, MailDomain).select_from(Invitation)
     query = (
-        query.outerjoin(
-            inviter, (inviter.account_id == Invitation.account_id) & (inviter.user_id == Invitation.invited_by)
-        )
+        with_ground(asked.join(Account, Account.id == Invitation.account_id))
+        .outerjoin(inviter, (inviter.account_id == Invitation.account_id) & (inviter.user_id == Invitation.invited_by))
         .outerjoin(ApiKey, (ApiKey.id == Invitation.invited_via) & api_keys.is_live())
+        .outerjoin(MailDomain, MailDomain.domain == func.split_part(Invitation.email_key, "@", -1))
         .where(Invitation.id.in_(bindparam("ids", expanding=True)))
         .order_by(Invitation.id)
         .execution_options(populate_existing=True)
     )
     return query.with_for_update(of=Invitation) if lock else query
-
-
-def _with_ground(query: Any, account_id: Any, domain: Any) -> Any:
-    """The query, with what is known of the account and the domain behind its own columns; `_ground` reads it."""
-    query = query.add_columns(Contract, BillingAnswer, MailDomain, exceptions.in_force(account_id), func.now())
-    query = query.outerjoin(Contract, Contract.account_id == account_id)
-    query = query.outerjoin(BillingAnswer, BillingAnswer.account_id == account_id)
-    return query.outerjoin(MailDomain, MailDomain.domain == domain)
-
-
-def _ground(
-    contract: Contract | None, billing: BillingAnswer | None, mail: MailDomain | None, rows: Any, at: Any
-) -> dict[str, Any]:
-    return {
-        "commitment": commitment_of(contract),
-        "billed": billed(billing, at),
-        "mail": None if mail is None else _fresh(fact_of(mail), at),
-        "exemptions": exceptions.from_json(rows),
-        "at": at,
-    }
 
 
 def _mail(known: list[Any], at: datetime) -> MailFact | None:

@@ -23,7 +23,7 @@ from shared.cli.embedded.process import Command, running
 from shared.config import Settings
 from shared.db import open_engine, session_factory
 from tests.browser.programs import chromium
-from tests.conftest import renamed
+from tests.conftest import environment, renamed
 from tests.stack import Stack
 from tests.web.conftest import World, let_go
 from web.app import create_app
@@ -37,18 +37,12 @@ class Web:
 
     @property
     def command(self) -> Command:
-        told = {
-            "DATABASE_URL": self.settings.database_url,
-            "BROKER_URL": self.settings.broker_url,
-            "SMTP_URL": self.settings.smtp_url,
-            "MAIL_FROM": self.settings.mail_from,
-            "PUBLIC_URL": self.settings.public_url,
-            "SECRET_KEYS": self.settings.secret_keys[0],
-            "WEB_PORT": str(self.settings.web_port),
-            "MAILBOX_DIR": str(self.settings.mailbox_dir),
+        told = environment(self.settings) | {
+            "USHER_WEB_PORT": str(self.settings.web_port),
+            "USHER_MAILBOX_DIR": str(self.settings.mailbox_dir),
         }
         usher = Path(sys.executable).parent / "usher"
-        return Command((str(usher), "web"), os.environ | {f"USHER_{name}": value for name, value in told.items()})
+        return Command((str(usher), "web"), os.environ | told)
 
     def answers(self) -> bool:
         try:

@@ -9,6 +9,7 @@ from shared.cli import main
 from shared.config import Settings
 from shared.models import Account, Contract, Job, JobKind, Membership, User
 from shared.services import passwords
+from tests.conftest import environment
 
 TERMS = ("--amount", "1000", "--starts-on", "2026-01-01", "--ends-on", "2026-12-31")
 
@@ -16,14 +17,7 @@ TERMS = ("--amount", "1000", "--starts-on", "2026-01-01", "--ends-on", "2026-12-
 @pytest.fixture
 def environ(settings: Settings) -> dict[str, str]:
     """The settings as an operator would write them."""
-    return {
-        "USHER_DATABASE_URL": settings.database_url,
-        "USHER_BROKER_URL": settings.broker_url,
-        "USHER_SMTP_URL": settings.smtp_url,
-        "USHER_MAIL_FROM": settings.mail_from,
-        "USHER_PUBLIC_URL": settings.public_url,
-        "USHER_SECRET_KEYS": ",".join(settings.secret_keys),
-    }
+    return environment(settings)
 
 
 def usher(*words: str, environ: dict[str, str] | None = None) -> Result:

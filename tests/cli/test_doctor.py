@@ -11,6 +11,7 @@ from shared.config import Settings
 from shared.db import transaction
 from shared.models import ALL_MAIL, JobKind, Part
 from shared.services import heartbeats, jobs, pauses
+from tests.conftest import environment
 from tests.smtp_server import SmtpServer
 
 Usher = Callable[..., Result]
@@ -19,15 +20,7 @@ Usher = Callable[..., Result]
 @pytest.fixture
 def usher(settings: Settings) -> Usher:
     def run(*arguments: str, **others: str) -> Result:
-        told = {
-            "USHER_DATABASE_URL": settings.database_url,
-            "USHER_BROKER_URL": settings.broker_url,
-            "USHER_SMTP_URL": settings.smtp_url,
-            "USHER_MAIL_FROM": settings.mail_from,
-            "USHER_PUBLIC_URL": settings.public_url,
-            "USHER_SECRET_KEYS": ",".join(settings.secret_keys),
-        }
-        return CliRunner().invoke(main, arguments, env=told | others)
+        return CliRunner().invoke(main, arguments, env=environment(settings) | others)
 
     return run
 

@@ -10,21 +10,14 @@ from sqlalchemy.orm import Session, sessionmaker
 from shared.cli import main
 from shared.config import Settings
 from shared.models import Invitation, Job
+from tests.conftest import environment
 
 OWNER = ("account", "create", "Acme", "--owner", "alice@corp.example")
 TERMS = ("--amount", "1000", "--starts-on", "2026-01-01", "--ends-on", "2031-12-31")
 
 
 def usher(settings: Settings, *words: str) -> Result:
-    environ = {
-        "USHER_DATABASE_URL": settings.database_url,
-        "USHER_BROKER_URL": settings.broker_url,
-        "USHER_SMTP_URL": settings.smtp_url,
-        "USHER_MAIL_FROM": settings.mail_from,
-        "USHER_PUBLIC_URL": settings.public_url,
-        "USHER_SECRET_KEYS": ",".join(settings.secret_keys),
-    }
-    return CliRunner().invoke(main, words, env=environ)
+    return CliRunner().invoke(main, words, env=environment(settings))
 
 
 def acme(settings: Settings) -> str:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.cli import main
 from shared.db import transaction
 from tests.cli.processes import eventually
+from tests.conftest import environment
 from tests.web.conftest import Caller, World
 from tests.web.test_audit import meddle, seal
 
@@ -32,15 +33,7 @@ class Operator:
 
     def __init__(self, world: World, folder: Path) -> None:
         self.folder = folder
-        self.environ = {
-            "USHER_DATABASE_URL": world.settings.database_url,
-            "USHER_BROKER_URL": world.settings.broker_url,
-            "USHER_SMTP_URL": world.settings.smtp_url,
-            "USHER_MAIL_FROM": world.settings.mail_from,
-            "USHER_PUBLIC_URL": world.settings.public_url,
-            "USHER_SECRET_KEYS": ",".join(world.settings.secret_keys),
-            "USHER_AUDIT_KEPT": "365d",
-        }
+        self.environ = environment(world.settings) | {"USHER_AUDIT_KEPT": "365d"}
 
     def usher(self, *words: str, **settings: str) -> Result:
         return CliRunner().invoke(main, words, env=self.environ | settings)

@@ -14,6 +14,7 @@ from shared.clock import now, rfc3339
 from shared.db import transaction
 from shared.permissions import Role
 from shared.services import sealing
+from tests.conftest import environment
 from tests.web.conftest import World
 
 
@@ -32,15 +33,7 @@ def meddle(world: World, *statements: str) -> None:
 
 
 def verified(world: World, *words: str):
-    environ = {
-        "USHER_DATABASE_URL": world.settings.database_url,
-        "USHER_BROKER_URL": world.settings.broker_url,
-        "USHER_SMTP_URL": world.settings.smtp_url,
-        "USHER_MAIL_FROM": world.settings.mail_from,
-        "USHER_PUBLIC_URL": world.settings.public_url,
-        "USHER_SECRET_KEYS": ",".join(world.settings.secret_keys),
-    }
-    return CliRunner().invoke(main, ["audit", "verify", *words], env=environ)
+    return CliRunner().invoke(main, ["audit", "verify", *words], env=environment(world.settings))
 
 
 @pytest.fixture

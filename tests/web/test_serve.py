@@ -9,13 +9,12 @@ from pathlib import Path
 from shared.cli.embedded.foundation import free_port
 from shared.config import Settings
 from tests.cli.processes import eventually, started_by
+from tests.conftest import environment
 
 
 def test_a_server_that_is_stopped_while_it_starts_has_not_to_be_killed(settings: Settings, tmp_path: Path):
     """The stop meets its worker while that is still loading."""
-    names = ("database_url", "broker_url", "smtp_url", "mail_from", "public_url")
-    told = {f"USHER_{name.upper()}": getattr(settings, name) for name in names}
-    told |= {"USHER_SECRET_KEYS": settings.secret_keys[0], "USHER_WEB_PORT": str(free_port("127.0.0.1"))}
+    told = environment(settings) | {"USHER_WEB_PORT": str(free_port("127.0.0.1"))}
     log = tmp_path / "web.log"
     with log.open("wb") as output:
         command = [sys.executable, "-m", "shared.cli", "web"]

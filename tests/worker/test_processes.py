@@ -14,6 +14,7 @@ import pytest
 from shared.config import Settings
 from shared.models import JobKind, JobState
 from tests.cli.processes import eventually, started_by
+from tests.conftest import environment
 from tests.smtp_server import SILENCE, SmtpServer
 from tests.worker.world import World
 
@@ -24,15 +25,7 @@ GUESTS = [f"guest{number}@corp.example" for number in range(60)]
 @contextmanager
 def part(name: str, told: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`usher worker` or `usher scheduler`, until the end of the block."""
-    environ = dict(os.environ) | {
-        "USHER_DATABASE_URL": told.database_url,
-        "USHER_BROKER_URL": told.broker_url,
-        "USHER_SMTP_URL": told.smtp_url,
-        "USHER_MAIL_FROM": told.mail_from,
-        "USHER_PUBLIC_URL": told.public_url,
-        "USHER_SECRET_KEYS": ",".join(told.secret_keys),
-        "USHER_WORKER_PROCESSES": "2",
-    }
+    environ = os.environ | environment(told) | {"USHER_WORKER_PROCESSES": "2"}
     command = [sys.executable, "-m", "shared.cli", name]
     with log.open("ab") as output:
         process = subprocess.Popen(command, env=environ, stdout=output, stderr=output, start_new_session=True)
