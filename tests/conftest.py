@@ -88,13 +88,30 @@ def template(database_server: str, database_admin: psycopg.Connection) -> Iterat
     database_admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
+@pytest.fixture(scope="session")
+def database_name() -> str:
+    """The same for each test, and so are its settings: what was made for them can serve the next one too."""
+    return f"usher_test_{token_hex(4)}"
+
+
 @pytest.fixture
-def database_url(database_server: str, database_admin: psycopg.Connection, template: str) -> Iterator[str]:
+def database_url(
+    database_server: str, database_admin: psycopg.Connection, database_name: str, template: str
+) -> Iterator[str]:
     """The address of a database of this test's own, with the schema and no rows."""
-    name = f"usher_test_{token_hex(4)}"
+    name = database_name
     database_admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
     yield renamed(database_server, name)
+    _wait_for_whoever_leaves(database_admin, name)
     database_admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+def _wait_for_whoever_leaves(admin: psycopg.Connection, name: str) -> None:
+    """A connection that was just closed is gone in a moment; dropping looks for that only every 100 ms."""
+    connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+    for _ in range(20):
+        if admin.execute(connected, [name]).fetchone() == (0,):
+            return
 
 
 @pytest.fixture

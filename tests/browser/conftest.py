@@ -25,8 +25,7 @@ from shared.db import open_engine, session_factory
 from tests.browser.programs import chromium
 from tests.conftest import environment, renamed
 from tests.stack import Stack
-from tests.web.conftest import World, let_go
-from web.app import create_app
+from tests.web.conftest import World, application, let_go
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def world(web_settings: Settings, database_admin: psycopg.Connection, template: 
     # The audit can't be emptied, so the database is made anew under its name; the web server opens new connections.
     _clone(database_admin, template, database)
     engine = open_engine(web_settings.database_url)
-    app = create_app(web_settings)
+    app = application(web_settings)
     yield World(app, web_settings, session_factory(engine))
     let_go(app)
     engine.dispose()

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -157,6 +157,11 @@ class World:
             generation = session.get_one(Invitation, invitation_id).generation
         return derive(self.settings.secret_keys[0], Purpose.INVITATION, invitation_id, generation)
 
+    def at(self, invitation_id: str) -> datetime:
+        """When this invitation was made."""
+        with self.sessions() as session:
+            return session.get_one(Invitation, invitation_id).created_at
+
     def change(self, row: type, row_id: str, **values: Any) -> None:
         with transaction(self.sessions) as session:
             for name, value in values.items():
@@ -170,9 +175,20 @@ def let_go(app: Flask) -> None:
     app.extensions["usher"].reader.close()
 
 
+_MADE: dict[str, Flask] = {}
+
+
+def application(settings: Settings) -> Flask:
+    """The application for these settings, made once in a run: that takes longer than many a test."""
+    told = settings.model_dump_json()
+    if told not in _MADE:
+        _MADE[told] = create_app(settings)
+    return _MADE[told]
+
+
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    app = create_app(settings)
+    app = application(settings)
     yield app
     let_go(app)
 

@@ -201,7 +201,7 @@ def test_a_resend_waits_for_the_cool_down_then_kills_the_older_link(world, alice
     early = alice.post(f"{path}/resend")
     assert (early.status_code, early.json["code"]) == (429, "resend_too_soon")
     assert 1 <= int(early.headers["Retry-After"]) <= 61
-    world.change(Invitation, invitation, resendable_at=world.sessions().get_one(Invitation, invitation).created_at)
+    world.change(Invitation, invitation, resendable_at=world.at(invitation))
     answer = alice.post(f"{path}/resend")
     assert (answer.status_code, answer.json["status"]) == (202, "checking")
     world.check(invitation)
@@ -214,7 +214,7 @@ def test_a_resend_waits_for_the_cool_down_then_kills_the_older_link(world, alice
 
 def test_a_resend_brings_an_expired_invitation_back_to_life(world, alice, nobody, acme):
     invitation = world.invited(acme, alice, "dora@corp.example")
-    past = world.sessions().get_one(Invitation, invitation).created_at - timedelta(days=9)
+    past = world.at(invitation) - timedelta(days=9)
     world.change(Invitation, invitation, status="expired", expires_at=past, resendable_at=past, ended_at=past)
     assert alice.post(f"/v1/accounts/{acme}/invitations/{invitation}/resend").status_code == 202
     world.check(invitation)
@@ -223,7 +223,7 @@ def test_a_resend_brings_an_expired_invitation_back_to_life(world, alice, nobody
 
 def test_an_expired_invitation_can_not_come_back_beside_an_open_one(world, alice, acme):
     invitation = world.invited(acme, alice, "dora@corp.example")
-    past = world.sessions().get_one(Invitation, invitation).created_at - timedelta(days=9)
+    past = world.at(invitation) - timedelta(days=9)
     world.change(Invitation, invitation, status="expired", expires_at=past, resendable_at=past)
     assert invite(alice, acme).status_code == 202
     assert codes(alice.post(f"/v1/accounts/{acme}/invitations/{invitation}/resend")) == ["already_invited"]

@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from shared.models import AuditEvent, Invitation, Job, JobKind, Suppression
-from tests.web.conftest import Caller, World, let_go
+from tests.web.conftest import Caller, World, application, let_go
 from web.app import create_app
 
 KEY = "whsec_" + base64.b64encode(b"the key that the mail system signs with").decode()
@@ -23,7 +23,7 @@ ORDER = ("none", "queued", "sent", "delivered", "bounced", "complained")
 
 @pytest.fixture
 def app(settings) -> Iterator[Flask]:
-    app = create_app(settings.model_copy(update={"mail_events_key": KEY}))
+    app = application(settings.model_copy(update={"mail_events_key": KEY}))
     yield app
     let_go(app)
 
