@@ -26,7 +26,9 @@ from shared.db import open_engine, session_factory
 from shared.migrations.upgrade import upgrade
 
 MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
-LONG = ("tests/faults/", "tests/worker/test_processes.py", "tests/cli/test_up.py", "tests/browser/")
+LONG = tuple(
+    f"tests/{each}" for each in ("faults/", "worker/test_processes", "worker/test_rabbitmq", "cli/test_up", "browser/")
+)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -114,11 +116,16 @@ def _wait_for_whoever_leaves(admin: psycopg.Connection, name: str) -> None:
             return
 
 
+@pytest.fixture(scope="session")
+def kept_engine(database_server: str, database_name: str) -> Engine:
+    """It keeps what it has made of each statement from one test to the next, and no connection."""
+    return open_engine(renamed(database_server, database_name), pool_size=5)
+
+
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url, pool_size=5)
-    yield engine
-    engine.dispose()
+def engine(database_url: str, kept_engine: Engine) -> Iterator[Engine]:
+    yield kept_engine
+    kept_engine.dispose()
 
 
 @pytest.fixture
