@@ -10,7 +10,7 @@ _PATIENCE = "5min"
 
 
 def build(name: str, table: str, columns: Sequence[str | TextClause], **options: Any) -> None:
-    """Build the index CONCURRENTLY. Let that be all that its migration does: it can't stand in a transaction.
+    """Build the index CONCURRENTLY. Let a migration do nothing but such: it can't stand in a transaction.
 
     It waits for whoever began before it and holds nobody up meanwhile, so that it may wait for longer than others.
     """
@@ -22,3 +22,9 @@ def build(name: str, table: str, columns: Sequence[str | TextClause], **options:
             op.create_index(name, table, columns, postgresql_concurrently=True, **options)
         finally:
             op.execute("RESET lock_timeout")
+
+
+def drop(name: str, table: str) -> None:
+    """Drop the index CONCURRENTLY, once nothing needs it any more; in a migration of its own kind, as `build`."""
+    with op.get_context().autocommit_block():
+        op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)

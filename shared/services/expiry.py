@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 from shared.actor import SYSTEM
 from shared.db import Question
 from shared.models import Invitation, Status
-from shared.models.columns import among
 from shared.models.invitation import OPEN
 from shared.services import audit
 
@@ -32,7 +31,7 @@ _ROW: ColumnElement[Any] = literal_column("invitations.ctid")
 def _question() -> Question:
     over = (
         select(_ROW)
-        .where(among(Invitation.status, *OPEN), Invitation.expires_at <= func.now())
+        .where(Invitation.ended_at.is_(None), Invitation.status.in_(OPEN), Invitation.expires_at <= func.now())
         .order_by(Invitation.expires_at)
         .limit(bindparam("most", type_=Integer()))
         .with_for_update(skip_locked=True)

@@ -35,7 +35,7 @@ from shared.checks.networks import Origin
 from shared.db import Asked, Question
 from shared.email_address import EmailAddress
 from shared.models import OPEN, Account, ApiKey, BillingAnswer, Contract, Invitation, MailDomain, Membership, User
-from shared.models.columns import among
+from shared.models.columns import among, there_is
 from shared.permissions import Role
 from shared.policy import MailAnswer
 from shared.services import api_keys, exceptions, origins
@@ -195,13 +195,7 @@ def _fresh(fact: MailFact, at: datetime) -> MailFact | None:
 
 def _is_member(account_id: object, email_key: object) -> ColumnElement[bool]:
     place, person = aliased(Membership), aliased(User)
-    return _any(place.account_id == account_id, person.id == place.user_id, person.email_key == email_key)
-
-
-def _any(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether there is such a row. The limit has PostgreSQL look in an index; it would read the whole table else."""
-    found: Select[Any] = select(literal_column("true")).where(*conditions).limit(literal_column("1"))
-    return found.scalar_subquery().is_not(None)
+    return there_is(place.account_id == account_id, person.id == place.user_id, person.email_key == email_key)
 
 
 def _question_of_account() -> Question:
@@ -218,7 +212,7 @@ def _known_of_addresses(account_id: BindParameter[str]) -> ColumnElement[Any]:
         .render_derived()
         for name in ("keys", "domains")
     )
-    open_one = _any(
+    open_one = there_is(
         Invitation.account_id == account_id,
         Invitation.email_key == keys.c.value,
         among(Invitation.status, *OPEN),

@@ -14,7 +14,6 @@ from shared.checks.recipient import already_invited
 from shared.db import Asked, Question, violated
 from shared.errors import Conflict, NotFound, Refused, TooSoon
 from shared.models import OPEN, Delivery, Invitation, JobKind, Status, SupersededLink
-from shared.models.columns import among
 from shared.permissions import Role
 from shared.services import audit, facts, inviters, inviting, jobs, links, origins
 from shared.services.rules import Rules
@@ -61,7 +60,7 @@ def revoke(session: Session, *, actor: Actor, account_id: str, invitation_id: st
     """Withdraw an open invitation; its link is dead from now on. `Conflict` where it has ended before."""
     withdrawn = (
         update(Invitation)
-        .where(Invitation.account_id == account_id, Invitation.id == invitation_id, among(Invitation.status, *OPEN))
+        .where(Invitation.account_id == account_id, Invitation.id == invitation_id, Invitation.status.in_(OPEN))
         .values(status=Status.REVOKED, ended_at=func.now())
         .returning(Invitation)
     )

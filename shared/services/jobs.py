@@ -167,7 +167,8 @@ def begin_anew(session: Session, job_id: str) -> None:
 def bury_lost(session: Session) -> list[Job]:
     """End as dead the jobs whose workers have died under them too often; returns them, for their effects."""
     # A lease that ran out is due to be rung for: saying so lets the index of ringing jobs find it.
-    lost = and_(_lease_ran_out(), Job.ring_at <= func.now(), Job.lost_leases >= MAX_LOST_LEASES - 1)
+    running = and_(among(Job.state, JobState.RUNNING), _RINGS)
+    lost = and_(running, _LEASE_RAN_OUT, Job.lost_leases >= MAX_LOST_LEASES - 1)
     why = f"The worker died {MAX_LOST_LEASES} times while it had this job. Nothing more is tried by itself."
     return list(
         session.scalars(
@@ -192,10 +193,6 @@ def _held_by(owners: str) -> ColumnElement[bool]:
     return and_(among(Job.state, JobState.RUNNING), Job.lease_owner.startswith(owners, autoescape=True))
 
 
-def _lease_ran_out() -> ColumnElement[bool]:
-    return and_(among(Job.state, JobState.RUNNING), Job.lease_until < func.now())
-
-
 def _put_back(session: Session, which: ColumnElement[bool], **values: Any) -> None:
     free = {"state": JobState.QUEUED, "lease_owner": None, "lease_until": None}
     session.execute(update(Job).where(which).values(free | values), execution_options=_BLIND)
@@ -203,16 +200,24 @@ def _put_back(session: Session, which: ColumnElement[bool], **values: Any) -> No
 
 _ENDED: dict[str, Any] = {"finished_at": func.now(), "lease_owner": None, "lease_until": None}
 _LISTED = Job.id == func.any(listed("ids"))
-_IS_DUE = and_(among(Job.state, *UNFINISHED), Job.ring_at <= func.now())
-_DUE = Question(select(Job.id).where(_IS_DUE).order_by(Job.ring_at).limit(bindparam("most", type_=Integer())))
+_RINGS = Job.ring_at <= func.now()
+_LEASE_RAN_OUT = Job.lease_until < func.now()
+_DUE = Question(
+    select(Job.id)
+    .where(among(Job.state, *UNFINISHED), _RINGS)
+    .order_by(Job.ring_at)
+    .limit(bindparam("most", type_=Integer()))
+)
+_STILL_DUE = select(Job.id).where(_LISTED, Job.state.in_(UNFINISHED), _RINGS)
 _PAUSE_ENDS = held_back_until()
 _RING = Question(
     update(Job)
-    .where(Job.id.in_(select(Job.id).where(_LISTED, _IS_DUE).order_by(Job.id).with_for_update(skip_locked=True)))
+    .where(Job.id.in_(_STILL_DUE.order_by(Job.id).with_for_update(skip_locked=True)))
     .values(ring_at=func.coalesce(_PAUSE_ENDS, func.now() + RING_AGAIN))
     .returning(Job.kind, Job.id, _PAUSE_ENDS.is_(None))
 )
-_FREE = or_(among(Job.state, JobState.QUEUED), and_(_lease_ran_out(), Job.lost_leases < MAX_LOST_LEASES - 1))
+_OVERDUE = and_(Job.state == JobState.RUNNING, _LEASE_RAN_OUT)
+_FREE = or_(Job.state == JobState.QUEUED, and_(_OVERDUE, Job.lost_leases < MAX_LOST_LEASES - 1))
 _TAKEABLE = select(Job.id).where(
     _LISTED, Job.kind == func.any(listed("kinds")), Job.due_at <= func.now(), _FREE, ~held_back()
 )
@@ -234,7 +239,7 @@ _CLAIM = (
 )
 _HELD = Question(
     select(Job.id)
-    .where(_LISTED, Job.lease_owner == bindparam("owner", type_=Text()), among(Job.state, JobState.RUNNING))
+    .where(_LISTED, Job.lease_owner == bindparam("owner", type_=Text()), Job.state == JobState.RUNNING)
     .order_by(Job.id)
     .with_for_update()
 )

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from shared.checks.mail_domain import MailFact, is_fresh, is_reserved
 from shared.db import Question as Asking
 from shared.models import BillingAnswer, Invitation, MailDomain, Status
-from shared.models.columns import among, listed
+from shared.models.columns import listed
 from shared.policy import MailAnswer
 from shared.services.contracts import BILLING_LASTS, BILLING_RESTS
 from shared.services.rules import Rules
@@ -89,5 +89,5 @@ _KNOWN = Asking(
     )
     .outerjoin(MailDomain, MailDomain.domain == _DOMAIN)
     .outerjoin(BillingAnswer, BillingAnswer.account_id == Invitation.account_id)
-    .where(Invitation.id == func.any(listed("ids")), among(Invitation.status, Status.CHECKING, Status.HELD))
+    .where(Invitation.id == func.any(listed("ids")), Invitation.status.in_((Status.CHECKING, Status.HELD)))
 )

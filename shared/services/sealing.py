@@ -16,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     any_,
     case,
-    exists,
     func,
     insert,
     literal,
@@ -29,6 +28,7 @@ from sqlalchemy.orm import Session
 
 from shared.clock import rfc3339
 from shared.models import AuditArchive, AuditChain, AuditEvent, AuditSeal, AuditSealing
+from shared.models.columns import there_is
 
 BATCH = 2000
 GENESIS = bytes(32)
@@ -173,4 +173,4 @@ def _sealable(horizon: int) -> ColumnElement[bool]:
 
 
 def _is_sealed() -> ColumnElement[bool]:
-    return exists().where(AuditSeal.seq == AuditEvent.seq)
+    return there_is(AuditSeal.seq == AuditEvent.seq)

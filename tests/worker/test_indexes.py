@@ -22,7 +22,7 @@ JOBS = ["ix_jobs_ringing", "ix_jobs_open", "ix_jobs_taking_turns"]
         (JOBS, jobs.bury_lost),
         (JOBS, lambda session: jobs.renew(session, owners=["somebody"])),
         (JOBS, lambda session: jobs.release_all(session, owners="somebody")),
-        (["ix_invitations_expiring"], expiry.expire),
+        (["ix_invitations_ending"], expiry.expire),
     ],
     ids=["ring", "bury", "renew", "release", "expire"],
 )
