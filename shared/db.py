@@ -41,8 +41,9 @@ class Base(DeclarativeBase):
 
 
 # A plan that is kept may have been made while the table was empty, and reading all of it looked cheap: a backlog that
-# comes then would be read through for each of its rows. Whatever is asked here has an index to find it by.
-_OPTIONS = "-c timezone=UTC -c enable_seqscan=off -c jit=off"
+# comes then would be read through for each of its rows. Whatever is asked here has an index to find it by. And nothing
+# asked here is worth starting other processes for, as PostgreSQL would for fifty of a million members.
+_OPTIONS = "-c timezone=UTC -c enable_seqscan=off -c jit=off -c max_parallel_workers_per_gather=0"
 _CONNECTING: dict[str, Any] = {"connect_timeout": 5, "application_name": "usher", "options": _OPTIONS}
 
 

@@ -6,8 +6,10 @@ nothing is opened by knowing one, so they need not be secret, only distinct.
 
 import random
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
+from itertools import count
 
 _SIGNS = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME, _RANDOM = range(40, -10, -10), range(70, -10, -10)
@@ -27,6 +29,12 @@ def first_id(prefix: str, moment: datetime) -> str:
 def moment(prefix: str) -> str:
     """What the ids of things begin with that one statement makes: 8 more signs, by which it numbers them, end each."""
     return new_id(prefix)[:-8]
+
+
+def new_ids(prefix: str) -> Iterator[str]:
+    """Fresh ids for what is made at this moment, one after the other: drawn once and then numbered, in their order."""
+    begun = moment(prefix)
+    return (f"{begun}{number:08}" for number in count())
 
 
 def _written(prefix: str, milliseconds: int, random_bits: int) -> str:

@@ -67,6 +67,7 @@ class Invitation(Base):
         # One open invitation an address and account: the index decides when two people invite at once.
         Index("uq_invitations_open", "account_id", "email_key", unique=True, postgresql_where=_OPEN_SQL),
         Index("ix_invitations_account_id_id", "account_id", "id"),
+        Index("ix_invitations_account_id_status_id", "account_id", "status", "id"),
         Index("ix_invitations_ending", "expires_at", postgresql_where=_NOT_ENDED_SQL),
         Index("ix_invitations_membership", "account_id", "membership_id", postgresql_where=_JOINED_SQL),
         Index("ix_invitations_email_key", "email_key", postgresql_where=_OPEN_SQL),

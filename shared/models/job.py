@@ -58,7 +58,7 @@ class Job(Base):
         # What an operator looks at: there are few of these, whatever was done before.
         Index("ix_jobs_open", "state", "id", postgresql_where=text("state IN ('queued', 'running', 'dead')")),
         Index("ix_jobs_account_id_id", "account_id", "id"),
-        Index("ix_jobs_finished_at", "finished_at"),
+        Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index("ix_jobs_subject_id", "subject_id"),
     )
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from shared.actor import Actor
 from shared.bulk import Rows, insert_rows
 from shared.db import Asked
-from shared.ids import moment, new_id
+from shared.ids import moment, new_id, new_ids
 from shared.models import AuditArchive, AuditEvent, AuditSeal
 from shared.services import throttles
 
@@ -27,7 +27,7 @@ def record(
     session: Session, actor: Actor, action: str, *, subject_id: str, account_id: str | None = None, **data: Any
 ) -> None:
     """Append one event; `action` is `noun.past`, such as `invitation.accepted`, and `data` holds no secret."""
-    session.add(AuditEvent(action=action, **_row(subject_id, account_id, data), **_by(actor)))
+    session.add(AuditEvent(action=action, **_row(new_id("evt"), subject_id, account_id, data), **_by(actor)))
 
 
 def record_all(asked: Asked, actor: Actor, action: str, told: Iterable[Told]) -> None:
@@ -65,11 +65,12 @@ _said = {name: bindparam(name, type_=Text()) for name in ("moment", "actor", "re
 
 def rows(actor: Actor, action: str, told: Iterable[Told]) -> Rows:
     """The events as rows, for whoever writes them beside what they are about."""
-    return Rows([_row(*each) for each in told], {"action": action, **_by(actor)})
+    ids = new_ids("evt")
+    return Rows([_row(next(ids), *each) for each in told], {"action": action, **_by(actor)})
 
 
-def _row(subject_id: str, account_id: str | None, data: dict[str, Any]) -> dict[str, Any]:
-    return {"id": new_id("evt"), "account_id": account_id, "subject_id": subject_id, "data": data}
+def _row(event_id: str, subject_id: str, account_id: str | None, data: dict[str, Any]) -> dict[str, Any]:
+    return {"id": event_id, "account_id": account_id, "subject_id": subject_id, "data": data}
 
 
 def _by(actor: Actor) -> dict[str, Any]:

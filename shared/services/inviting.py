@@ -21,7 +21,7 @@ from shared.checks.verdict import Verdict, reasons_of
 from shared.db import Asked
 from shared.email_address import BadAddress, EmailAddress, parse
 from shared.errors import Refused
-from shared.ids import new_id
+from shared.ids import new_ids
 from shared.models import Account, AuditEvent, Delivery, Invitation, Job, JobKind, Status
 from shared.permissions import Role
 from shared.services import audit, facts, jobs, links, origins
@@ -153,10 +153,10 @@ def _scribe(
     """Whoever puts down the invitations that this actor makes at this moment: what they have in common, once."""
     at, cooldown, usual = ground.at, rules.settings.resend_cooldown, _lifetime(rules, ground.invitation_hours)
     via, seen_from = (actor.id if actor.kind is ActorKind.API_KEY else None), origins.as_json(origin)
-    checks_of = cache(lambda judgement: judgement.as_json(at))
+    checks_of, ids = cache(lambda judgement: judgement.as_json(at)), new_ids("inv")
 
     def put_down(address: EmailAddress, wish: Wish, judgement: Judgement) -> Made:
-        invitation_id, span = new_id("inv"), wish.lifetime or usual
+        invitation_id, span = next(ids), wish.lifetime or usual
         return Made(
             id=invitation_id,
             account_id=account_id,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from shared import log, tracing
 from shared.bulk import Rows
 from shared.db import Asked, Bare, Question
-from shared.ids import new_id
+from shared.ids import new_id, new_ids
 from shared.models import Job, JobKind, JobState
 from shared.models.columns import among, listed
 from shared.models.job import UNFINISHED
@@ -66,7 +66,8 @@ def promise(
 
 def rows(kind: JobKind, *, subjects: Iterable[str], account_id: str, generation: int) -> Rows:
     """The same for many things of one account, as rows. Whoever inserts them beside their subjects tells `wrote`."""
-    each = [{"id": new_id("job"), "subject_id": subject_id} for subject_id in subjects]
+    ids = new_ids("job")
+    each = [{"id": next(ids), "subject_id": subject_id} for subject_id in subjects]
     return Rows(each, {"kind": kind, "account_id": account_id, "generation": generation, "data": _request()})
 
 

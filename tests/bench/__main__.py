@@ -2,16 +2,15 @@
 
 import sys
 
-from tests.bench import backlog, calls, check, checks, expiring, pages, peer
+from tests.bench import backlog, calls, check, checks, expiring, growth, pages, peer
 
-BENCHES = {
-    bench.__name__.rpartition(".")[2]: bench.run for bench in (backlog, calls, check, checks, expiring, pages, peer)
-}
+ALWAYS = (backlog, calls, check, checks, expiring, pages, peer)
+BENCHES = {bench.__name__.rpartition(".")[2]: bench.run for bench in (*ALWAYS, growth)}
 
 
 def main(names: list[str]) -> None:
-    for name in names or BENCHES:
-        BENCHES[name]()
+    for run in [BENCHES[name] for name in names] or [bench.run for bench in ALWAYS]:
+        run()
 
 
 main(sys.argv[1:])

@@ -115,6 +115,7 @@ def test_looking_around_reads_no_table_from_end_to_end(read_whole, world, alice,
         assert len(program.post("/v1/check", {"checks": [asked] * 100}).json["results"]) == 100
         for path in ("members", "members?q=person1777", "invitations", "invitations?status=pending", "jobs"):
             assert alice.get(f"{here}/{path}").json["data"], path
+        assert alice.get(f"{here}/invitations?status=held").json["data"] == []
         assert alice.get(f"{here}/audit-events").json["data"]
         assert alice.get("/v1/me/accounts").json["data"]
         for path in ("team", "audit", "jobs"):
