@@ -4,6 +4,7 @@ SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := .ci/requirements.lock
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps
 PRODUCTION_LOCK := .ci/requirements.production.lock
 
 # Where this is set, every start would compile everything anew.
@@ -30,14 +31,16 @@ faults: install  ## The fault plan in full, with a table of what came of it (abo
 
 install: $(VENV)/.installed  ## Everything into .venv, with the versions and hashes of the lock; again only once they change.
 
-# uv installs in a second; without it, or where it can't reach the packages, pip does the same in about fifteen.
+# uv installs in a second; without it, or where it can't reach the packages, pip does the same in about fifteen. It takes one
+# package after the other, so two of them have half of the lock each.
 # Each part is loaded once here and so compiled: it starts in half the time from the first start on.
 $(VENV)/.installed: pyproject.toml $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Usher needs Python 3.11 or newer; say which with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); echo "The venv module is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@{ command -v uv >/dev/null && uv pip install -q --python $(BIN)/python --require-hashes -r $(LOCK); } \
-	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(LOCK)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	  || { awk '/^[a-zA-Z]/ { half = !half } half { print > "$(VENV)/one.lock"; next } { print > "$(VENV)/other.lock" }' $(LOCK); \
+	       $(PIP) --require-hashes -r $(VENV)/one.lock & $(PIP) --require-hashes -r $(VENV)/other.lock && wait $$!; }
+	@$(PIP) --no-build-isolation -e .
 	@$(BIN)/python -c 'from importlib.metadata import entry_points as e; [p.load() for p in e(group="usher.parts")]; import shared.cli.up'
 	@touch $@
 
