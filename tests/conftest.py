@@ -110,7 +110,7 @@ def database_url(
 
 def _wait_for_whoever_leaves(admin: psycopg.Connection, name: str) -> None:
     """A connection that was just closed is gone in a moment; dropping looks for that only every 100 ms."""
-    connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+    connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
     for _ in range(20):
         if admin.execute(connected, [name]).fetchone() == (0,):
             return

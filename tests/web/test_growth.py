@@ -42,7 +42,10 @@ INSERT INTO mail_domains (domain, answer, source, looked_up_at)
   SELECT 'corp' || n || '.example', 'mx', 'a name server', at FROM numbered;
 """
 
-OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
 READ = "SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables"
 """An index can be read from end to end too."""
 
