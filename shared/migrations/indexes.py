@@ -1,6 +1,7 @@
 """Builds an index on a table while people read and write it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from alembic import op
@@ -14,17 +15,23 @@ def build(name: str, table: str, columns: Sequence[str | TextClause], **options:
 
     It waits for whoever began before it and holds nobody up meanwhile, so that it may wait for longer than others.
     """
-    with op.get_context().autocommit_block():
-        op.execute(f"SET lock_timeout = '{_PATIENCE}'")
-        try:
-            # What a build that broke off has left is of no use, and every write keeps it up all the same.
-            op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
-            op.create_index(name, table, columns, postgresql_concurrently=True, **options)
-        finally:
-            op.execute("RESET lock_timeout")
+    with _patiently():
+        # What a build that broke off has left is of no use, and every write keeps it up all the same.
+        op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
+        op.create_index(name, table, columns, postgresql_concurrently=True, **options)
 
 
 def drop(name: str, table: str) -> None:
-    """Drop the index CONCURRENTLY, once nothing needs it any more; in a migration of its own kind, as `build`."""
-    with op.get_context().autocommit_block():
+    """Drop the index CONCURRENTLY, once nothing needs it any more, with the patience of `build`."""
+    with _patiently():
         op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
+
+
+@contextmanager
+def _patiently() -> Iterator[None]:
+    with op.get_context().autocommit_block():
+        op.execute(f"SET lock_timeout = '{_PATIENCE}'")
+        try:
+            yield
+        finally:
+            op.execute("RESET lock_timeout")

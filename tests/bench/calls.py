@@ -10,7 +10,7 @@ from tests.bench.load import get, in_turns, post
 from tests.bench.servers import bare, broker, database, web
 
 MEMBERS, SECONDS, MANY = 10_000, 5.0, 1000
-_PATH = f"/v1/accounts/{people.ACCOUNT}"
+PATH = f"/v1/accounts/{people.ACCOUNT}"
 _fresh = count()
 
 
@@ -20,10 +20,10 @@ def run() -> None:
         ours = web(url, processes=2, threads=1, broker_url=queue)
         with ours as address, bare(url, processes=2, threads=1) as plain:
             for name, each, ask in (
-                ("invite one", 1, lambda: post(f"{_PATH}/invitations", key, json.dumps(_wish()).encode())),
-                (f"invite {MANY}", MANY, lambda: post(f"{_PATH}/invitations/batch", key, _wishes())),
-                ("list 50 members", 1, lambda: get(f"{_PATH}/members", key)),
-                ("list 50 invitations", 1, lambda: get(f"{_PATH}/invitations", key)),
+                ("invite one", 1, lambda: post(f"{PATH}/invitations", key, json.dumps(wish()).encode())),
+                (f"invite {MANY}", MANY, lambda: post(f"{PATH}/invitations/batch", key, wishes())),
+                ("list 50 members", 1, lambda: get(f"{PATH}/members", key)),
+                ("list 50 invitations", 1, lambda: get(f"{PATH}/invitations", key)),
             ):
                 _compare(name, each, ask, address, plain)
 
@@ -36,10 +36,12 @@ def _compare(name: str, each: int, ask: Callable[[], bytes], ours: tuple[str, in
     )
 
 
-def _wish() -> dict[str, str]:
+def wish() -> dict[str, str]:
+    """Somebody whom nobody has invited yet."""
     number = next(_fresh)
     return {"email": f"guest{number}@corp{number % 50}.example", "role": "developer"}
 
 
-def _wishes() -> bytes:
-    return json.dumps({"invitations": [_wish() for _ in range(MANY)]}).encode()
+def wishes() -> bytes:
+    """The body that invites many such at once."""
+    return json.dumps({"invitations": [wish() for _ in range(MANY)]}).encode()

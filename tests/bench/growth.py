@@ -6,12 +6,12 @@ Filling takes some minutes and 15 GB of disk, so it runs only where it is named:
 import json
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 
 import psycopg
 
 from shared.permissions import Permission, Role
 from tests.bench import people
+from tests.bench.calls import MANY, PATH, wish, wishes
 from tests.bench.load import get, in_turns, post
 from tests.bench.servers import broker, database, web
 
@@ -35,8 +35,6 @@ INSERT INTO audit_events (id, account_id, subject_id, action, actor, data)
   SELECT 'evt_' || substr(id, 5), account_id, id, 'invitation.created', '{{{{"kind": "system"}}}}', '{{{{}}}}'
   FROM invitations WHERE id <= 'inv_' || lpad(({{n}} / 10)::text, 26, '0');
 """
-_PATH = f"/v1/accounts/{people.ACCOUNT}"
-_fresh = count()
 
 
 def run() -> None:
@@ -65,32 +63,19 @@ def _compare(name: str, *sides: tuple[tuple[str, int], Callable[[], bytes]]) -> 
     )
 
 
-def _invite(key: str) -> bytes:
-    return post(f"{_PATH}/invitations", key, json.dumps(_wish()).encode())
-
-
-def _invite_many(key: str) -> bytes:
-    return post(f"{_PATH}/invitations/batch", key, json.dumps({"invitations": [_wish() for _ in range(1000)]}).encode())
-
-
-def _wish() -> dict[str, str]:
-    number = next(_fresh)
-    return {"email": f"new{number}@corp{number % 50}.example", "role": "developer"}
-
-
 def _check(key: str) -> bytes:
     asked = {"account_id": people.ACCOUNT, "user_id": people.user_id(500), "permission": next(iter(Permission))}
     return post("/v1/check", key, json.dumps(asked).encode())
 
 
 _CALLS: dict[str, Callable[[str], bytes]] = {
-    "invite one": _invite,
-    "invite 1,000": _invite_many,
+    "invite one": lambda key: post(f"{PATH}/invitations", key, json.dumps(wish()).encode()),
+    f"invite {MANY:,}": lambda key: post(f"{PATH}/invitations/batch", key, wishes()),
     "check": _check,
-    "list 50 members": lambda key: get(f"{_PATH}/members", key),
-    "find a member": lambda key: get(f"{_PATH}/members?q=person77", key),
-    "list 50 invitations": lambda key: get(f"{_PATH}/invitations", key),
-    "list 50 open invitations": lambda key: get(f"{_PATH}/invitations?status=pending", key),
-    "list 50 jobs": lambda key: get(f"{_PATH}/jobs", key),
-    "list 50 events": lambda key: get(f"{_PATH}/audit-events", key),
+    "list 50 members": lambda key: get(f"{PATH}/members", key),
+    "find a member": lambda key: get(f"{PATH}/members?q=person77", key),
+    "list 50 invitations": lambda key: get(f"{PATH}/invitations", key),
+    "list 50 open invitations": lambda key: get(f"{PATH}/invitations?status=pending", key),
+    "list 50 jobs": lambda key: get(f"{PATH}/jobs", key),
+    "list 50 events": lambda key: get(f"{PATH}/audit-events", key),
 }

@@ -144,7 +144,7 @@ def test_parts_that_are_asked_to_stop_one_after_the_other_drop_nothing(service: 
         service.send(asked[-1], signal.SIGTERM)
 
     with again_and_again(1.5, stop_the_next):
-        while len(asked) < 3:
+        while len(asked) < 6:
             invite(service, f"deployed{len(service.client.acknowledged)}-")
     eventually(service.client.ready, within=30)
 
