@@ -27,6 +27,10 @@ def test_no_page_of_the_console_keeps_anybody_out(browser: Browser, stack: Stack
     for path in ("/accounts", "/me", "/me/invitations", "/jobs", "/operator"):
         look_at(page, path)
     page.goto(f"{here}/team")
+    # One line high: the word on it is not broken.
+    button = page.locator(".entry > .menu > summary").first.bounding_box()
+    assert button
+    assert button["height"] < 45
     page.get_by_role("link", name=f"{theme}@corp.example").click()
     expect(page.locator("#drawer #timeline")).to_be_visible()
     examine(page)
