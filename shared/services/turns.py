@@ -23,7 +23,7 @@ def fair(limit: int) -> Select[str]:
     accounts = select(func.min(account).label("id")).where(unfinished).cte("accounts", recursive=True)
     following = select(func.min(_account(hop))).where(among(hop.state, *UNFINISHED), _account(hop) > accounts.c.id)
     accounts = accounts.union_all(select(following.scalar_subquery()).where(accounts.c.id.is_not(None)))
-    share = select(func.greatest(AT_LEAST, limit / func.count())).select_from(accounts).scalar_subquery()
+    share = select(func.greatest(AT_LEAST, limit / func.nullif(func.count(accounts.c.id), 0))).scalar_subquery()
     turn = func.row_number().over(order_by=Job.ring_at).label("turn")
     oldest = lateral(
         select(Job.id, Job.ring_at, turn)

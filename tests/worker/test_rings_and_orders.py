@@ -35,6 +35,15 @@ def test_every_message_five_times_and_in_any_order_mails_once(
     assert sorted(sent.recipient for sent in smtp.mails) == sorted(GUESTS)
 
 
+def test_an_account_that_is_alone_is_rung_for_with_all_of_a_ring(world: World) -> None:
+    world.invite_many(*(f"guest{number}@corp.example" for number in range(90)))
+    due_now(world.sessions)
+    with transaction(world.sessions) as session:
+        assert len(jobs.ring(session, limit=80)) == 80
+        assert len(jobs.ring(session, limit=80)) == 10
+        assert jobs.ring(session, limit=80) == []
+
+
 def test_a_job_of_a_kind_that_only_a_newer_release_knows_stops_no_other(world: World) -> None:
     """During a rolling deployment, the newer web may promise what this relay has no task for."""
     world.invite()
