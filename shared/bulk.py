@@ -12,6 +12,7 @@ from typing import Any, cast
 from msgspec.json import encode
 from sqlalchemy import Column, Table
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import Session
 
 from shared.db import Asked, Base, run
 
@@ -53,6 +54,12 @@ def insert_rows(asked: Asked, model: type[Base], rows: Rows, *followers: tuple[t
     return {row_id for (row_id,) in written}
 
 
+def append_rows(session: Session, model: type[Base], rows: Rows) -> None:
+    """Insert rows that nothing may refuse."""
+    if rows.each:
+        run(session, _insert(model, rows.names), tuple(rows.texts()))
+
+
 def bytea(value: bytes) -> str:
     """Bytes in the form in which PostgreSQL reads them from a text."""
     return "\\x" + value.hex()
@@ -72,6 +79,7 @@ def _statement(first: tuple[type[Base], _Names], *followers: tuple[type[Base], _
     return f"WITH {', '.join(parts)} SELECT id FROM made"  # noqa: S608 - our own names
 
 
+@cache
 def _insert(model: type[Base], names: _Names) -> str:
     each, common, choices = names
     columns = cast(Table, model.__table__).c

@@ -38,7 +38,7 @@ def record_all(asked: Asked, actor: Actor, action: str, told: Iterable[Told]) ->
 def telling_of(changed: CTE, action: str) -> Insert:
     """The same within the very statement that changes rows: an event for each `id` and `account_id`.
 
-    The statement takes what `told` makes.
+    The statement takes what `told` makes; what there is to say of each alone may stand in a column `data`.
     """
     row = {
         # Hexadecimal digits are signs of ids too. To draw each at random would cost a fifth of expiring in bulk.
@@ -49,15 +49,15 @@ def telling_of(changed: CTE, action: str) -> Insert:
         "actor": cast(_said["actor"], JSONB),
         "request_id": _said["request_id"],
         "origin": _said["origin"],
-        "data": cast(_said["data"], JSONB),
+        "data": changed.c.data if "data" in changed.c else cast(_said["data"], JSONB),
     }
     return insert(AuditEvent).from_select(list(row), select(*row.values()))
 
 
-def told(actor: Actor, data: dict[str, Any]) -> dict[str, Any]:
-    """What a statement that tells of its changes takes: who made them, and what there is to say of each."""
+def told(actor: Actor, data: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What a statement that tells of its changes takes: who made them, and what there is to say of all of them."""
     who = _by(actor)
-    return {"moment": moment("evt"), **who, "actor": json.dumps(who["actor"]), "data": json.dumps(data)}
+    return {"moment": moment("evt"), **who, "actor": json.dumps(who["actor"]), "data": json.dumps(data or {})}
 
 
 _said = {name: bindparam(name, type_=Text()) for name in ("moment", "actor", "request_id", "origin", "data")}

@@ -5,10 +5,10 @@ again: a second claim of the same job finds no row, and a finisher that lost its
 """
 
 from collections.abc import Collection, Iterable
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Text, and_, bindparam, cast, func, or_, select, update
+from sqlalchemy import CTE, ColumnElement, Integer, Select, Text, and_, bindparam, cast, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared import log, tracing
@@ -31,6 +31,22 @@ MAX_LOST_LEASES = 5
 """A job whose workers die this often is taken for the cause of their death and buried."""
 
 _KNOWN = frozenset(JobKind)
+
+
+class Claimed(NamedTuple):
+    """A job as its holder knows it: what doesn't change while they hold it. It has no row behind it to write to."""
+
+    id: str
+    kind: str
+    subject_id: str
+    account_id: str | None
+    generation: int
+    lane: str | None
+    data: dict[str, Any]
+    attempts: int
+    created_at: datetime
+    first_tried_at: datetime
+
 
 # Rows that the session may have in memory are not brought up to date: nobody reads them after these statements.
 _BLIND = {"synchronize_session": False}
@@ -76,7 +92,7 @@ def wrote(asked: Asked, kind: JobKind, ids: Iterable[str]) -> None:
     _promised(asked).extend((kind, job_id) for job_id in ids)
 
 
-def carry_on(session: Session, claimed: Iterable[Job]) -> None:
+def carry_on(session: Session, claimed: Iterable[Claimed]) -> None:
     """Let what is promised later in this transaction about the same things name the request that these jobs name."""
     session.info["origins"] = {job.subject_id: job.data for job in claimed}
 
@@ -108,10 +124,9 @@ def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
     return [(JobKind(kind), job_id) for kind, job_id, wanted in rows if wanted and kind in _KNOWN]
 
 
-def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], owner: str) -> list[Job]:
+def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], owner: str) -> list[Claimed]:
     """Claim those jobs that are due, free and not paused, under a lease; somebody else's or ended ones stay theirs."""
-    claimed = session.scalars(_CLAIM, {"ids": ",".join(ids), "kinds": ",".join(kinds), "owner": owner})
-    return sorted(claimed, key=lambda job: job.id)
+    return sorted(map(Claimed._make, _CLAIM.ask(session, ids=",".join(ids), kinds=",".join(kinds), owner=owner)))
 
 
 def renew(session: Session, *, owners: Collection[str]) -> None:
@@ -126,7 +141,19 @@ def renew(session: Session, *, owners: Collection[str]) -> None:
 
 def held(session: Session, ids: Collection[str], *, owner: str) -> set[str]:
     """Lock those of the jobs that this owner still holds: the fence. Record effects for these and no others."""
-    return {job_id for (job_id,) in _HELD.ask(session, ids=",".join(ids), owner=owner)}
+    return {row[0] for row in _HELD.ask(session, ids=",".join(ids), owner=owner)}
+
+
+def holding() -> Select[str, str, str, str | None, int]:
+    """The fence as part of a statement, which then takes `ids` and `owner`."""
+    mine = Job.lease_owner == bindparam("owner", type_=Text()), Job.state == JobState.RUNNING
+    query = select(Job.id, Job.kind, Job.subject_id, Job.account_id, Job.generation).where(_LISTED, *mine)
+    return query.order_by(Job.id).with_for_update()
+
+
+def finishing(held: CTE) -> CTE:
+    """The part of such a statement that ends the jobs, which are done."""
+    return update(Job).where(Job.id == held.c.id).values(_ENDED | {"state": JobState.DONE}).cte("finished")
 
 
 def finish(session: Session, ids: Collection[str], *, state: JobState = JobState.DONE, why: str | None = None) -> None:
@@ -222,7 +249,7 @@ _FREE = or_(Job.state == JobState.QUEUED, and_(_OVERDUE, Job.lost_leases < MAX_L
 _TAKEABLE = select(Job.id).where(
     _LISTED, Job.kind == func.any(listed("kinds")), Job.due_at <= func.now(), _FREE, ~held_back()
 )
-_CLAIM = (
+_CLAIM = Question(
     update(Job)
     .where(Job.id.in_(_TAKEABLE.order_by(Job.id).with_for_update(skip_locked=True)))
     .values(
@@ -235,15 +262,9 @@ _CLAIM = (
         lost_leases=Job.lost_leases + cast(Job.state == JobState.RUNNING, Integer),
         first_tried_at=func.coalesce(Job.first_tried_at, func.now()),
     )
-    .returning(Job)
-    .execution_options(synchronize_session=False, populate_existing=True)
+    .returning(*(getattr(Job, name) for name in Claimed._fields))
 )
-_HELD = Question(
-    select(Job.id)
-    .where(_LISTED, Job.lease_owner == bindparam("owner", type_=Text()), Job.state == JobState.RUNNING)
-    .order_by(Job.id)
-    .with_for_update()
-)
+_HELD = Question(holding())
 _FINISH = Question(
     update(Job)
     .where(_LISTED)

@@ -19,6 +19,7 @@ from shared.models.columns import listed
 from shared.permissions import Role, in_words
 from shared.services import inviters, suppressions
 from shared.services.inviters import Answering
+from shared.services.jobs import Claimed
 from shared.tokens import Purpose
 
 MAIL_KINDS = frozenset(JobKind) - {JobKind.INVITATION_CHECK}
@@ -58,7 +59,7 @@ class Link:
 class Letter:
     """One mail before it is written: to whom, what it says, and how long there is to deliver it."""
 
-    job: Job
+    job: Claimed
     recipient: str
     recipient_key: str
     message_id: str
@@ -73,7 +74,7 @@ class Letter:
 class Moot:
     """A mail that nobody needs any more, and why."""
 
-    job: Job
+    job: Claimed
     why: str
 
 
@@ -81,18 +82,18 @@ class Moot:
 class Suppressed:
     """A mail to an address that nobody has, as a mail server said before."""
 
-    job: Job
+    job: Claimed
     why: str
 
 
-def load(session: Session, claimed: Collection[Job]) -> list[Letter | Moot | Suppressed]:
+def load(session: Session, claimed: Collection[Claimed]) -> list[Letter | Moot | Suppressed]:
     """The letters of these jobs, in their order, and those that may not go any more."""
     ((now,),) = _NOW.ask(session)
     offers = _offers(session, _subjects(claimed, JobKind.INVITATION_MAIL))
     requests = inviters.answering(session, _subjects(claimed, JobKind.NEW_LINK_MAIL))
     people = _people(session, _subjects(claimed, *_TO_PEOPLE))
 
-    def letter(job: Job) -> Letter | Moot:
+    def letter(job: Claimed) -> Letter | Moot:
         if job.kind == JobKind.INVITATION_MAIL:
             return _of_invitation(job, offers.get(job.subject_id), now)
         if job.kind == JobKind.NEW_LINK_MAIL:
@@ -102,7 +103,7 @@ def load(session: Session, claimed: Collection[Job]) -> list[Letter | Moot | Sup
     return _without_suppressed(session, [letter(job) for job in claimed])
 
 
-def _subjects(claimed: Collection[Job], *kinds: JobKind) -> list[str]:
+def _subjects(claimed: Collection[Claimed], *kinds: JobKind) -> list[str]:
     return [job.subject_id for job in claimed if job.kind in kinds]
 
 
@@ -136,7 +137,7 @@ def _people(session: Session, ids: list[str]) -> dict[str, User]:
     return {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))} if ids else {}
 
 
-def _of_invitation(job: Job, offer: _Offer | None, now: datetime) -> Letter | Moot:
+def _of_invitation(job: Claimed, offer: _Offer | None, now: datetime) -> Letter | Moot:
     if offer is None:
         return Moot(job, "The invitation is gone.")
     if offer.status != Status.PENDING:
@@ -167,7 +168,7 @@ def _of_invitation(job: Job, offer: _Offer | None, now: datetime) -> Letter | Mo
     )
 
 
-def _of_request(job: Job, row: Answering | None, now: datetime) -> Letter | Moot:
+def _of_request(job: Claimed, row: Answering | None, now: datetime) -> Letter | Moot:
     if row is None:
         return Moot(job, "The invitation is gone.")
     invitation = row.invitation
@@ -186,7 +187,7 @@ def _of_request(job: Job, row: Answering | None, now: datetime) -> Letter | Moot
     return _to(row.person, job, now, link=None, expires_at=None, **words)
 
 
-def _of_person(job: Job, user: User | None, now: datetime) -> Letter | Moot:
+def _of_person(job: Claimed, user: User | None, now: datetime) -> Letter | Moot:
     if user is None:
         return Moot(job, "The person is gone.")
     if job.kind == JobKind.SIGNUP_NOTICE_MAIL:
@@ -205,7 +206,7 @@ def _of_person(job: Job, user: User | None, now: datetime) -> Letter | Moot:
 
 def _to(
     user: User,
-    job: Job,
+    job: Claimed,
     now: datetime,
     *,
     link: Link | None,
@@ -230,8 +231,8 @@ def deliverable(email: str, email_key: str) -> str:
     return f"{email.rpartition('@')[0]}@{email_key.rpartition('@')[2]}"
 
 
-def _age(job: Job, now: datetime) -> timedelta:
-    return now - (job.first_tried_at or now)
+def _age(job: Claimed, now: datetime) -> timedelta:
+    return now - job.first_tried_at
 
 
 _NOW, _OFFERS = Question(select(func.now())), _question_of_offers()

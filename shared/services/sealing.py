@@ -9,15 +9,19 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    Integer,
+    and_,
     any_,
+    bindparam,
     case,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -26,7 +30,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from shared.bulk import Rows, append_rows, bytea
 from shared.clock import rfc3339
+from shared.db import Question
 from shared.models import AuditArchive, AuditChain, AuditEvent, AuditSeal, AuditSealing
 from shared.models.columns import there_is
 
@@ -34,8 +40,25 @@ BATCH = 2000
 GENESIS = bytes(32)
 """What the first event of a chain has for the hash of the one before it."""
 
+_WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
 # Any number will do, so long as nothing else in the database locks it.
 _SEALING = 7_466_302
+
+
+class Sealable(NamedTuple):
+    """An event as its seal covers it."""
+
+    id: str
+    seq: int
+    account_id: str | None
+    subject_id: str
+    action: str
+    actor: dict[str, Any]
+    request_id: str | None
+    origin: str | None
+    data: dict[str, Any]
+    at: datetime
 
 
 @dataclass
@@ -108,16 +131,15 @@ def sealed_by(account_id: str, seals: Sequence[AuditSeal]) -> ColumnElement[bool
     return _of(account_id) & (AuditEvent.seq == any_(seqs))
 
 
-def _unsealed(session: Session, horizon: int, limit: int) -> list[AuditEvent]:
+def _unsealed(session: Session, horizon: int, limit: int) -> list[Sealable]:
     before = session.scalars(select(AuditSealing.sealed_before)).one()
-    query = select(AuditEvent).where(_sealable(horizon), ~_is_sealed())
     # A restored database counts its transactions anew, and then everything is looked through once.
-    if 0 < before <= horizon:
-        query = query.where(AuditEvent.written_in >= before)
-    return list(session.scalars(query.order_by(AuditEvent.seq).limit(limit)))
+    since = before if 0 < before <= horizon else None
+    question = _ALL_UNSEALED if since is None else _UNSEALED
+    return list(map(Sealable._make, question.ask(session, horizon=horizon, since=since, most=limit)))
 
 
-def _append(session: Session, events: Collection[AuditEvent]) -> None:
+def _append(session: Session, events: Collection[Sealable]) -> None:
     ids = {event.account_id or "" for event in events}
     found = session.scalars(select(AuditChain).where(AuditChain.account_id.in_(ids)))
     chains = {chain.account_id: chain for chain in found}
@@ -125,18 +147,18 @@ def _append(session: Session, events: Collection[AuditEvent]) -> None:
     for event in events:
         account_id = event.account_id or ""
         chain = chains.setdefault(account_id, AuditChain(account_id=account_id, length=0, hash=GENESIS))
-        link = {"seq": event.seq, "account_id": account_id, "previous_hash": chain.hash}
+        link = {"seq": event.seq, "account_id": account_id, "previous_hash": bytea(chain.hash)}
         chain.length, chain.hash = chain.length + 1, digest(chain.hash, event)
-        seals.append(link | {"position": chain.length, "hash": chain.hash})
+        seals.append(link | {"position": chain.length, "hash": bytea(chain.hash)})
     session.add_all(chains.values())
-    session.execute(insert(AuditSeal), seals)
+    append_rows(session, AuditSeal, Rows(seals))
 
 
-def digest(previous: bytes, event: AuditEvent) -> bytes:
+def digest(previous: bytes, event: AuditEvent | Sealable) -> bytes:
     """The hash of an event that follows on `previous`: over all that it says, written one way only."""
     said = [event.id, event.seq, event.account_id, event.subject_id, event.action, event.actor]
     said += [event.request_id, event.origin, event.data, rfc3339(event.at)]
-    return hashlib.sha256(previous + json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).digest()
+    return hashlib.sha256(previous + _WRITER.encode(said).encode()).digest()
 
 
 def _faults(before: Examined, link: AuditSeal, event: AuditEvent | None) -> Iterator[str]:
@@ -168,9 +190,16 @@ def _of(account_id: str) -> ColumnElement[bool]:
     return AuditEvent.account_id == account_id if account_id else AuditEvent.account_id.is_(None)
 
 
-def _sealable(horizon: int) -> ColumnElement[bool]:
-    return or_(AuditEvent.written_in < horizon, AuditEvent.written_in.is_(None))
-
-
 def _is_sealed() -> ColumnElement[bool]:
     return there_is(AuditSeal.seq == AuditEvent.seq)
+
+
+def _asking(*, anew: bool) -> Question:
+    horizon, since = bindparam("horizon", type_=BigInteger()), bindparam("since", type_=BigInteger())
+    writer = AuditEvent.written_in
+    sealable = or_(writer < horizon, writer.is_(None)) if anew else and_(writer < horizon, writer >= since)
+    query = select(*(getattr(AuditEvent, name) for name in Sealable._fields)).where(sealable, ~_is_sealed())
+    return Question(query.order_by(AuditEvent.seq).limit(bindparam("most", type_=Integer())))
+
+
+_UNSEALED, _ALL_UNSEALED = _asking(anew=False), _asking(anew=True)

@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ARRAY, Text, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from shared.db import Question
 from shared.models import Suppression
 
 BELIEVED_FOR = timedelta(days=30)
@@ -22,12 +23,16 @@ def suppress(session: Session, email_key: str, *, why: str) -> None:
 
 def among(session: Session, email_keys: Collection[str]) -> dict[str, str]:
     """Those of the addresses that are suppressed, each with the reason."""
-    query = select(Suppression.email_key, Suppression.why).where(
-        Suppression.email_key.in_(email_keys), Suppression.until > func.now()
-    )
-    return {row.email_key: row.why for row in session.execute(query)} if email_keys else {}
+    return dict(map(tuple, _AMONG.ask(session, email_keys=list(email_keys)))) if email_keys else {}
 
 
 def lift(session: Session, email_key: str) -> None:
     """Let this address be mailed to again."""
     session.execute(delete(Suppression).where(Suppression.email_key == email_key))
+
+
+_AMONG = Question(
+    select(Suppression.email_key, Suppression.why).where(
+        Suppression.email_key == func.any(bindparam("email_keys", type_=ARRAY(Text()))), Suppression.until > func.now()
+    )
+)

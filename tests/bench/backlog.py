@@ -13,6 +13,7 @@ from shared import config
 from shared.db import open_engine, session_factory
 from shared.models import Job
 from shared.services import letters
+from shared.services.jobs import Claimed
 from shared.services.letters import Letter
 from shared.smtp_route import route_of
 from shared.tokens import Purpose, derive, sha256
@@ -92,9 +93,14 @@ def _send(url: str, taking: Sink, start: Barrier, number: int) -> None:
 def _letters(url: str) -> Sequence[object]:
     engine = open_engine(url)
     with session_factory(engine)() as session:
-        found = letters.load(session, session.query(Job).order_by(Job.id).all())
+        found = letters.load(session, [_claimed(job) for job in session.query(Job).order_by(Job.id)])
     engine.dispose()
     return found
+
+
+def _claimed(job: Job) -> Claimed:
+    known = {name: getattr(job, name) for name in Claimed._fields}
+    return Claimed(**known | {"first_tried_at": job.created_at})
 
 
 def _naive(taking: Sink) -> float:

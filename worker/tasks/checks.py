@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from shared.models import Job, JobKind
+from shared.models import JobKind
 from shared.services import checking, jobs, outside
+from shared.services.jobs import Claimed
 from shared.services.outside import Question
 from worker import metrics
 from worker.leases import Lease
@@ -37,7 +38,7 @@ def check(runtime: Runtime, ids: Collection[str], *, carries: int = 0) -> None:
         answers = runtime.desk.ask(set().union(*wanted.values()))
         late = {subject for subject, questions in wanted.items() if not questions <= answers.keys()}
 
-        def judge(session: Session, lease: Lease, batch: Sequence[Job]) -> list[Read]:
+        def judge(session: Session, lease: Lease, batch: Sequence[Claimed]) -> list[Read]:
             _judge(runtime, session, lease, batch, answers=answers, late=late)
             return take_promised(session, lease, most=carries)
 
@@ -49,7 +50,7 @@ def _judge(
     runtime: Runtime,
     session: Session,
     lease: Lease,
-    batch: Sequence[Job],
+    batch: Sequence[Claimed],
     *,
     answers: dict[Question, Any],
     late: Collection[str],

@@ -8,11 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import log
-from shared.models import Job
 from shared.services import deliveries, jobs
 from worker.journal import LeftBehind, left_behind
 
@@ -27,9 +25,6 @@ def take_up(folder: Path, commit: Callable[[Callable[[Session], None]], None]) -
 
 def _take_up(session: Session, left: LeftBehind) -> None:
     for owner, said in left.taken.items():
-        held = jobs.held(session, list(said), owner=owner)
-        if held:
-            of = session.scalars(select(Job).where(Job.id.in_(held))).all()
-            deliveries.sent(session, {job_id: said[job_id] for job_id in held}, of=of)
+        if held := deliveries.sent(session, said, owner=owner):
             logger.warning("recorded for a dead process what it had mailed", owner=owner, jobs=len(held))
     jobs.end_leases(session, owners=left.owners)

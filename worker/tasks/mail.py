@@ -14,8 +14,9 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from shared import log, tracing
-from shared.models import ALL_MAIL, Delivery, Job, JobState
+from shared.models import ALL_MAIL, Delivery, JobState
 from shared.services import deliveries, jobs, letters, pauses
+from shared.services.jobs import Claimed
 from shared.services.letters import Letter, Moot, Suppressed
 from worker import metrics
 from worker.leases import Lease
@@ -44,7 +45,7 @@ Result = Outcome | Moot | Suppressed | Exception
 class Carried:
     """One job of a round, what came of it, and how long the mails of its domain rest for it, if they do."""
 
-    job: Job
+    job: Claimed
     result: Result
     slow: timedelta | None = None
 
@@ -89,7 +90,7 @@ def carry(runtime: Runtime, lease: Lease, read: Sequence[Read]) -> None:
 class _Round:
     """Carries a batch of mails, one after the other; `read` are their letters, where those were read just now."""
 
-    def __init__(self, runtime: Runtime, lease: Lease, batch: Sequence[Job], read: Sequence[Read] = ()) -> None:
+    def __init__(self, runtime: Runtime, lease: Lease, batch: Sequence[Claimed], read: Sequence[Read] = ()) -> None:
         self._runtime = runtime
         self._lease = lease
         self._left = list(batch)
@@ -170,11 +171,12 @@ def _judged(letter: Letter, answer: Answer, *, loaded_ago: timedelta, took: floa
 
 
 def _record(session: Session, lease: Lease, carried: Sequence[Carried]) -> None:
-    held = jobs.held(session, [each.job.id for each in carried], owner=lease.owner)
+    said = {each.job.id: each.result.said for each in carried if isinstance(each.result, Delivered)}
+    unsent = [each.job.id for each in carried if each.job.id not in said]
+    held = deliveries.sent(session, said, owner=lease.owner)
+    if unsent:
+        held |= jobs.held(session, unsent, owner=lease.owner)
     ours = [each for each in carried if each.job.id in held]
-    said = {each.job.id: each.result.said for each in ours if isinstance(each.result, Delivered)}
-    if said:
-        deliveries.sent(session, said, of=[each.job for each in ours])
     for each in ours:
         _tell(each.job, type(each.result).__name__)
         if each.job.id not in said:
@@ -187,7 +189,7 @@ def _record(session: Session, lease: Lease, carried: Sequence[Carried]) -> None:
         logger.warning("a lease was lost; somebody else has these jobs", jobs=len(carried) - len(ours))
 
 
-def _record_unsent(session: Session, job: Job, result: Result) -> None:
+def _record_unsent(session: Session, job: Claimed, result: Result) -> None:
     match result:
         case TryAgain(after=after, why=why, counts=counts):
             jobs.postpone(session, [job.id], after=after, why=why, counts=counts)
@@ -201,7 +203,7 @@ def _record_unsent(session: Session, job: Job, result: Result) -> None:
             put_off(session, job, explained(result))
 
 
-def _tell(job: Job, outcome: str) -> None:
+def _tell(job: Claimed, outcome: str) -> None:
     request_id = job.data.get("request_id")
     logger.info("carried", job=job.id, kind=job.kind, about=job.subject_id, request_id=request_id, outcome=outcome)
 

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from shared import log
 from shared.db import AWAY
-from shared.models import Job, JobKind
+from shared.models import JobKind
 from shared.services import deliveries, jobs
+from shared.services.jobs import Claimed
 from worker import metrics
 from worker.leases import Lease
 from worker.runtime import Runtime
@@ -26,7 +27,9 @@ MAX_ATTEMPTS = 8
 
 
 @contextmanager
-def claimed(runtime: Runtime, ids: Collection[str], *, kinds: Collection[JobKind]) -> Iterator[tuple[Lease, list[Job]]]:
+def claimed(
+    runtime: Runtime, ids: Collection[str], *, kinds: Collection[JobKind]
+) -> Iterator[tuple[Lease, list[Claimed]]]:
     """Those of the jobs that were due and free, ours for as long as the lease holds; none once we are stopping."""
     runtime.pulse()
     with runtime.leases.take() as lease:
@@ -71,7 +74,7 @@ def explained(error: Exception) -> str:
     return f"Something unexpected happened: {type(cause).__name__}: {words}"[:512]
 
 
-def put_off(session: Session, job: Job, why: str) -> None:
+def put_off(session: Session, job: Claimed, why: str) -> None:
     """Postpone a job that failed in a way nobody foresaw, longer each time; in the end bury it."""
     metrics.UNFORESEEN.inc()
     if job.attempts >= MAX_ATTEMPTS:
