@@ -20,7 +20,6 @@ def celery_app(broker_url: str, *, patience: float) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        task_send_sent_event=True,
         # The relay rings again; a publisher that tries again by itself only holds up those behind it.
         task_publish_retry=False,
         broker_connection_timeout=patience,

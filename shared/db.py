@@ -138,7 +138,8 @@ def run(asked: Asked, statement: str, values: Any) -> list[Any]:
     if isinstance(asked, Session):
         asked.flush()
         found = asked.connection().exec_driver_sql(statement, values)
-        return list(found) if found.returns_rows else []
+        # By way of SQLAlchemy's own rows they would come one by one, for three times as much.
+        return list(found.cursor.fetchall()) if found.cursor is not None and found.returns_rows else []
     return asked.ask(statement.encode(), values)
 
 

@@ -5,8 +5,8 @@ do for it later belongs to the same trace. Without an endpoint a span costs one 
 of what a start has to load, is not loaded.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +14,8 @@ from shared.config import BadSettings
 
 _spans: Any = None
 """The `shared.spans.Spans` of this process, or nothing."""
+
+_NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 def configure(endpoint: str | None, part: str) -> None:
@@ -46,14 +48,9 @@ def goes_anywhere() -> bool:
     return _spans is not None
 
 
-@contextmanager
-def span(name: str, after: Mapping[str, Any] | None = None, **attributes: str) -> Iterator[None]:
+def span(name: str, after: Mapping[str, Any] | None = None, **attributes: str) -> AbstractContextManager[None]:
     """A span for the length of the block; part of the trace that `after` carries, or of the one that is running."""
-    if _spans is None:
-        yield
-        return
-    with _spans.span(name, after, attributes):
-        yield
+    return _NOTHING if _spans is None else _spans.span(name, after, attributes)
 
 
 def carried() -> dict[str, str]:

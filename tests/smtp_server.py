@@ -5,8 +5,8 @@
         server.say("DOT", DROP, times=2)                # takes two mails and breaks the connection instead of answering
 
 Stages: GREETING, EHLO, STARTTLS, MAIL, RCPT, DATA, DOT, RSET. What else a reply can be: DROP closes the connection,
-SILENCE never answers. A mail counts as taken (`mails`) where the server took it in, whether or not it then said so;
-`said_no` keeps those it refused at the dot.
+SILENCE never answers, USUAL leaves a turn out. A mail counts as taken (`mails`) where the server took it in, whether
+or not it then said so; `said_no` keeps those it refused at the dot.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 DROP = "drop"
 SILENCE = "silence"
+USUAL = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from worker.runtime import Runtime
 from worker.tasks import checks, feeds, housekeeping, mail
 
 TIME_LIMIT = 330
-"""Longer than the slowest round: 45 s of mails, and one last mail that meets every timeout of the mail server."""
+"""Longer than the slowest round: 10 s of mails, and one last mail that meets every timeout of the mail server."""
 
 
 def make_app(settings: Settings, runtime: Callable[[], Runtime]) -> Celery:

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from msgspec.json import encode
+
 from shared import log
 from shared.config import Settings
 
@@ -58,7 +60,7 @@ class Journal:
         """The mail server has taken the mail of this job, held under this lease, with these words."""
         if self._file >= 0:
             with suppress(OSError):  # A full disk costs the certainty, not the mail.
-                os.write(self._file, json.dumps([owner, job_id, said]).encode() + b"\n")
+                os.write(self._file, encode((owner, job_id, said)) + b"\n")
 
     def forget(self) -> None:
         """All that was noted is recorded."""

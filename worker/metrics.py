@@ -6,6 +6,7 @@ up. A process that takes a dead one's place goes on in its file, so that there a
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from billiard import current_process
@@ -18,14 +19,15 @@ _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 
 
-def _place() -> str:
-    """This process's place among those of its parent."""
+@cache
+def _place(pid: int) -> str:
+    """This process's place among those of its parent; asked for at each count."""
     index = getattr(current_process(), "index", None)
-    return f"parent-{os.getpid()}" if index is None else f"worker-{os.getppid()}-{index}"
+    return f"parent-{pid}" if index is None else f"worker-{os.getppid()}-{index}"
 
 
 if _FOLDER in os.environ:
-    values.ValueClass = values.MultiProcessValue(_place)
+    values.ValueClass = values.MultiProcessValue(lambda: _place(os.getpid()))
 
 SMTP_REPLIES = Counter("usher_smtp_replies", "Mails by what the mail server said.", ["outcome"])
 SMTP_SECONDS = Histogram("usher_smtp_seconds", "How long handing over a mail took.", buckets=_SECONDS)
@@ -41,7 +43,7 @@ UNFORESEEN = Counter("usher_unforeseen_errors", "Jobs that failed in a way nobod
 
 for _trouble in Trouble:
     SMTP_REPLIES.labels(_trouble.name.lower())
-SMTP_REPLIES.labels("delivered")
+DELIVERED = SMTP_REPLIES.labels("delivered")
 
 
 def judged(checks: Iterable[Mapping[str, Any]]) -> None:

@@ -28,7 +28,7 @@ from worker.tasks import checks, housekeeping, mail
 logger = log.get(__name__)
 
 TICK_SECONDS = 0.1
-RING_LIMIT = 800
+RING_LIMIT = 1600
 """How many jobs one tick rings for; while there are more, the next tick follows at once."""
 
 MAX_WAITING = 16

@@ -1,7 +1,9 @@
 """The conversation with a real mail server: how far a mail came, and what the connection is worth afterwards."""
 
 import socket
+import socketserver
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +15,15 @@ import trustme
 
 from shared.config import BadSettings, Settings
 from shared.smtp_route import Route, route_of
-from tests.smtp_server import DROP, SILENCE, SmtpServer
+from tests.smtp_server import DROP, SILENCE, USUAL, SmtpServer
+from tests.worker.test_broker import eventually
 from worker.mail import smtp
 from worker.mail.message import Content, Sender, build
 from worker.mail.outcome import Answer, Stage
 from worker.mail.smtp import Mailer
 
 SENDER = Sender.of("usher@corp.example")
-BOB = "bob@corp.example"
+BOB, CAROL = "bob@corp.example", "carol@corp.example"
 
 
 def way(smtp_url: str) -> Route:
@@ -51,14 +54,47 @@ def mail_of(message_id: str = "1", text: str = "Hello") -> bytes:
     return build(SENDER, recipient=BOB, content=content, message_id=message_id, date=date)
 
 
-def send(mailer: Mailer, message_id: str = "1", *, to: str = BOB) -> Answer:
-    return mailer.send(SENDER.address, to, mail_of(message_id))
+def send(mailer: Mailer, message_id: str = "1", *, to: str = BOB, following: str | None = None) -> Answer:
+    return mailer.send(SENDER.address, to, mail_of(message_id), following=following)
 
 
 @pytest.fixture(params=[True, False], ids=["pipelined", "step by step"])
 def server(request: pytest.FixtureRequest) -> Iterator[SmtpServer]:
     with SmtpServer(pipelining=request.param) as server:
         yield server
+
+
+@pytest.fixture
+def pipelining() -> Iterator[SmtpServer]:
+    with SmtpServer(pipelining=True) as server:
+        yield server
+
+
+@contextmanager
+def closing_server() -> Iterator[tuple[str, list[bytes]]]:
+    """A server that says yes to one mail, and hangs up at once; the bytes of those that it took."""
+    taken: list[bytes] = []
+
+    class Conversation(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 brief ESMTP\r\n")
+            while line := self.rfile.readline():
+                if line.startswith(b"EHLO"):
+                    self.wfile.write(b"250-brief\r\n250 PIPELINING\r\n")
+                elif line.startswith(b"DATA"):
+                    self.wfile.write(b"354 go on\r\n")
+                    taken.append(b"".join(iter(self.rfile.readline, b".\r\n")))
+                    self.wfile.write(b"250 2.0.0 taken\r\n")
+                    return
+                else:
+                    self.wfile.write(b"250 2.1.0 ok\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Conversation) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"smtp://127.0.0.1:{server.server_address[1]}", taken
+        finally:
+            server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +128,74 @@ def test_one_packet_carries_the_envelope_where_the_server_allows_it() -> None:
         send(mailer)
     (packet,) = [packet for packet in server.packets if packet.startswith(b"MAIL")]
     assert packet.endswith(b"DATA\r\n")
+
+
+def test_the_next_envelope_travels_behind_the_mail_in_hand(pipelining: SmtpServer) -> None:
+    with mailer_to(pipelining.url()) as mailer:
+        send(mailer, "1", following=CAROL)
+        eventually(lambda: pipelining.commands.count("RCPT") == 2)
+        send(mailer, "2", to=CAROL)
+    assert [(mail.recipient, mail.connection) for mail in pipelining.mails] == [(BOB, 1), (CAROL, 1)]
+
+
+def test_to_a_server_that_takes_one_command_after_the_other_nothing_is_sent_ahead() -> None:
+    with SmtpServer(pipelining=False) as server, mailer_to(server.url()) as mailer:
+        send(mailer, "1", following=CAROL)
+        send(mailer, "2", to=CAROL)
+    assert [(mail.recipient, mail.connection) for mail in server.mails] == [(BOB, 1), (CAROL, 1)]
+
+
+def test_a_mail_that_does_not_come_leaves_nothing_behind(pipelining: SmtpServer) -> None:
+    with mailer_to(pipelining.url()) as mailer:
+        send(mailer, "1", following=CAROL)
+        mailer.forget_following()
+        send(mailer, "2", following=CAROL)
+        send(mailer, "3", to="dave@corp.example", following=CAROL)
+    assert [mail.recipient for mail in pipelining.mails] == [BOB, BOB, "dave@corp.example"]
+
+
+@pytest.mark.parametrize(
+    ("step", "stage"), [("MAIL", Stage.SENDER), ("RCPT", Stage.RECIPIENT), ("DATA", Stage.CONTENT)]
+)
+def test_what_the_server_says_to_an_envelope_sent_ahead_is_about_its_own_mail(
+    pipelining: SmtpServer, step: str, stage: Stage
+) -> None:
+    pipelining.say(step, USUAL)
+    pipelining.say(step, "550 5.1.1 nobody")
+    with mailer_to(pipelining.url()) as mailer:
+        answers = [send(mailer, str(number), following=BOB) for number in (1, 2, 3)]
+    assert [(answer.stage, answer.code) for answer in answers] == [
+        (Stage.VERDICT, 250),
+        (stage, 550),
+        (Stage.VERDICT, 250),
+    ]
+    assert len(pipelining.mails) == 2
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("reply", [DROP, SILENCE, "421 4.3.2 going down"])
+def test_a_mail_whose_envelope_met_a_server_that_leaves_is_carried_anew(
+    pipelining: SmtpServer, step: str, reply: str
+) -> None:
+    pipelining.say(step, USUAL)
+    pipelining.say(step, reply)
+    with mailer_to(pipelining.url(), command_timeout=0.5) as mailer:
+        answers = [send(mailer, str(number), following=BOB) for number in (1, 2, 3, 4)]
+        assert {(answer.stage, answer.code) for answer in answers} == {(Stage.VERDICT, 250)}
+        # It is asked no more of such a server.
+        assert pipelining.commands.count("MAIL") == 5
+    assert [mail.message_id for mail in pipelining.mails] == [f"<{number}@corp.example>" for number in (1, 2, 3, 4)]
+
+
+def test_a_server_that_closes_after_each_mail_gets_none_twice() -> None:
+    """What was sent ahead meets a closed socket then, and its reset must not cost the answer that came before it."""
+    with closing_server() as (url, taken):
+        for number in range(0, 40, 2):
+            with mailer_to(url) as mailer:
+                assert send(mailer, str(number), following=BOB).code == 250
+                assert send(mailer, str(number + 1)).code == 250
+    assert len(taken) == 40
+    assert len(set(taken)) == 40
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ server has let that grow old.
 import random
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -32,8 +33,8 @@ RECORD_SECONDS = 0.05
 """How many mails stand unrecorded and for how long: where not even the journal is left, they go out twice."""
 
 LOOK_AGAIN_SECONDS = 1.0
-ROUND_SECONDS = 45.0
-"""A round begins no mail after this long; what is left goes back, to be taken by whoever is free."""
+ROUND_SECONDS = 10.0
+"""A round begins no mail after this long; what is left goes back, so that a slow mail server holds up no checks."""
 
 Read = Letter | Moot | Suppressed
 """What a job's letter has turned out to be."""
@@ -95,6 +96,7 @@ class _Round:
         self._lease = lease
         self._left = list(batch)
         self._letters: list[Read] = list(read)
+        self._written: dict[str, bytes] = {}
         self._carried: list[Carried] = []
         self._resting: set[str] = set()
         self._began = self._recorded_at = time.monotonic()
@@ -109,6 +111,7 @@ class _Round:
                 aside.append(letter.job)
                 continue
             self._note(self._carry(letter))
+        self._runtime.mailer.forget_following()
         self._record()
         back = [job.id for job in (*aside, *self._left)]
         if back:
@@ -121,6 +124,7 @@ class _Round:
     def _next(self) -> Read:
         if time.monotonic() - self._looked_at > LOOK_AGAIN_SECONDS:
             self._letters = self._runtime.record(self._lease, lambda session: letters.load(session, self._left))
+            self._written.clear()
             self._looked_at = time.monotonic()
         self._left.pop(0)
         return self._letters.pop(0)
@@ -131,9 +135,7 @@ class _Round:
         began = time.monotonic()
         try:
             with tracing.span("letters.mail", letter.job.data, job=letter.job.id, about=letter.job.subject_id):
-                content = self._runtime.writer.write(letter)
-                with tracing.span("smtp"):
-                    answer = self._runtime.mailer.send(self._runtime.writer.sender.address, letter.recipient, content)
+                answer = self._hand_over(letter)
         except KeyGone as gone:
             return Carried(letter.job, GiveUp(Delivery.FAILED, str(gone)))
         except Exception as error:
@@ -145,6 +147,25 @@ class _Round:
             self._runtime.journal.note(self._lease.owner, letter.job.id, result.said)
         return Carried(letter.job, result, after_slow(timedelta(seconds=now - began)))
 
+    def _hand_over(self, letter: Letter) -> Answer:
+        content = self._written.pop(letter.job.id, None) or self._runtime.writer.write(letter)
+        sender, following = self._runtime.writer.sender.address, self._following()
+        then = following.recipient if following else None
+        with tracing.span("smtp"):
+            return self._runtime.mailer.send(
+                sender, letter.recipient, content, following=then, meanwhile=self._write_ahead
+            )
+
+    def _write_ahead(self) -> None:
+        """Write the next letter while the server thinks about this one."""
+        if following := self._following():
+            with suppress(Exception):  # It fails again in its turn.
+                self._written = {following.job.id: self._runtime.writer.write(following)}
+
+    def _following(self) -> Letter | None:
+        following = self._letters[0] if self._letters else None
+        return following if isinstance(following, Letter) and following.job.lane not in self._resting else None
+
     def _note(self, carried: Carried) -> None:
         self._carried.append(carried)
         if carried.rest:
@@ -153,7 +174,8 @@ class _Round:
             self._record()
 
     def _record(self) -> None:
-        settle(self._runtime, self._lease, self._carried, effect=_record, rescue=_rescue)
+        alone = all(isinstance(each.result, Delivered) and not each.rest for each in self._carried)
+        settle(self._runtime, self._lease, self._carried, effect=_record, rescue=_rescue, alone=alone)
         self._runtime.journal.forget()
         self._carried, self._recorded_at = [], time.monotonic()
 
@@ -163,7 +185,7 @@ def _judged(letter: Letter, answer: Answer, *, loaded_ago: timedelta, took: floa
     outcome = decide(answer, attempts=letter.job.attempts, age=letter.age, left=letter.left, chance=chance)
     metrics.SMTP_SECONDS.observe(took)
     if isinstance(outcome, Delivered):
-        metrics.SMTP_REPLIES.labels("delivered").inc()
+        metrics.DELIVERED.inc()
         metrics.TO_MAIL_SECONDS.labels(letter.job.kind).observe((letter.waited + loaded_ago).total_seconds())
     else:
         metrics.SMTP_REPLIES.labels(classify(answer).name.lower()).inc()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
@@ -37,7 +38,8 @@ def claimed(
             yield lease, []
         else:
             take_up(runtime.journal.folder, runtime.commit)
-            yield lease, runtime.commit(lambda session: jobs.claim(session, ids, kinds=kinds, owner=lease.owner))
+            claim = partial(jobs.claim, ids=ids, kinds=kinds, owner=lease.owner)
+            yield lease, runtime.commit(claim, alone=True)
 
 
 def settle(
@@ -47,20 +49,25 @@ def settle(
     *,
     effect: Effect[T, Came],
     rescue: Callable[[Session, T, str], None],
+    alone: bool = False,
 ) -> list[Came]:
-    """Record the effect of all items in one transaction; where one of them spoils it, of each alone.
+    """Record the effect of all items in one transaction; where one of them spoils it, of each by itself.
 
-    For the one that fails even alone, `rescue` records why, as long as the lease holds. Returns what came of each
-    transaction that holds.
+    For the one that fails even so, `rescue` records why, as long as the lease holds. `alone` says that the effect is
+    one statement. Returns what came of each transaction that holds.
     """
     try:
-        return [runtime.record(lease, lambda session: effect(session, lease, items))] if items else []
+        return [runtime.record(lease, lambda session: effect(session, lease, items), alone=alone)] if items else []
     except AWAY:
         raise
     except Exception as error:
         logger.exception("an effect could not be recorded", items=len(items))
         if len(items) > 1:
-            return [came for item in items for came in settle(runtime, lease, [item], effect=effect, rescue=rescue)]
+            return [
+                came
+                for item in items
+                for came in settle(runtime, lease, [item], effect=effect, rescue=rescue, alone=alone)
+            ]
         if lease.holds():
             why = explained(error)
             runtime.record(lease, lambda session: rescue(session, items[0], why))
