@@ -8,7 +8,21 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, ColumnElement, Integer, Select, Text, and_, bindparam, cast, func, or_, select, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from shared import log, tracing
@@ -117,10 +131,10 @@ def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
     While there are more, accounts take turns. Those that a pause holds back are left alone until it ends, and those of
     a kind that only a newer release knows to its own relay.
     """
-    ids = [job_id for (job_id,) in _DUE.ask(session, most=limit)]
-    if len(ids) == limit:
-        ids = list(session.scalars(turns.fair(limit)))
-    rows = _RING.ask(session, ids=",".join(ids)) if ids else []
+    due = _DUE.ask(session, most=limit)
+    if len(due) == limit:
+        due = turns.FAIR.ask(session, most=limit)
+    rows = _RING.ask(session, ids=",".join(job_id for (job_id,) in due)) if due else []
     return [(JobKind(kind), job_id) for kind, job_id, wanted in rows if wanted and kind in _KNOWN]
 
 
@@ -226,7 +240,15 @@ def _put_back(session: Session, which: ColumnElement[bool], **values: Any) -> No
     session.execute(update(Job).where(which).values(free | values), execution_options=_BLIND)
 
 
+def _free_among(rows: Select[Any]) -> ColumnElement[bool]:
+    """That the row is one of these, and nobody holds it; whoever changes one this moment keeps it, and rings for it."""
+    locked = rows.order_by(Job.id).with_for_update(skip_locked=True)
+    return _ROW.op("=")(func.any(func.array(locked.scalar_subquery())))
+
+
 _ENDED: dict[str, Any] = {"finished_at": func.now(), "lease_owner": None, "lease_until": None}
+# Where a row lies: by their ids once more, PostgreSQL may well look for a few rows among all there are.
+_ROW: ColumnElement[Any] = literal_column("jobs.ctid")
 _LISTED = Job.id == func.any(listed("ids"))
 _RINGS = Job.ring_at <= func.now()
 _LEASE_RAN_OUT = Job.lease_until < func.now()
@@ -236,22 +258,22 @@ _DUE = Question(
     .order_by(Job.ring_at)
     .limit(bindparam("most", type_=Integer()))
 )
-_STILL_DUE = select(Job.id).where(_LISTED, Job.state.in_(UNFINISHED), _RINGS)
+_STILL_DUE = select(_ROW).where(_LISTED, Job.state.in_(UNFINISHED), _RINGS)
 _PAUSE_ENDS = held_back_until()
 _RING = Question(
     update(Job)
-    .where(Job.id.in_(_STILL_DUE.order_by(Job.id).with_for_update(skip_locked=True)))
+    .where(_free_among(_STILL_DUE))
     .values(ring_at=func.coalesce(_PAUSE_ENDS, func.now() + RING_AGAIN))
     .returning(Job.kind, Job.id, _PAUSE_ENDS.is_(None))
 )
 _OVERDUE = and_(Job.state == JobState.RUNNING, _LEASE_RAN_OUT)
 _FREE = or_(Job.state == JobState.QUEUED, and_(_OVERDUE, Job.lost_leases < MAX_LOST_LEASES - 1))
-_TAKEABLE = select(Job.id).where(
+_TAKEABLE = select(_ROW).where(
     _LISTED, Job.kind == func.any(listed("kinds")), Job.due_at <= func.now(), _FREE, ~held_back()
 )
 _CLAIM = Question(
     update(Job)
-    .where(Job.id.in_(_TAKEABLE.order_by(Job.id).with_for_update(skip_locked=True)))
+    .where(_free_among(_TAKEABLE))
     .values(
         state=JobState.RUNNING,
         lease_owner=bindparam("owner", type_=Text()),

@@ -1,8 +1,9 @@
 """Takes turns among accounts while more is due than is done: one tenant's ten thousand don't hold up another's one."""
 
-from sqlalchemy import ColumnElement, Select, func, lateral, literal, select, true
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, lateral, literal, select, true
 from sqlalchemy.orm import aliased
 
+from shared.db import Question
 from shared.models import Job
 from shared.models.columns import among
 from shared.models.job import UNFINISHED
@@ -12,18 +13,17 @@ AT_LEAST = 20
 few, each has its share of the round."""
 
 
-def fair(limit: int) -> Select[str]:
-    """The ids of up to `limit` due jobs: of each account its oldest, then of each its second, and so on.
-
-    The accounts are found by hopping from one to the next in an index, so that it costs a look at each account that
+def _fair() -> Select[str]:
+    """The accounts are found by hopping from one to the next in an index, so that it costs a look at each account that
     has something to do, however many jobs it has.
     """
+    most = bindparam("most", type_=Integer())
     account, hop = _account(Job), aliased(Job)
     unfinished = among(Job.state, *UNFINISHED)
     accounts = select(func.min(account).label("id")).where(unfinished).cte("accounts", recursive=True)
     following = select(func.min(_account(hop))).where(among(hop.state, *UNFINISHED), _account(hop) > accounts.c.id)
     accounts = accounts.union_all(select(following.scalar_subquery()).where(accounts.c.id.is_not(None)))
-    share = select(func.greatest(AT_LEAST, limit / func.nullif(func.count(accounts.c.id), 0))).scalar_subquery()
+    share = select(func.greatest(AT_LEAST, most / func.nullif(func.count(accounts.c.id), 0))).scalar_subquery()
     turn = func.row_number().over(order_by=Job.ring_at).label("turn")
     oldest = lateral(
         select(Job.id, Job.ring_at, turn)
@@ -32,8 +32,12 @@ def fair(limit: int) -> Select[str]:
         .limit(share)
     )
     query = select(oldest.c.id).select_from(accounts).join(oldest, true())
-    return query.order_by(oldest.c.turn, oldest.c.ring_at).limit(limit)
+    return query.order_by(oldest.c.turn, oldest.c.ring_at).limit(most)
 
 
 def _account(job: type[Job]) -> ColumnElement[str]:
     return func.coalesce(job.account_id, literal(""))
+
+
+FAIR = Question(_fair())
+"""The ids of up to `most` due jobs: of each account its oldest, then of each its second, and so on."""
