@@ -1,16 +1,17 @@
 """Many rows by one statement: they travel as JSON texts, which PostgreSQL takes apart.
 
 SQLAlchemy's own way writes a parameter for each field of each row, which costs several times as much as the rest of
-inviting a thousand people.
+inviting a thousand people. For a single row of each table it is the other way round, and its fields are parameters.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cache
 from typing import Any, cast
 
 from msgspec.json import encode
-from sqlalchemy import Column, Table
+from sqlalchemy import JSON, Column, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
@@ -40,6 +41,11 @@ class Rows:
         shared = {**self.common, **self.choices}
         return [encode(said).decode() for said in ([self.each, shared] if shared else [self.each])]
 
+    def fields(self) -> Mapping[str, Any]:
+        """What the first row says, the common things and its choices among it."""
+        (row, *_) = self.each
+        return {**row, **self.common, **{name: some[row[name]] for name, some in self.choices.items()}}
+
 
 def insert_rows(asked: Asked, model: type[Base], rows: Rows, *followers: tuple[type[Base], Rows]) -> set[str]:
     """Insert rows; a row that a unique index refuses is left out. Returns the ids of those that were written.
@@ -49,15 +55,14 @@ def insert_rows(asked: Asked, model: type[Base], rows: Rows, *followers: tuple[t
     if not rows.each:
         return set()
     every = ((model, rows), *followers)
-    statement = _statement(*((each, theirs.names) for each, theirs in every))
-    written = run(asked, statement, tuple(text for _, theirs in every for text in theirs.texts()))
-    return {row_id for (row_id,) in written}
+    insert_all = _insert_one_each if all(len(theirs.each) == 1 for _, theirs in every) else _insert_many
+    return {row_id for (row_id,) in run(asked, *insert_all(every))}
 
 
 def append_rows(session: Session, model: type[Base], rows: Rows) -> None:
     """Insert rows that nothing may refuse."""
     if rows.each:
-        run(session, _insert(model, rows.names), tuple(rows.texts()))
+        run(session, _many(model, rows.names), tuple(rows.texts()))
 
 
 def bytea(value: bytes) -> str:
@@ -66,21 +71,33 @@ def bytea(value: bytes) -> str:
 
 
 _Names = tuple[tuple[str, ...], ...]
+_Every = Sequence[tuple[type[Base], Rows]]
+
+
+def _insert_many(every: _Every) -> tuple[str, tuple[Any, ...]]:
+    statement = _statement(*(_many(model, rows.names) for model, rows in every))
+    return statement, tuple(text for _, rows in every for text in rows.texts())
+
+
+def _insert_one_each(every: _Every) -> tuple[str, tuple[Any, ...]]:
+    rows = [(model, theirs.fields()) for model, theirs in every]
+    statement = _statement(*(_one(model, tuple(row)) for model, row in rows))
+    return statement, tuple(value for model, row in rows for value in _parameters(model, row))
 
 
 @cache
-def _statement(first: tuple[type[Base], _Names], *followers: tuple[type[Base], _Names]) -> str:
-    insert = f"{_insert(*first)} ON CONFLICT DO NOTHING RETURNING id"
+def _statement(first: str, *followers: str) -> str:
+    insert = f"{first} ON CONFLICT DO NOTHING RETURNING id"
     if not followers:
         return insert
     parts = [f"made AS ({insert})"]
     for number, each in enumerate(followers):
-        parts.append(f"follower{number} AS ({_insert(*each)} WHERE subject_id IN (SELECT id FROM made))")  # noqa: S608
+        parts.append(f"follower{number} AS ({each} WHERE subject_id IN (SELECT id FROM made))")  # noqa: S608
     return f"WITH {', '.join(parts)} SELECT id FROM made"  # noqa: S608 - our own names
 
 
 @cache
-def _insert(model: type[Base], names: _Names) -> str:
+def _many(model: type[Base], names: _Names) -> str:
     each, common, choices = names
     columns = cast(Table, model.__table__).c
     said = {name: f"rows.{name}" for name in each} | {name: f"common.{name}" for name in common}
@@ -93,6 +110,35 @@ def _insert(model: type[Base], names: _Names) -> str:
     return f"INSERT INTO {model.__tablename__} ({', '.join(said)}) SELECT {', '.join(said.values())} FROM {source}"  # noqa: S608 - our own names
 
 
+@cache
+def _one(model: type[Base], names: tuple[str, ...]) -> str:
+    columns = cast(Table, model.__table__).c
+    source = ", ".join(f"%s::{_type(columns[name])} AS {name}" for name in names)
+    return f"INSERT INTO {model.__tablename__} ({', '.join(names)}) SELECT * FROM (SELECT {source}) AS row"  # noqa: S608 - our own names
+
+
+def _parameters(model: type[Base], row: Mapping[str, Any]) -> list[Any]:
+    """As the driver takes them: JSON as its text, and a word of ours as a text like any other."""
+    told = _json_columns(model)
+    return [
+        encode(value).decode()
+        if name in told and value is not None
+        else str(value)
+        if isinstance(value, Enum)
+        else value
+        for name, value in row.items()
+    ]
+
+
+@cache
+def _json_columns(model: type[Base]) -> frozenset[str]:
+    return frozenset(column.name for column in cast(Table, model.__table__).c if isinstance(column.type, JSON))
+
+
 def _typed(column: Column[Any]) -> str:
+    return f"{column.name} {_type(column)}"
+
+
+def _type(column: Column[Any]) -> str:
     dialect = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]
-    return f"{column.name} {column.type.compile(dialect).partition(' COLLATE')[0]}"
+    return column.type.compile(dialect).partition(" COLLATE")[0]

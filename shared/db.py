@@ -119,6 +119,10 @@ class Bare(psycopg.Connection[Any]):
         """The rows that the statement answers."""
         return self.tell(statement, values).fetchall()
 
+    def later(self, statement: bytes, values: Any) -> Callable[[], list[Any]]:
+        """The rows that the statement answers, for whoever asks: until then nobody within a pipeline waits for them."""
+        return self.cursor().execute(statement, values).fetchall
+
     def tell(self, statement: bytes, values: Any = None) -> psycopg.Cursor[Any]:
         """Run the statement. Within a pipeline nobody waits for it: what it fails with comes with the next answer."""
         if self._hand is None:
@@ -197,6 +201,13 @@ class Question:
         """The rows as the driver gives them, with these values for the statement's parameters."""
         values = self._fixed | values
         return asked.ask(self._bytes, values) if isinstance(asked, Bare) else run(asked, self._sql, values)
+
+    def later(self, asked: Asked, **values: Any) -> Callable[[], list[Any]]:
+        """The same, answered when somebody wants to know: within a pipeline, what follows travels along."""
+        if isinstance(asked, Bare):
+            return asked.later(self._bytes, self._fixed | values)
+        rows = self.ask(asked, **values)
+        return lambda: rows
 
     def tell(self, asked: Asked, **values: Any) -> None:
         """The same, where nobody needs to know its rows."""

@@ -64,18 +64,21 @@ def together() -> Iterator[Bare]:
     What needs no answer travels with what follows it: beginning, locking and committing wait for nothing by themselves.
     """
     bare = latest()
-    with bare.pipeline():
-        bare.tell(b"BEGIN")
-        try:
-            yield bare
-        except psycopg.Error:
-            # What stands in the pipeline behind a failure is not run, and so neither would be a rollback.
-            abandon()
-            raise
-        except BaseException:
-            bare.tell(b"ROLLBACK")
-            raise
-        bare.tell(b"COMMIT")
+    try:
+        with bare.pipeline():
+            bare.tell(b"BEGIN")
+            try:
+                yield bare
+            except psycopg.Error:
+                raise
+            except BaseException:
+                bare.tell(b"ROLLBACK")
+                raise
+            bare.tell(b"COMMIT")
+    except psycopg.Error:
+        # What stands in the pipeline behind a failure is not run, and so neither would be a rollback.
+        abandon()
+        raise
 
 
 def latest() -> Bare:

@@ -33,6 +33,11 @@ def public(view: View) -> View:
     return _guarded(view, "public", admit)
 
 
+def whoever(view: View) -> View:
+    """The same; who it is, the view finds out (`auth.caller`) on the way to the database that it goes anyway."""
+    return _guarded(_looking_up(view), "public", lambda _: None)
+
+
 def anonymous(view: View) -> View:
     """Anyone may read this, and nobody is asked who they are: it works while the database is away."""
     return _guarded(view, "public", lambda _: None)
@@ -104,14 +109,7 @@ def asking(view: View) -> View:
         if auth.shown_key() is None:
             _programs_only()
 
-    @wraps(view)
-    def looked_up(**path: Any) -> Any:
-        answer = view(**path)
-        if "caller" not in g:
-            raise RuntimeError("the view has answered without looking up who asks")
-        return answer
-
-    return _guarded(looked_up, "program", admit)
+    return _guarded(_looking_up(view), "program", admit)
 
 
 def member(view: View) -> View:
@@ -167,6 +165,17 @@ def _guarded(view: View, mark: str, admit: Callable[[dict[str, Any]], None]) -> 
 
     guarded.guard = mark  # type: ignore[attr-defined]
     return guarded
+
+
+def _looking_up(view: View) -> View:
+    @wraps(view)
+    def looked_up(**path: Any) -> Any:
+        answer = view(**path)
+        if "caller" not in g:
+            raise RuntimeError("the view has answered without looking up who asks")
+        return answer
+
+    return looked_up
 
 
 def _programs_only() -> None:

@@ -4,11 +4,13 @@ A link alone signs nobody in. Whoever accepts either signs up with a password of
 it proves the address), or is signed in as the user of that very address.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple, TypedDict
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, cast, exists, func, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
@@ -19,6 +21,7 @@ from shared.clock import rfc3339
 from shared.db import Asked, Question
 from shared.email_address import EmailAddress, masked
 from shared.errors import Conflict, Invalid, LinkDead, Unauthenticated
+from shared.ids import new_id
 from shared.models import Account, ApiKey, Invitation, LapsedContract, Membership, Status, User
 from shared.permissions import Role
 from shared.services import api_keys, audit, facts, links, memberships, offers, origins, sessions, standing, users
@@ -70,14 +73,24 @@ class Joined(Place):
     account: Named
 
 
-def accept(asked: Asked, *, actor: Actor, rules: Rules, token: str, user: SignedIn | None) -> Joined:
+Caller = Callable[[], tuple[Actor, SignedIn | None]]
+"""Who is accepting, for whoever asks."""
+
+Joining = Callable[[], Joined]
+"""What came of accepting, for whoever asks: best once the transaction holds, for sooner costs a round trip."""
+
+
+def accept(asked: Asked, *, rules: Rules, token: str, caller: Caller) -> Joining:
     """Make whoever is signed in a member, once, with the role that the invitation has at this moment.
 
-    The same person again gets the same membership. Raises `LinkDead` for a link that is spent or over, `Conflict` for
-    somebody else's address or an offer that no longer stands, and where nobody is signed in, `Unauthenticated` if the
-    address has a user who should sign in first and else `Invalid`: a name and a password are still missing.
+    `caller` is found out on the way to the invitation. The same person again gets the same membership. Raises
+    `LinkDead` for a link that is spent or over, `Conflict` for somebody else's address or an offer that no longer
+    stands, and where nobody is signed in, `Unauthenticated` if the address has a user who should sign in first and
+    else `Invalid`: a name and a password are still missing.
     """
-    taken = _take(asked, token)
+    taking = _take(asked, token)
+    actor, user = caller()
+    taken = taking()
     if user is None:
         _refuse(rules, taken)
         _refuse_known(asked, taken)
@@ -87,17 +100,17 @@ def accept(asked: Asked, *, actor: Actor, rules: Rules, token: str, user: Signed
 
 def accept_signing_up(session: Session, *, actor: Actor, rules: Rules, token: str, sign_up: SignUp) -> Joined:
     """Make somebody new a user and a member at once; the link proves the address. Raises as `accept` does."""
-    taken = _take(session, token)
+    taken = _take(session, token)()
     _refuse(rules, taken)
     _refuse_known(session, taken)
     user = _signed_up(session, taken, sign_up)
     told = replace(actor, kind=ActorKind.USER, id=user["id"], user_id=user["id"])
-    joined = _join(session, told, rules, taken, user)
+    joined = _join(session, told, rules, taken, user)()
     audit.record(session, told, "user.signed_up", subject_id=user["id"])
     return joined
 
 
-def accept_mine(asked: Asked, *, actor: Actor, rules: Rules, user: SignedIn, invitation_id: str) -> Joined:
+def accept_mine(asked: Asked, *, actor: Actor, rules: Rules, user: SignedIn, invitation_id: str) -> Joining:
     """Accept without the mail, as the signed-in user whose proven address was invited; raises as `accept` does."""
     mine = {"invitation_id": invitation_id, "email_key": user.email_key}
     _HOLD_MINE.tell(asked, **mine)
@@ -117,17 +130,21 @@ def accepted_by_password(session: Session, *, token: str, password: str) -> Join
         return None
     # That takes long, so nothing is locked before.
     person = sessions.check_password(session.get_one(User, invitation.accepted_by), password)
-    return _accepted_before(session, _take(session, token), person)
+    return _accepted_before(session, _take(session, token)(), person)
 
 
-def _take(asked: Asked, token: str) -> Taken:
+def _take(asked: Asked, token: str) -> Callable[[], Taken]:
     """The invitation whose newest link this is, and nobody else's until the transaction ends."""
     digest = sha256(token)
     _HOLD.tell(asked, digest=digest)
-    rows = _TAKE.ask(asked, digest=digest)
-    if not rows:
+    rows = _TAKE.later(asked, digest=digest)
+
+    def taken() -> Taken:
+        if found := rows():
+            return _taken(found[0])
         raise links.unknown(asked, digest)
-    return _taken(rows[0])
+
+    return taken
 
 
 def _taken(row: tuple[Any, ...]) -> Taken:
@@ -135,10 +152,10 @@ def _taken(row: tuple[Any, ...]) -> Taken:
     return Taken._make([*row[:own], facts.ground_of(row[own:])])
 
 
-def _accept(asked: Asked, actor: Actor, rules: Rules, taken: Taken, user: SignedIn) -> Joined:
+def _accept(asked: Asked, actor: Actor, rules: Rules, taken: Taken, user: SignedIn) -> Joining:
     again = _accepted_before(asked, taken, user)
     if again is not None:
-        return again
+        return lambda: again
     _refuse(rules, taken)
     _refuse_somebody_else(user, taken)
     if user.email_verified_at is None:
@@ -154,13 +171,17 @@ def _accepted_before(asked: Asked, taken: Taken, user: SignedIn | User) -> Joine
     return None if place is None else _joined(taken, place)
 
 
-def _join(asked: Asked, actor: Actor, rules: Rules, taken: Taken, user: Person) -> Joined:
-    place = memberships.join(
-        asked, actor=actor, account_id=taken.account_id, user=user, role=Role(taken.role), at=taken.ground.at
+def _join(asked: Asked, actor: Actor, rules: Rules, taken: Taken, user: Person) -> Joining:
+    rows = _JOIN.later(
+        asked,
+        invitation_id=taken.id,
+        account_id=taken.account_id,
+        place_id=new_id("mem"),
+        user_id=user["id"],
+        role=taken.role,
+        **audit.told(actor, _seen_from(actor, rules, taken.ground)),
     )
-    told = audit.told(actor, {"membership_id": place["id"], **_seen_from(actor, rules, taken.ground)})
-    _ACCEPT.tell(asked, invitation_id=taken.id, user_id=user["id"], place_id=place["id"], **told)
-    return _joined(taken, place)
+    return lambda: _joined(taken, memberships.place_of(user, rows()[0]))
 
 
 def _joined(taken: Taken, place: Place) -> Joined:
@@ -239,21 +260,37 @@ def _taking(which: ColumnElement[bool]) -> Question:
     return Question(facts.with_ground(query).where(which).with_for_update(of=Invitation))
 
 
-def _accepting() -> Question:
+def _joining() -> Question:
+    """One statement for all that an acceptance changes: the place, the invitation, and the audit of both.
+
+    Somebody who is a member already stays as they are.
+    """
+    columns = Membership.id, Membership.role, Membership.joined_at, Membership.last_seen_at
+    row = {
+        "id": bindparam("place_id"),
+        "account_id": bindparam("account_id"),
+        "user_id": bindparam("user_id"),
+        "role": bindparam("role"),
+        "joined_at": func.now(),
+    }
+    said = func.jsonb_build_object("user_id", Membership.user_id, "role", Membership.role).label("data")
+    made = insert(Membership).values(row).on_conflict_do_nothing()
+    new = made.returning(*columns, Membership.account_id, said).cte("new")
+    before = select(*columns).where(
+        Membership.account_id == row["account_id"], Membership.user_id == row["user_id"], ~exists(select(new.c.id))
+    )
+    place = select(*(new.c[column.name] for column in columns)).union_all(before).cte("place")
+    noted = cast(bindparam("data", type_=Text()), JSONB).concat(func.jsonb_build_object("membership_id", place.c.id))
     accepted = (
         update(Invitation)
         .where(Invitation.id == bindparam("invitation_id"))
-        .values(
-            status=Status.ACCEPTED.value,
-            ended_at=func.now(),
-            accepted_by=bindparam("user_id"),
-            membership_id=bindparam("place_id"),
-        )
-        .returning(Invitation.id, Invitation.account_id)
+        .values(status=Status.ACCEPTED.value, ended_at=func.now(), accepted_by=row["user_id"], membership_id=place.c.id)
+        .returning(Invitation.id, Invitation.account_id, noted.label("data"))
         .cte("accepted")
     )
-    told = audit.telling_of(accepted, "invitation.accepted").cte("told")
-    return Question(select(accepted.c.id).add_cte(told))
+    joined = audit.telling_of(new, "member.joined").cte("joined")
+    told = audit.telling_of(accepted, "invitation.accepted", behind=1).cte("told")
+    return Question(select(place).add_cte(joined, told))
 
 
 _OF_LINK = Invitation.link_hash == bindparam("digest")
@@ -267,4 +304,4 @@ _PROVE = Question(
     .values(email_verified_at=func.now())
     .returning(User.id)
 )
-_ACCEPT = _accepting()
+_JOIN = _joining()

@@ -35,14 +35,15 @@ def record_all(asked: Asked, actor: Actor, action: str, told: Iterable[Told]) ->
     insert_rows(asked, AuditEvent, rows(actor, action, told))
 
 
-def telling_of(changed: CTE, action: str) -> Insert:
+def telling_of(changed: CTE, action: str, *, behind: int = 0) -> Insert:
     """The same within the very statement that changes rows: an event for each `id` and `account_id`.
 
-    The statement takes what `told` makes; what there is to say of each alone may stand in a column `data`.
+    The statement takes what `told` makes; what there is to say of each alone may stand in a column `data`. `behind` is
+    how many events at the most the statement tells of elsewhere.
     """
     row = {
         # Hexadecimal digits are signs of ids too. To draw each at random would cost a fifth of expiring in bulk.
-        "id": _said["moment"].concat(func.lpad(func.to_hex(func.row_number().over()), 8, "0")),
+        "id": _said["moment"].concat(func.lpad(func.to_hex(func.row_number().over() + behind), 8, "0")),
         "account_id": changed.c.account_id,
         "subject_id": changed.c.id,
         "action": literal(action, Text()),

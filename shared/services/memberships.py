@@ -1,7 +1,7 @@
 """Who belongs to an account, and with which role."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
@@ -94,9 +94,12 @@ def join(asked: Asked, *, actor: Actor, account_id: str, user: Person, role: Rol
 def of(asked: Asked, *, account_id: str, user: Person) -> Place | None:
     """This person's place in the account."""
     rows = _PLACE.ask(asked, account_id=account_id, user_id=user["id"])
-    if not rows:
-        return None
-    place_id, role, joined_at, last_seen_at, _ = rows[0]
+    return place_of(user, rows[0]) if rows else None
+
+
+def place_of(user: Person, row: Sequence[Any]) -> Place:
+    """The place that a row tells of, by its id, role, and when the person joined and was last seen."""
+    place_id, role, joined_at, last_seen_at = row[:4]
     return {"id": place_id, "user": user, "role": role, "joined_at": joined_at, "last_seen_at": last_seen_at}
 
 

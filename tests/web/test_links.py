@@ -7,6 +7,7 @@ from threading import Barrier
 
 from sqlalchemy import func, select, text
 
+from shared.db import transaction
 from shared.models import Account, AuditEvent, Contract, Invitation, Membership
 from shared.permissions import Role
 from shared.services import passwords
@@ -48,6 +49,20 @@ def test_somebody_new_joins_by_signing_up_and_is_signed_in(world, alice, nobody,
     assert [row["id"] for row in alice.get(f"/v1/accounts/{acme}/members?role=developer").json["data"]] == [
         membership["id"]
     ]
+
+
+def test_an_acceptance_that_the_database_refuses_at_its_end_harms_no_later_request(world, alice, acme):
+    bob, invitation = world.person("bob@corp.example"), world.invited(acme, alice, "bob@corp.example")
+    refusal = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$"
+    with transaction(world.sessions) as session:
+        session.execute(text(refusal))
+        session.execute(text("CREATE TRIGGER refuse BEFORE UPDATE ON invitations EXECUTE FUNCTION refuse()"))
+    assert accept(bob, world.token(invitation)).status_code == 500
+    with transaction(world.sessions) as session:
+        session.execute(text("DROP FUNCTION refuse CASCADE"))
+    for _ in range(3):
+        assert bob.get("/v1/me").status_code == 200
+        assert accept(bob, world.token(invitation)).status_code == 200
 
 
 def test_signing_up_needs_a_name_and_a_password(world, alice, nobody, acme):

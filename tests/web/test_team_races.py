@@ -103,13 +103,11 @@ class Team:
 
         def call(session: Session) -> Any:
             person = session.get_one(User, user.id)
-            return acceptance.accept(
-                session,
-                actor=Actor(ActorKind.USER, user.id, user.id),
-                rules=self.rules,
-                token=token,
-                user=SignedIn(*(getattr(person, name) for name in SignedIn._fields)),
+            caller = (
+                Actor(ActorKind.USER, user.id, user.id),
+                SignedIn(*(getattr(person, name) for name in SignedIn._fields)),
             )
+            return acceptance.accept(session, rules=self.rules, token=token, caller=lambda: caller)
 
         return call
 

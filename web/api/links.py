@@ -12,11 +12,10 @@ from shared.services import acceptance, asking, links, offers, passwords, sessio
 from shared.services.acceptance import Joined, SignUp
 from shared.services.asking import Wanted
 from shared.services.offers import Offer
-from shared.services.sessions import SignedIn
 from web import auth, limits
 from web.call import call, v1, written
 from web.database import together, transaction
-from web.guard import actor, public
+from web.guard import actor, public, whoever
 from web.kit import kit
 from web.schemas.invitations import AcceptBody, AcceptedOut, AskedOut, DeclineBody, OfferOut
 from web.schemas.people import TokenBody
@@ -34,7 +33,7 @@ def inspect_link(body: TokenBody) -> dict[str, Any]:
 
 
 @v1.post("/invitations/accept")
-@public
+@whoever
 @call(
     "Links",
     body=AcceptBody,
@@ -85,10 +84,9 @@ def request_new_link(body: TokenBody) -> dict[str, Any]:
 
 def accept(token: str, name: str | None, password: str | None) -> tuple[Joined, str | None]:
     """Accept for whoever is signed in, or sign them up; the session's token where somebody new was signed up."""
-    user = auth.caller().user
-    if user is None and password is not None:
+    if password is not None and auth.caller().user is None:
         return _accept_signing_up(token, name, password)
-    return _accept_as(token, user), None
+    return _accept(token), None
 
 
 def decline(body: DeclineBody) -> None:
@@ -131,22 +129,27 @@ def offer_out(offer: Offer) -> dict[str, Any]:
     }
 
 
-def _accept_as(token: str, user: SignedIn | None) -> Joined:
+def _accept(token: str) -> Joined:
     with together() as asked:
-        return acceptance.accept(asked, actor=actor(), rules=kit().rules, token=token, user=user)
+        joined = acceptance.accept(
+            asked, rules=kit().rules, token=token, caller=lambda: (auth.actor(), auth.caller().user)
+        )
+    return joined()
 
 
 def _accept_signing_up(token: str, name: str | None, password: str) -> tuple[Joined, str | None]:
     before = _accepted_by(token, password)
     if before is None and not name:
-        return _accept_as(token, None), None
+        return _accept(token), None
     # The hash takes longer than everything else together, so no row is locked and no connection held meanwhile.
     sign_up = SignUp(name or "", passwords.digest(password) if before is None else "")
     with transaction() as session:
         joined = before or acceptance.accept_signing_up(
-            session, actor=actor(), rules=kit().rules, token=token, sign_up=sign_up
+            session, actor=auth.actor(), rules=kit().rules, token=token, sign_up=sign_up
         )
-        opened, _ = sessions.start(session, actor=actor(), user_id=joined["user"]["id"], ttl=kit().settings.session_ttl)
+        opened, _ = sessions.start(
+            session, actor=auth.actor(), user_id=joined["user"]["id"], ttl=kit().settings.session_ttl
+        )
     return joined, opened
 
 

@@ -90,9 +90,10 @@ def decline_my_invitation(invitation_id: str, body: RefusalBody) -> None:
 def accept(invitation_id: str) -> Joined:
     """Accept for the signed-in person."""
     with together() as asked:
-        return acceptance.accept_mine(
+        joined = acceptance.accept_mine(
             asked, actor=actor(), rules=kit().rules, user=auth.user(), invitation_id=invitation_id
         )
+    return joined()
 
 
 def decline(invitation_id: str, body: RefusalBody) -> None:
