@@ -1,4 +1,5 @@
-"""Ours beside better-auth, which many would take instead: the same work, processes, load and PostgreSQL, in turns."""
+"""Ours beside what many would take instead, better-auth and django-invitations: the same work, processes, load and
+PostgreSQL, in turns."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +16,9 @@ from shared.services import sessions
 from shared.tokens import Purpose, derive, sha256
 from tests.bench import people
 from tests.bench.load import get, in_turns, post
+from tests.bench.peers import django_invitations as django
 from tests.bench.peers.better_auth import VERSION, BetterAuth, better_auth, can_be_had
+from tests.bench.peers.django_invitations import django_invitations
 from tests.bench.servers import SECRET_KEY, broker, database, web
 
 PROCESSES, CONNECTIONS, SECONDS, MEMBERS, OFFERS = 2, 4, 3.0, 50, 40_000
@@ -38,6 +41,7 @@ Ask = Callable[[], bytes]
 
 
 def run() -> None:
+    _beside_django()
     if not can_be_had():
         print("peer: NODE AND NPM ARE MISSING, better-auth was not measured")  # noqa: T201
         return
@@ -48,12 +52,26 @@ def run() -> None:
         peer = better_auth(theirs, processes=PROCESSES, members=MEMBERS, offers=OFFERS)
         with ours as address, peer as other:
             for name, mine_asks, theirs_asks in _work(key, session, tokens, other):
-                _compare(name, (address, mine_asks), (other.address, theirs_asks))
+                _compare(name, f"better-auth {VERSION}", (address, mine_asks), (other.address, theirs_asks))
 
 
-def _compare(name: str, *both: tuple[tuple[str, int], Ask]) -> None:
+def _beside_django() -> None:
+    """It knows no accounts and no roles, and accepting with it makes nobody a member: only inviting is alike."""
+    with database() as mine, database() as theirs, broker() as queue:
+        key, guests, their_guests = people.fill(mine, MEMBERS, role=Role.ADMIN), count(), count()
+        ours = web(mine, processes=PROCESSES, threads=1, broker_url=queue)
+        with ours as address, django_invitations(theirs, processes=PROCESSES, connections=CONNECTIONS) as other:
+            _compare(
+                "create an invitation",
+                f"django-invitations {django.VERSION}",
+                (address, lambda: post(f"{_HERE}/invitations", key, _body(_guest(guests), role="developer"))),
+                (other.address, lambda: other.invite(_guest(their_guests)["email"])),
+            )
+
+
+def _compare(name: str, peer: str, *both: tuple[tuple[str, int], Ask]) -> None:
     ours, theirs = (each.per_second for each in in_turns(*both, connections=CONNECTIONS, seconds=SECONDS))
-    print(f"{name}: {ours:,.0f}/s; better-auth {VERSION} {theirs:,.0f}/s, so {ours / theirs:.1f} times that")  # noqa: T201
+    print(f"{name}: {ours:,.0f}/s; {peer} {theirs:,.0f}/s, so {ours / theirs:.1f} times that")  # noqa: T201
 
 
 def _work(key: str, session: str, tokens: list[str], other: BetterAuth) -> list[tuple[str, Ask, Ask]]:
