@@ -203,10 +203,15 @@ class Nudger:
         publisher, nudged_at = Publisher(self._broker_url), 0.0
         while True:
             jobs = self._gather()
-            with suppress(BrokerAway):
+            try:
                 # A nudge after a lull makes no queue, and to ask whether there is one would take as long as it does.
                 if time.monotonic() - nudged_at > LULL_SECONDS or publisher.waiting() < ENOUGH_WAITING:
                     publisher.ring(jobs[:MOST_RUNG])
+            except BrokerAway:
+                pass
+            except Exception:
+                # The next jobs are nudged for all the same.
+                logger.exception("a nudge failed, the relay rings for its jobs", jobs=len(jobs))
             nudged_at = time.monotonic()
             time.sleep(NUDGE_EVERY)
 

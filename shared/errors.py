@@ -131,7 +131,7 @@ class Invalid(UsherError):
     title = "The request is not valid"
 
     def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
-        super().__init__("Nothing was changed. Mend the fields named in `errors` and send the request again.")
+        super().__init__("Nothing was changed. Each field that has to be mended is named with what is wrong with it.")
         self.errors = list(errors)
 
 

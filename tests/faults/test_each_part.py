@@ -111,11 +111,13 @@ def test_a_database_that_takes_nothing_for_now_is_told_as_that(service: Service,
             body = {"email": "half@office.example", "role": "support"}
             path = f"/v1/accounts/{service.client.account}/invitations"
             answers = [service.client.ask("POST", path, body) for _ in range(5)]
+            ready, _ = service.client.ask("GET", "/readyz")
             threading.Event().wait(1)  # Whoever works in the background meets it as well.
         finally:
             for statement in ("SET default_transaction_read_only = off", mend, "SELECT pg_reload_conf()", REST):
                 connection.execute(statement.encode())
     assert {(status, answer["code"]) for status, answer in answers} == {(503, "unavailable")}
+    assert ready == 503
     assert service.rows("SELECT count(*) FROM invitations WHERE email = 'half@office.example'") == [(0,)]
     eventually(service.client.ready, within=20)
     invite(service, f"after{len(mend)}-", 3)

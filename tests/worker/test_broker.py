@@ -108,6 +108,14 @@ def test_a_nudge_reaches_the_broker_behind_the_callers_back(broker_url: str) -> 
     assert 1 <= waiting(broker_url, "checks") <= 3
 
 
+def test_a_nudge_that_nobody_foresaw_to_fail_stops_none_that_follow(broker_url: str) -> None:
+    nudger = Nudger(broker_url)
+    nudger.nudge([("a kind of tomorrow", "job_0")])  # type: ignore[list-item]
+    eventually(lambda: not nudger._jobs)
+    nudger.nudge([(JobKind.INVITATION_CHECK, "job_1")])
+    eventually(lambda: rung(broker_url, "checks") == {"job_1"})
+
+
 @pytest.mark.parametrize("away", ["refused", "silent"])
 def test_a_nudge_waits_for_no_broker(away: str, silent_broker: str) -> None:
     nudger = Nudger(silent_broker if away == "silent" else "redis://127.0.0.1:1/0")

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, current_app, json, render_template
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import migrations
@@ -81,7 +82,10 @@ def _tried(part: Callable[[], str]) -> str:
 
 
 def _database() -> str:
-    return "the schema is old: run `usher migrate`" if migrations.missing(db.session.connection()) else "ok"
+    connection = db.session.connection()
+    if connection.scalar(text("SHOW transaction_read_only")) == "on":
+        return "it takes no writes: this is a standby, or it was set so"
+    return "the schema is old: run `usher migrate`" if migrations.missing(connection) else "ok"
 
 
 def _alive(part: Part) -> str:

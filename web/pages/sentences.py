@@ -44,6 +44,7 @@ _MEANS = {
     "resend_too_soon": N_("This was sent a moment ago. Wait a minute, then send it again."),
     "role_not_assignable": N_("You can't give this role. Choose one that you may give."),
     "unauthenticated": N_("Nobody is signed in, or the address or the password is wrong."),
+    "validation_failed": N_("Something that was sent is not valid, so nothing was changed. Mend it and send it again."),
     "unavailable": N_("A part of the service is away for the moment. Try again in a few seconds."),
     "internal_error": N_("That was our fault. Nothing was half done. Try again."),
 }
