@@ -61,7 +61,7 @@ def fail(
     jobs.finish(session, [job.id], state=state, why=why)
 
 
-def revive(session: Session, job: AnyJob) -> None:
+def revive(session: Session, job: Job) -> None:
     """Make ready to do an ended job again because an operator said so: its invitation waits, its address is tried."""
     suppressions.lift(session, address_key(session, job))
     if job.kind not in INVITATION_KINDS:

@@ -1,8 +1,10 @@
 """Checking and mailing, against a real database and a real mail server."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import delete, func, select, text, update
@@ -16,6 +18,7 @@ from shared.models import Contract, Delivery, Invitation, Job, JobKind, JobState
 from shared.services import asking, deliveries, jobs, oversight, suppressions
 from shared.services.rules import Rules
 from shared.tokens import Purpose, derive, sha256
+from tests.cli.processes import eventually
 from tests.smtp_server import DROP, SmtpServer
 from tests.worker.world import World
 from worker.runtime import Runtime
@@ -240,6 +243,32 @@ def test_a_lease_that_is_renewed_stays(world: World, runtime: Runtime) -> None:
         with transaction(world.sessions) as session:
             assert jobs.claim(session, ids, kinds=[CHECK], owner="somebody else") == []
             assert jobs.held(session, ids, owner=lease.owner) == set(ids)
+
+
+def test_what_was_mailed_is_recorded_on_top_of_what_changed_that_very_moment(world: World, runtime: Runtime) -> None:
+    """A renewal and a new link are in front of it: it waits for them, and none of its three effects is left out."""
+    invitations = world.invite_many("bob@corp.example", "carol@corp.example")
+    check_all(runtime, world)
+    ids = world.job_ids(MAIL)
+    with runtime.leases.take() as lease, ThreadPoolExecutor(1) as pool:
+        runtime.commit(lambda session: jobs.claim(session, ids, kinds=[MAIL], owner=lease.owner))
+        with transaction(world.sessions) as session:
+            jobs.renew(session, owners=[lease.owner])
+            session.execute(update(Invitation).values(generation=2, delivery=Delivery.QUEUED))
+            said = dict.fromkeys(ids, "250 taken")
+            record = partial(deliveries.sent, said=said, owner=lease.owner)
+            recording = pool.submit(runtime.commit, record, alone=True)
+            eventually(lambda: somebody_waits(world))
+        assert recording.result(10) == set(ids)
+    assert {job.state for job in world.jobs(MAIL)} == {JobState.DONE}
+    for each in map(world.again, invitations):
+        assert (each.sent_count, each.generation, each.delivery) == (1, 2, Delivery.QUEUED)
+        assert world.actions(each)[-1] == "invitation.sent"
+
+
+def somebody_waits(world: World) -> bool:
+    with world.sessions() as session:
+        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def test_one_bad_row_stops_no_check_but_its_own(runtime: Runtime, world: World) -> None:

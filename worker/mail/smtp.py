@@ -2,9 +2,9 @@
 
 The connection is kept for up to 100 mails or a minute, renewed when the server has closed it, and reset after a
 refusal. Where the server allows it (RFC 2920), MAIL, RCPT and DATA of one mail travel together, and right behind the
-mail before it, if that one's sender knows what follows: a mail then costs one round trip instead of four. The timeouts
-follow RFC 5321, 4.5.3.2, as far as a lease's patience goes; the one for
-the final dot is the longest, because giving up there means a second copy.
+mail before it, where it is known what follows: a mail then costs one round trip instead of four. The timeouts follow
+RFC 5321, 4.5.3.2, as far as a lease's patience goes; the one for the final dot is the longest, because giving up there
+means a second copy.
 """
 
 import re
