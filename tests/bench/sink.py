@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,33 +54,38 @@ class _Conversation(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        # As Postfix has it: what it says goes out at once only where all before was received.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
         transport.write(b"220 sink ESMTP\r\n")
 
     def data_received(self, data: bytes) -> None:
         self._left += data
+        answers = []
         while self._left:
             end, mark = (b"\r\n.\r\n", 5) if self._in_mail else (b"\r\n", 2)
             place = self._left.find(end)
             if place < 0:
-                return
+                break
             said, self._left = self._left[:place], self._left[place + mark :]
-            self._answer(said[:4].upper())
+            answers.append(self._answer(said[:4].upper()))
+        if answers:
+            self._transport.write(b"".join(answers))
+        if answers and answers[-1].startswith(b"221"):
+            self._transport.close()
 
-    def _answer(self, word: bytes) -> None:
+    def _answer(self, word: bytes) -> bytes:
         if self._in_mail:
             self._in_mail = False
             self._sink.took_one()
-            self._transport.write(b"250 2.0.0 taken\r\n")
-        elif word == b"DATA":
+            return b"250 2.0.0 taken\r\n"
+        if word == b"DATA":
             self._in_mail = True
-            self._transport.write(b"354 go on\r\n")
-        elif word == b"EHLO":
-            self._transport.write(b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
-        elif word == b"QUIT":
-            self._transport.write(b"221 bye\r\n")
-            self._transport.close()
-        else:
-            self._transport.write(b"250 2.1.0 ok\r\n")
+            return b"354 go on\r\n"
+        if word == b"EHLO":
+            return b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
+        if word == b"QUIT":
+            return b"221 bye\r\n"
+        return b"250 2.1.0 ok\r\n"
 
 
 @contextmanager
