@@ -31,8 +31,11 @@ TICK_SECONDS = 0.1
 RING_LIMIT = 1600
 """How many jobs one tick rings for; while there are more, the next tick follows at once."""
 
-MAX_WAITING = 16
+MAX_WAITING = 4
 """With this many messages unread the relay rings for nothing more: whose turn it is, is decided when they are read."""
+
+BUSY_SECONDS = 0.02
+"""How soon it looks again then."""
 
 DATABASE_REST_SECONDS = 1.0
 
@@ -69,23 +72,23 @@ class Scheduler:
         """Tick until told to stop; a database that is away is waited for."""
         while not stop.is_set():
             try:
-                busy = self.tick()
+                rest = self.tick()
             except AWAY as trouble:
                 logger.warning("database away", why=str(trouble.__cause__ or trouble))
                 stop.wait(DATABASE_REST_SECONDS)
             else:
-                stop.wait(0 if busy else TICK_SECONDS)
+                stop.wait(rest)
 
-    def tick(self) -> bool:
-        """Ring for what is due and see to the chores; true where more is due at once."""
+    def tick(self) -> float:
+        """Ring for what is due and see to the chores; returns how many seconds there are until the next time."""
         self._beat()
         busy = self._workers_are_busy()
         self._see_to_chores(here=busy)
         if busy:
-            return False
+            return BUSY_SECONDS
         due = self._runtime.commit(lambda session: jobs.ring(session, limit=RING_LIMIT))
         self._ring(due)
-        return len(due) == RING_LIMIT
+        return 0 if len(due) == RING_LIMIT else TICK_SECONDS
 
     def close(self) -> None:
         """Take leave, and let go of the broker."""

@@ -28,7 +28,7 @@ from worker.tasks.rounds import claimed, explained, put_off, settle
 
 logger = log.get(__name__)
 
-RECORD_EVERY = 20
+RECORD_EVERY = 24
 RECORD_SECONDS = 0.05
 """How many mails stand unrecorded and for how long: where not even the journal is left, they go out twice."""
 
