@@ -65,6 +65,12 @@ def append_rows(session: Session, model: type[Base], rows: Rows) -> None:
         run(session, _many(model, rows.names), tuple(rows.texts()))
 
 
+def update_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Change rows, each found by its `id` and all of them by the same names; what is None stays as it is."""
+    if rows:
+        run(session, _update(model, tuple(rows[0])), (encode(rows).decode(),))
+
+
 def bytea(value: bytes) -> str:
     """Bytes in the form in which PostgreSQL reads them from a text."""
     return "\\x" + value.hex()
@@ -108,6 +114,14 @@ def _many(model: type[Base], names: _Names) -> str:
         typed = ", ".join(_typed(columns[name]) for name in (*common, *choices))
         source += f", json_to_record(%s::json) AS common ({typed})"
     return f"INSERT INTO {model.__tablename__} ({', '.join(said)}) SELECT {', '.join(said.values())} FROM {source}"  # noqa: S608 - our own names
+
+
+@cache
+def _update(model: type[Base], names: tuple[str, ...]) -> str:
+    table, columns = model.__tablename__, cast(Table, model.__table__).c
+    said = ", ".join(f"{name} = coalesce(rows.{name}, {table}.{name})" for name in names if name != "id")
+    source = f"json_to_recordset(%s::json) AS rows ({', '.join(_typed(columns[name]) for name in names)})"
+    return f"UPDATE {table} SET {said} FROM {source} WHERE {table}.id = rows.id"  # noqa: S608 - our own names
 
 
 @cache

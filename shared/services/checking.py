@@ -1,17 +1,19 @@
 """Judges invitations before they are mailed: the same evaluator as in the request, on the facts of this moment."""
 
-from collections.abc import Collection
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM
-from shared.checks.evaluate import Facts, evaluate
+from shared.bulk import update_rows
+from shared.checks.evaluate import Facts, evaluate_all
 from shared.checks.verdict import Check, Verdict, reasons_of
 from shared.models import Delivery, Invitation, JobKind, Status
-from shared.services import facts, invitations, jobs
+from shared.services import audit, facts, jobs
 from shared.services.rules import Rules
 
 ASK_AGAIN = timedelta(minutes=1)
@@ -24,15 +26,14 @@ def judge(session: Session, *, rules: Rules, invitation_ids: Collection[str]) ->
     Returns what each check said, as the rows keep it. An invitation that has moved on meanwhile (revoked, released,
     judged by a worker that then died) is left as it is.
     """
-    changes = [
-        _judge_one(session, rules, invitation, about)
-        for invitation, about in facts.about_each(session, invitation_ids)
-        if invitation.status == Status.CHECKING or (invitation.status == Status.HELD and not is_orphaned(about))
-    ]
-    if changes:
-        # All rows in one go: changed one by one, they would cost a round trip each.
-        session.execute(update(Invitation), changes)
-    return [check for change in changes for check in change["checks"]]
+    judged = list(_judged(session, rules, invitation_ids))
+    update_rows(session, Invitation, [each.change for each in judged])
+    blocked, held, passed = ([each for each in judged if each.becomes == end] for end in _ENDS)
+    _note(session, "invitation.blocked", blocked, lambda each: {"reasons": each.reasons(Verdict.DENY)})
+    _hold(session, held)
+    _note(session, "invitation.checked", passed, lambda each: {"verdict": each.verdict})
+    _promise_mails(session, [each.invitation for each in passed])
+    return [check for each in judged for check in each.change["checks"]]
 
 
 def is_orphaned(about: Facts) -> bool:
@@ -42,47 +43,85 @@ def is_orphaned(about: Facts) -> bool:
 
 def let_through(session: Session, invitation: Invitation) -> dict[str, Any]:
     """Promise the invitation's mail, and return what changes in its row."""
-    jobs.promise(
-        session,
-        JobKind.INVITATION_MAIL,
-        subject_id=invitation.id,
-        account_id=invitation.account_id,
-        generation=invitation.generation,
-        lane=invitation.address.domain,
+    _promise_mails(session, [invitation])
+    return _LET_THROUGH
+
+
+_LET_THROUGH: dict[str, Any] = {"status": Status.PENDING, "delivery": Delivery.QUEUED}
+_ENDS = (Status.BLOCKED, Status.HELD, Status.PENDING)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """An invitation, what came of its checks, and what changes in its row."""
+
+    invitation: Invitation
+    checks: Sequence[Check]
+    verdict: Verdict
+    change: dict[str, Any]
+
+    @property
+    def becomes(self) -> Status:
+        """Where the invitation stands now."""
+        return Status(self.change["status"])
+
+    def reasons(self, *verdicts: Verdict) -> list[dict[str, Any]]:
+        """Those of its reasons that stand for these verdicts."""
+        return [reason.as_json() for reason in reasons_of(self.checks, *verdicts)]
+
+
+def _judged(session: Session, rules: Rules, invitation_ids: Collection[str]) -> Iterator[_Judged]:
+    found = [
+        (invitation, about)
+        for invitation, about in facts.about_each(session, invitation_ids)
+        if invitation.status == Status.CHECKING or (invitation.status == Status.HELD and not is_orphaned(about))
+    ]
+    judgements = evaluate_all([about for _, about in found], lists=rules.lists, settings=rules.settings)
+    for (invitation, about), judgement in zip(found, judgements, strict=True):
+        change = {"id": invitation.id, "checks": judgement.as_json(about.at), "delivery": None, "ended_at": None}
+        change |= _becoming(judgement.verdict, about.at)
+        yield _Judged(invitation, judgement.checks, judgement.verdict, change)
+
+
+def _becoming(verdict: Verdict, at: datetime) -> dict[str, Any]:
+    match verdict:
+        case Verdict.DENY:
+            return {"status": Status.BLOCKED, "ended_at": at}
+        case Verdict.HOLD:
+            return {"status": Status.HELD}
+    return _LET_THROUGH
+
+
+def _hold(session: Session, held: Sequence[_Judged]) -> None:
+    """Have the invitations wait for a person; where only facts were wanting, for these as well."""
+    newly = [each for each in held if each.invitation.status != Status.HELD]
+    _note(session, "invitation.held", newly, lambda each: {"reasons": each.reasons(Verdict.HOLD, Verdict.UNKNOWN)})
+    for each in held:
+        only_wanting = all(check.verdict is not Verdict.HOLD for check in each.checks)
+        if only_wanting and not jobs.is_waiting(session, JobKind.INVITATION_CHECK, subject_id=each.invitation.id):
+            again = jobs.promise(
+                session,
+                JobKind.INVITATION_CHECK,
+                subject_id=each.invitation.id,
+                account_id=each.invitation.account_id,
+                generation=each.invitation.generation,
+            )
+            again.due_at = again.ring_at = func.now() + ASK_AGAIN
+
+
+def _promise_mails(session: Session, invitations: Sequence[Invitation]) -> None:
+    things = (
+        {
+            "subject_id": each.id,
+            "account_id": each.account_id,
+            "generation": each.generation,
+            "lane": each.address.domain,
+        }
+        for each in invitations
     )
-    return {"status": Status.PENDING, "delivery": Delivery.QUEUED}
+    jobs.promise_all(session, JobKind.INVITATION_MAIL, things)
 
 
-def _judge_one(session: Session, rules: Rules, invitation: Invitation, about: Facts) -> dict[str, Any]:
-    """Record what follows from the verdict, and return what changes in the invitation's own row."""
-    judgement = evaluate(about, lists=rules.lists, settings=rules.settings)
-    change = {"id": invitation.id, "checks": judgement.as_json(about.at)}
-    if judgement.verdict is Verdict.DENY:
-        _note(session, "invitation.blocked", invitation, judgement.checks, Verdict.DENY)
-        return change | {"status": Status.BLOCKED, "ended_at": about.at}
-    if judgement.verdict is Verdict.HOLD:
-        _hold(session, invitation, judgement.checks)
-        return change | {"status": Status.HELD}
-    invitations.note(session, SYSTEM, "invitation.checked", invitation, verdict=judgement.verdict)
-    return change | let_through(session, invitation)
-
-
-def _hold(session: Session, invitation: Invitation, checks: list[Check]) -> None:
-    """Have the invitation wait for a person; where only facts were wanting, for these as well."""
-    if invitation.status != Status.HELD:
-        _note(session, "invitation.held", invitation, checks, Verdict.HOLD, Verdict.UNKNOWN)
-    only_wanting = all(check.verdict is not Verdict.HOLD for check in checks)
-    if only_wanting and not jobs.is_waiting(session, JobKind.INVITATION_CHECK, subject_id=invitation.id):
-        again = jobs.promise(
-            session,
-            JobKind.INVITATION_CHECK,
-            subject_id=invitation.id,
-            account_id=invitation.account_id,
-            generation=invitation.generation,
-        )
-        again.due_at = again.ring_at = func.now() + ASK_AGAIN
-
-
-def _note(session: Session, action: str, invitation: Invitation, checks: list[Check], *verdicts: Verdict) -> None:
-    reasons = [reason.as_json() for reason in reasons_of(checks, *verdicts)]
-    invitations.note(session, SYSTEM, action, invitation, reasons=reasons)
+def _note(session: Session, action: str, judged: Sequence[_Judged], said: Callable[[_Judged], dict[str, Any]]) -> None:
+    told = [(each.invitation.id, each.invitation.account_id, said(each)) for each in judged]
+    audit.record_all(session, SYSTEM, action, told)

@@ -4,7 +4,7 @@ All judging is done by UPDATE and by the database's clock, so any number of rela
 again: a second claim of the same job finds no row, and a finisher that lost its lease finds none either.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from shared import log, tracing
-from shared.bulk import Rows
+from shared.bulk import Rows, append_rows
 from shared.db import Asked, Bare, Question
 from shared.ids import new_id, new_ids
 from shared.models import Job, JobKind, JobState
@@ -79,7 +79,6 @@ def promise(
 
     `lane` is the destination domain of a mail.
     """
-    origin = session.info.get("origins", {}).get(subject_id) or _request()
     job = Job(
         id=new_id("job"),
         kind=kind,
@@ -87,11 +86,19 @@ def promise(
         account_id=account_id,
         generation=generation,
         lane=lane,
-        data=origin,
+        data=_origin(session, subject_id),
     )
     session.add(job)
     wrote(session, kind, [job.id])
     return job
+
+
+def promise_all(session: Session, kind: JobKind, things: Iterable[Mapping[str, Any]]) -> None:
+    """The same for many things at once; each says what `promise` is told of one, and all of them by the same names."""
+    ids = new_ids("job")
+    each = [{"id": next(ids), **thing, "data": _origin(session, thing["subject_id"])} for thing in things]
+    append_rows(session, Job, Rows(each, {"kind": kind}))
+    wrote(session, kind, [job["id"] for job in each])
 
 
 def rows(kind: JobKind, *, subjects: Iterable[str], account_id: str, generation: int) -> Rows:
@@ -224,6 +231,11 @@ def _promised(asked: Asked) -> list[tuple[JobKind, str]]:
         return asked.promised
     found: list[tuple[JobKind, str]] = asked.info.setdefault("promised", [])
     return found
+
+
+def _origin(session: Session, subject_id: str) -> dict[str, Any]:
+    """What a job about this keeps of the request that it goes back to."""
+    return session.info.get("origins", {}).get(subject_id) or _request()
 
 
 def _request() -> dict[str, Any]:

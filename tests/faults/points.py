@@ -37,7 +37,7 @@ class Point(NamedTuple):
 POINTS: dict[str, Point] = {
     "before the claim of a check": Point("shared.services.jobs", "claim", "call"),
     "after the claim of a check": Point("worker.runtime", "commit", "return"),
-    "in the middle of the verdicts": Point("shared.services.jobs", "promise", "return"),
+    "in the middle of the verdicts": Point("shared.services.jobs", "promise_all", "return"),
     "after the verdicts": Point("worker.tasks.rounds", "settle", "return"),
     "before the claim of a mail": Point("shared.services.jobs", "claim", "call", time=2),
     "after the claim of a mail": Point("shared.services.letters", "load", "call"),
