@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from sqlalchemy import CheckConstraint, ColumnElement, Select, Text, bindparam, func, literal_column, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.db import Base
+
 # The "C" collation keeps ids in the order of their time, whatever locale the database was made with.
 Id = Annotated[str, mapped_column(Text(collation="C"), primary_key=True)]
 Ref = Annotated[str, mapped_column(Text(collation="C"))]
@@ -29,6 +31,20 @@ def there_is(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether there is such a row. The limit has PostgreSQL look in an index; it would read the whole table else."""
     found: Select[Any] = select(literal_column("true")).where(*conditions).limit(literal_column("1"))
     return found.scalar_subquery().is_not(None)
+
+
+def lies_at(model: type[Base]) -> ColumnElement[Any]:
+    """Where a row of this table lies at the moment."""
+    return literal_column(f"{model.__tablename__}.ctid")
+
+
+def lies_among(model: type[Base], places: Select[Any]) -> ColumnElement[bool]:
+    """That a row is one of those whose places this query has locked.
+
+    By their ids once more each would cost a walk down an index, or PostgreSQL would look for a few among all there are.
+    Whoever changes a row that very moment moves it, and it is left out.
+    """
+    return lies_at(model).op("=")(func.any(func.array(places.scalar_subquery())))
 
 
 def listed(name: str) -> ColumnElement[Any]:

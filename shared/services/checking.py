@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM
 from shared.bulk import update_rows
-from shared.checks.evaluate import Facts, evaluate_all
-from shared.checks.verdict import Check, Verdict, reasons_of
+from shared.checks.evaluate import Facts, Judgement, evaluate_all
+from shared.checks.verdict import Verdict, reasons_of
 from shared.models import Delivery, Invitation, JobKind, Status
 from shared.services import audit, facts, jobs
 from shared.services.rules import Rules
@@ -28,10 +28,10 @@ def judge(session: Session, *, rules: Rules, invitation_ids: Collection[str]) ->
     """
     judged = list(_judged(session, rules, invitation_ids))
     update_rows(session, Invitation, [each.change for each in judged])
-    blocked, held, passed = ([each for each in judged if each.becomes == end] for end in _ENDS)
+    blocked, held, passed = ([each for each in judged if each.change["status"] == end] for end in _ENDS)
     _note(session, "invitation.blocked", blocked, lambda each: {"reasons": each.reasons(Verdict.DENY)})
     _hold(session, held)
-    _note(session, "invitation.checked", passed, lambda each: {"verdict": each.verdict})
+    _note(session, "invitation.checked", passed, lambda each: {"verdict": each.judgement.verdict})
     _promise_mails(session, [each.invitation for each in passed])
     return [check for each in judged for check in each.change["checks"]]
 
@@ -51,23 +51,17 @@ _LET_THROUGH: dict[str, Any] = {"status": Status.PENDING, "delivery": Delivery.Q
 _ENDS = (Status.BLOCKED, Status.HELD, Status.PENDING)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class _Judged:
     """An invitation, what came of its checks, and what changes in its row."""
 
     invitation: Invitation
-    checks: Sequence[Check]
-    verdict: Verdict
+    judgement: Judgement
     change: dict[str, Any]
-
-    @property
-    def becomes(self) -> Status:
-        """Where the invitation stands now."""
-        return Status(self.change["status"])
 
     def reasons(self, *verdicts: Verdict) -> list[dict[str, Any]]:
         """Those of its reasons that stand for these verdicts."""
-        return [reason.as_json() for reason in reasons_of(self.checks, *verdicts)]
+        return [reason.as_json() for reason in reasons_of(self.judgement.checks, *verdicts)]
 
 
 def _judged(session: Session, rules: Rules, invitation_ids: Collection[str]) -> Iterator[_Judged]:
@@ -80,7 +74,7 @@ def _judged(session: Session, rules: Rules, invitation_ids: Collection[str]) -> 
     for (invitation, about), judgement in zip(found, judgements, strict=True):
         change = {"id": invitation.id, "checks": judgement.as_json(about.at), "delivery": None, "ended_at": None}
         change |= _becoming(judgement.verdict, about.at)
-        yield _Judged(invitation, judgement.checks, judgement.verdict, change)
+        yield _Judged(invitation, judgement, change)
 
 
 def _becoming(verdict: Verdict, at: datetime) -> dict[str, Any]:
@@ -97,7 +91,7 @@ def _hold(session: Session, held: Sequence[_Judged]) -> None:
     newly = [each for each in held if each.invitation.status != Status.HELD]
     _note(session, "invitation.held", newly, lambda each: {"reasons": each.reasons(Verdict.HOLD, Verdict.UNKNOWN)})
     for each in held:
-        only_wanting = all(check.verdict is not Verdict.HOLD for check in each.checks)
+        only_wanting = all(check.verdict is not Verdict.HOLD for check in each.judgement.checks)
         if only_wanting and not jobs.is_waiting(session, JobKind.INVITATION_CHECK, subject_id=each.invitation.id):
             again = jobs.promise(
                 session,

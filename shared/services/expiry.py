@@ -1,13 +1,12 @@
 """Ends the invitations whose time is over, in bounded batches, by the database's clock."""
 
-from typing import Any
-
-from sqlalchemy import ColumnElement, Integer, bindparam, func, literal_column, select, update
+from sqlalchemy import Integer, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM
 from shared.db import Question
 from shared.models import Invitation, Status
+from shared.models.columns import lies_among, lies_at
 from shared.models.invitation import OPEN
 from shared.services import audit
 
@@ -24,13 +23,9 @@ def expire(session: Session, *, limit: int = BATCH) -> int:
     return int(ended)
 
 
-# Where a row lies: found by its id once more, each would cost a walk down an index.
-_ROW: ColumnElement[Any] = literal_column("invitations.ctid")
-
-
 def _question() -> Question:
     over = (
-        select(_ROW)
+        select(lies_at(Invitation))
         .where(Invitation.ended_at.is_(None), Invitation.status.in_(OPEN), Invitation.expires_at <= func.now())
         .order_by(Invitation.expires_at)
         .limit(bindparam("most", type_=Integer()))
@@ -38,7 +33,7 @@ def _question() -> Question:
     )
     ended = (
         update(Invitation)
-        .where(_ROW.op("=")(func.any(func.array(over.scalar_subquery()))))
+        .where(lies_among(Invitation, over))
         .values(status=Status.EXPIRED, ended_at=func.now())
         .returning(Invitation.id, Invitation.account_id)
         .cte("ended")

@@ -18,7 +18,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    literal_column,
     or_,
     select,
     update,
@@ -30,7 +29,7 @@ from shared.bulk import Rows, append_rows
 from shared.db import Asked, Bare, Question
 from shared.ids import new_id, new_ids
 from shared.models import Job, JobKind, JobState
-from shared.models.columns import among, listed
+from shared.models.columns import among, lies_among, lies_at, listed
 from shared.models.job import UNFINISHED
 from shared.services import turns
 from shared.services.pauses import held_back, held_back_until
@@ -252,15 +251,12 @@ def _put_back(session: Session, which: ColumnElement[bool], **values: Any) -> No
     session.execute(update(Job).where(which).values(free | values), execution_options=_BLIND)
 
 
-def _free_among(rows: Select[Any]) -> ColumnElement[bool]:
+def _free_among(places: Select[Any]) -> ColumnElement[bool]:
     """That the row is one of these, and nobody holds it; whoever changes one this moment keeps it, and rings for it."""
-    locked = rows.order_by(Job.id).with_for_update(skip_locked=True)
-    return _ROW.op("=")(func.any(func.array(locked.scalar_subquery())))
+    return lies_among(Job, places.order_by(Job.id).with_for_update(skip_locked=True))
 
 
 _ENDED: dict[str, Any] = {"finished_at": func.now(), "lease_owner": None, "lease_until": None}
-# Where a row lies: by their ids once more, PostgreSQL may well look for a few rows among all there are.
-_ROW: ColumnElement[Any] = literal_column("jobs.ctid")
 _LISTED = Job.id == func.any(listed("ids"))
 _RINGS = Job.ring_at <= func.now()
 _LEASE_RAN_OUT = Job.lease_until < func.now()
@@ -270,7 +266,7 @@ _DUE = Question(
     .order_by(Job.ring_at)
     .limit(bindparam("most", type_=Integer()))
 )
-_STILL_DUE = select(_ROW).where(_LISTED, Job.state.in_(UNFINISHED), _RINGS)
+_STILL_DUE = select(lies_at(Job)).where(_LISTED, Job.state.in_(UNFINISHED), _RINGS)
 _PAUSE_ENDS = held_back_until()
 _RING = Question(
     update(Job)
@@ -280,7 +276,7 @@ _RING = Question(
 )
 _OVERDUE = and_(Job.state == JobState.RUNNING, _LEASE_RAN_OUT)
 _FREE = or_(Job.state == JobState.QUEUED, and_(_OVERDUE, Job.lost_leases < MAX_LOST_LEASES - 1))
-_TAKEABLE = select(_ROW).where(
+_TAKEABLE = select(lies_at(Job)).where(
     _LISTED, Job.kind == func.any(listed("kinds")), Job.due_at <= func.now(), _FREE, ~held_back()
 )
 _CLAIM = Question(

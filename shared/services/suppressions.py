@@ -23,7 +23,7 @@ def suppress(session: Session, email_key: str, *, why: str) -> None:
 
 def among(session: Session, email_keys: Collection[str]) -> dict[str, str]:
     """Those of the addresses that are suppressed, each with the reason."""
-    return dict(map(tuple, _AMONG.ask(session, email_keys=list(email_keys)))) if email_keys else {}
+    return dict(_AMONG.ask(session, email_keys=list(email_keys))) if email_keys else {}
 
 
 def lift(session: Session, email_key: str) -> None:

@@ -215,18 +215,18 @@ class Mailer:
 
     def _open(self, client: smtplib.SMTP, envelope: Envelope) -> Answer | None:
         """Say MAIL, RCPT and DATA, at once where the server allows it; returns the first refusal."""
-        pipelined = client.has_extn("pipelining")
+        pipelined, commands = client.has_extn("pipelining"), envelope.commands
         self._stage = Stage.SENDER
         if self._ahead is not None:
             # What the server says to it may wait for our receipt of the verdict before, and we for 40 ms with that.
             _socket(client).setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             self._ahead = None
         elif pipelined:
-            client.send(b"".join(envelope.commands))
+            client.send(b"".join(commands))
         for number, (stage, wanted) in enumerate(_STEPS):
             self._stage = stage
             if not pipelined:
-                client.send(envelope.commands[number])
+                client.send(commands[number])
             code, text = client.getreply()
             if code // 100 != wanted:
                 self._abandon(client, unread=len(_STEPS) - number - 1 if pipelined else 0)

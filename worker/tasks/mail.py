@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -150,21 +151,22 @@ class _Round:
     def _hand_over(self, letter: Letter) -> Answer:
         content = self._written.pop(letter.job.id, None) or self._runtime.writer.write(letter)
         sender, following = self._runtime.writer.sender.address, self._following()
-        then = following.recipient if following else None
         with tracing.span("smtp"):
+            if following is None:
+                return self._runtime.mailer.send(sender, letter.recipient, content)
+            ahead = partial(self._write_ahead, following)
             return self._runtime.mailer.send(
-                sender, letter.recipient, content, following=then, meanwhile=self._write_ahead
+                sender, letter.recipient, content, following=following.recipient, meanwhile=ahead
             )
-
-    def _write_ahead(self) -> None:
-        """Write the next letter while the server thinks about this one."""
-        if following := self._following():
-            with suppress(Exception):  # It fails again in its turn.
-                self._written = {following.job.id: self._runtime.writer.write(following)}
 
     def _following(self) -> Letter | None:
         following = self._letters[0] if self._letters else None
         return following if isinstance(following, Letter) and following.job.lane not in self._resting else None
+
+    def _write_ahead(self, following: Letter) -> None:
+        """Write the next letter while the server thinks about this one."""
+        with suppress(Exception):  # It fails again in its turn.
+            self._written = {following.job.id: self._runtime.writer.write(following)}
 
     def _note(self, carried: Carried) -> None:
         self._carried.append(carried)
