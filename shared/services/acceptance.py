@@ -6,10 +6,9 @@ it proves the address), or is signed in as the user of that very address.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, NamedTuple, TypedDict
+from typing import TypedDict
 
-from sqlalchemy import ColumnElement, Text, bindparam, cast, exists, func, select, update
+from sqlalchemy import Text, bindparam, cast, exists, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
@@ -22,14 +21,14 @@ from shared.db import Asked, Question
 from shared.email_address import EmailAddress, masked
 from shared.errors import Conflict, Invalid, LinkDead, Unauthenticated
 from shared.ids import new_id
-from shared.models import Account, ApiKey, Invitation, LapsedContract, Membership, Status, User
+from shared.models import Invitation, LapsedContract, Membership, Status, User
 from shared.permissions import Role
-from shared.services import api_keys, audit, facts, links, memberships, offers, origins, sessions, standing, users
+from shared.services import audit, facts, links, memberships, offers, origins, sessions, taking, users
 from shared.services.facts import Ground
 from shared.services.memberships import Person, Place
 from shared.services.rules import Rules
 from shared.services.sessions import SignedIn
-from shared.tokens import sha256
+from shared.services.taking import Taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +37,6 @@ class SignUp:
 
     name: str
     password_hash: str
-
-
-class Taken(NamedTuple):
-    """An invitation that somebody is about to accept, with what that rests on, as it stays while it is locked."""
-
-    id: str
-    account_id: str
-    account_name: str
-    lapsed_contract: str
-    email: str
-    email_key: str
-    role: str
-    status: str
-    locale: str
-    expires_at: datetime
-    accepted_by: str | None
-    inviters_role: str | None
-    by_key: bool
-    keys_role: str | None
-    ground: Ground
 
 
 class Named(TypedDict):
@@ -88,9 +67,9 @@ def accept(asked: Asked, *, rules: Rules, token: str, caller: Caller) -> Joining
     stands, and where nobody is signed in, `Unauthenticated` if the address has a user who should sign in first and
     else `Invalid`: a name and a password are still missing.
     """
-    taking = _take(asked, token)
+    found = taking.by_link(asked, token)
     actor, user = caller()
-    taken = taking()
+    taken = found()
     if user is None:
         _refuse(rules, taken)
         _refuse_known(asked, taken)
@@ -100,7 +79,7 @@ def accept(asked: Asked, *, rules: Rules, token: str, caller: Caller) -> Joining
 
 def accept_signing_up(session: Session, *, actor: Actor, rules: Rules, token: str, sign_up: SignUp) -> Joined:
     """Make somebody new a user and a member at once; the link proves the address. Raises as `accept` does."""
-    taken = _take(session, token)()
+    taken = taking.by_link(session, token)()
     _refuse(rules, taken)
     _refuse_known(session, taken)
     user = _signed_up(session, taken, sign_up)
@@ -112,12 +91,10 @@ def accept_signing_up(session: Session, *, actor: Actor, rules: Rules, token: st
 
 def accept_mine(asked: Asked, *, actor: Actor, rules: Rules, user: SignedIn, invitation_id: str) -> Joining:
     """Accept without the mail, as the signed-in user whose proven address was invited; raises as `accept` does."""
-    mine = {"invitation_id": invitation_id, "email_key": user.email_key}
-    _HOLD_MINE.tell(asked, **mine)
-    rows = _TAKE_MINE.ask(asked, **mine)
-    if not rows or user.email_verified_at is None:
+    taken = taking.by_address(asked, invitation_id=invitation_id, email_key=user.email_key)
+    if taken is None or user.email_verified_at is None:
         raise offers.not_mine()
-    return _accept(asked, actor, rules, _taken(rows[0]), user)
+    return _accept(asked, actor, rules, taken, user)
 
 
 def accepted_by_password(session: Session, *, token: str, password: str) -> Joined | None:
@@ -130,26 +107,7 @@ def accepted_by_password(session: Session, *, token: str, password: str) -> Join
         return None
     # That takes long, so nothing is locked before.
     person = sessions.check_password(session.get_one(User, invitation.accepted_by), password)
-    return _accepted_before(session, _take(session, token)(), person)
-
-
-def _take(asked: Asked, token: str) -> Callable[[], Taken]:
-    """The invitation whose newest link this is, and nobody else's until the transaction ends."""
-    digest = sha256(token)
-    _HOLD.tell(asked, digest=digest)
-    rows = _TAKE.later(asked, digest=digest)
-
-    def taken() -> Taken:
-        if found := rows():
-            return _taken(found[0])
-        raise links.unknown(asked, digest)
-
-    return taken
-
-
-def _taken(row: tuple[Any, ...]) -> Taken:
-    own = len(Taken._fields) - 1
-    return Taken._make([*row[:own], facts.ground_of(row[own:])])
+    return _accepted_before(session, taking.by_link(session, token)(), person)
 
 
 def _accept(asked: Asked, actor: Actor, rules: Rules, taken: Taken, user: SignedIn) -> Joining:
@@ -241,25 +199,6 @@ def _signed_up(session: Session, taken: Taken, sign_up: SignUp) -> Person:
     return memberships.person(user)
 
 
-def _hold(which: ColumnElement[bool]) -> Question:
-    """Keeps the account's team as it is, before anything else is locked; see `standing`."""
-    invitation = select(Invitation.account_id).where(which).scalar_subquery()
-    return Question(standing.holding(invitation))
-
-
-def _taking(which: ColumnElement[bool]) -> Question:
-    of_inviter = (Membership.account_id == Invitation.account_id) & (Membership.user_id == Invitation.invited_by)
-    by_key = Invitation.invited_via.is_not(None)
-    query = select(
-        *(Invitation.id, Invitation.account_id, Account.name, Account.lapsed_contract),
-        *(Invitation.email, Invitation.email_key, Invitation.role, Invitation.status, Invitation.locale),
-        *(Invitation.expires_at, Invitation.accepted_by, Membership.role, by_key, ApiKey.role),
-    )
-    query = query.join(Account, Account.id == Invitation.account_id).outerjoin(Membership, of_inviter)
-    query = query.outerjoin(ApiKey, (ApiKey.id == Invitation.invited_via) & api_keys.is_live())
-    return Question(facts.with_ground(query).where(which).with_for_update(of=Invitation))
-
-
 def _joining() -> Question:
     """One statement for all that an acceptance changes: the place, the invitation, and the audit of both.
 
@@ -293,10 +232,6 @@ def _joining() -> Question:
     return Question(select(place).add_cte(joined, told))
 
 
-_OF_LINK = Invitation.link_hash == bindparam("digest")
-_MINE = (Invitation.id == bindparam("invitation_id")) & (Invitation.email_key == bindparam("email_key"))
-_HOLD, _TAKE = _hold(_OF_LINK), _taking(_OF_LINK)
-_HOLD_MINE, _TAKE_MINE = _hold(_MINE), _taking(_MINE)
 _PROVEN = Question(select(User.id).where(User.email_key == bindparam("email_key"), User.email_verified_at.is_not(None)))
 _PROVE = Question(
     update(User)
