@@ -19,7 +19,7 @@ from shared.broker import CHECK, EXPIRE, FETCH, MAIL, SEAL, SWEEP, BrokerAway, P
 from shared.config import Settings
 from shared.db import AWAY
 from shared.models import JobKind, Part
-from shared.services import deliveries, heartbeats, jobs
+from shared.services import deliveries, heartbeats, ringing
 from shared.services.rules import load_later
 from worker import metrics
 from worker.runtime import Runtime
@@ -86,7 +86,7 @@ class Scheduler:
         self._see_to_chores(here=busy)
         if busy:
             return BUSY_SECONDS
-        due = self._runtime.commit(lambda session: jobs.ring(session, limit=RING_LIMIT))
+        due = self._runtime.commit(lambda session: ringing.ring(session, limit=RING_LIMIT))
         self._ring(due)
         return 0 if len(due) == RING_LIMIT else TICK_SECONDS
 

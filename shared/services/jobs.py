@@ -1,4 +1,4 @@
-"""The life of a job: promise, ring, claim, renew, finish, postpone, release, bury.
+"""The life of a job: promise, claim, renew, finish, postpone, release, bury. Who rings for it stands in `ringing`.
 
 All judging is done by UPDATE and by the database's clock, so any number of relays and workers may run, die, and run
 again: a second claim of the same job finds no row, and a finisher that lost its lease finds none either.
@@ -30,20 +30,13 @@ from shared.db import Asked, Bare, Question
 from shared.ids import new_id, new_ids
 from shared.models import Job, JobKind, JobState
 from shared.models.columns import among, lies_among, lies_at, listed
-from shared.models.job import UNFINISHED
-from shared.services import turns
-from shared.services.pauses import held_back, held_back_until
+from shared.services.pauses import held_back
 
 LEASE = timedelta(seconds=20)
 """How long a claim holds without a renewal; a killed worker's jobs are free again after this."""
 
-RING_AGAIN = timedelta(seconds=15)
-"""How long the relay waits before it rings again for a job that nobody has claimed."""
-
 MAX_LOST_LEASES = 5
 """A job whose workers die this often is taken for the cause of their death and buried."""
-
-_KNOWN = frozenset(JobKind)
 
 
 class Claimed(NamedTuple):
@@ -129,19 +122,6 @@ def promised(asked: Asked) -> list[tuple[JobKind, str]]:
     taken = list(found)
     found.clear()
     return taken
-
-
-def ring(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
-    """Take up to `limit` jobs that are due and unclaimed, or whose lease has run out, to ring for them now.
-
-    While there are more, accounts take turns. Those that a pause holds back are left alone until it ends, and those of
-    a kind that only a newer release knows to its own relay.
-    """
-    due = _DUE.ask(session, most=limit)
-    if len(due) == limit:
-        due = turns.FAIR.ask(session, most=limit)
-    rows = _RING.ask(session, ids=",".join(job_id for (job_id,) in due)) if due else []
-    return [(JobKind(kind), job_id) for kind, job_id, wanted in rows if wanted and kind in _KNOWN]
 
 
 def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], owner: str) -> list[Claimed]:
@@ -251,29 +231,10 @@ def _put_back(session: Session, which: ColumnElement[bool], **values: Any) -> No
     session.execute(update(Job).where(which).values(free | values), execution_options=_BLIND)
 
 
-def _free_among(places: Select[Any]) -> ColumnElement[bool]:
-    """That the row is one of these, and nobody holds it; whoever changes one this moment keeps it, and rings for it."""
-    return lies_among(Job, places.order_by(Job.id).with_for_update(skip_locked=True))
-
-
 _ENDED: dict[str, Any] = {"finished_at": func.now(), "lease_owner": None, "lease_until": None}
 _LISTED = Job.id == func.any(listed("ids"))
 _RINGS = Job.ring_at <= func.now()
 _LEASE_RAN_OUT = Job.lease_until < func.now()
-_DUE = Question(
-    select(Job.id)
-    .where(among(Job.state, *UNFINISHED), _RINGS)
-    .order_by(Job.ring_at)
-    .limit(bindparam("most", type_=Integer()))
-)
-_STILL_DUE = select(lies_at(Job)).where(_LISTED, Job.state.in_(UNFINISHED), _RINGS)
-_PAUSE_ENDS = held_back_until()
-_RING = Question(
-    update(Job)
-    .where(_free_among(_STILL_DUE))
-    .values(ring_at=func.coalesce(_PAUSE_ENDS, func.now() + RING_AGAIN))
-    .returning(Job.kind, Job.id, _PAUSE_ENDS.is_(None))
-)
 _OVERDUE = and_(Job.state == JobState.RUNNING, _LEASE_RAN_OUT)
 _FREE = or_(Job.state == JobState.QUEUED, and_(_OVERDUE, Job.lost_leases < MAX_LOST_LEASES - 1))
 _TAKEABLE = select(lies_at(Job)).where(
@@ -281,7 +242,7 @@ _TAKEABLE = select(lies_at(Job)).where(
 )
 _CLAIM = Question(
     update(Job)
-    .where(_free_among(_TAKEABLE))
+    .where(lies_among(Job, _TAKEABLE.order_by(Job.id).with_for_update(skip_locked=True)))
     .values(
         state=JobState.RUNNING,
         lease_owner=bindparam("owner", type_=Text()),

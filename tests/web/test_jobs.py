@@ -5,7 +5,7 @@ import pytest
 from shared.db import transaction
 from shared.models import Delivery, Invitation, Job, JobKind, JobState, Part
 from shared.permissions import Role
-from shared.services import deliveries, heartbeats, jobs, pauses, suppressions
+from shared.services import deliveries, heartbeats, jobs, pauses, ringing, suppressions
 from tests.web.conftest import Caller, World
 
 
@@ -61,7 +61,7 @@ def test_a_dead_job_is_done_again_when_the_operator_says_so(world: World, operat
         assert session.get_one(Invitation, invitation).delivery == Delivery.QUEUED
         assert suppressions.among(session, ["bob@corp.example"]) == {}
     with transaction(world.sessions) as session:
-        assert jobs.ring(session, limit=10) == [(JobKind.INVITATION_MAIL, job_id)]
+        assert ringing.ring(session, limit=10) == [(JobKind.INVITATION_MAIL, job_id)]
 
 
 def test_a_waiting_job_can_be_cancelled_once_and_its_invitation_shows_it(world: World, operator, acme, alice):

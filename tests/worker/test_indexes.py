@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from shared.db import with_driver
-from shared.services import expiry, jobs
+from shared.services import expiry, jobs, ringing
 from tests.cli.processes import eventually
 
 JOBS = ["ix_jobs_ringing", "ix_jobs_open", "ix_jobs_taking_turns"]
@@ -18,7 +18,7 @@ JOBS = ["ix_jobs_ringing", "ix_jobs_open", "ix_jobs_taking_turns"]
 @pytest.mark.parametrize(
     ("partial", "look"),
     [
-        (JOBS, lambda session: jobs.ring(session, limit=10)),
+        (JOBS, lambda session: ringing.ring(session, limit=10)),
         (JOBS, jobs.bury_lost),
         (JOBS, lambda session: jobs.renew(session, owners=["somebody"])),
         (JOBS, lambda session: jobs.release_all(session, owners="somebody")),

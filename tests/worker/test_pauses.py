@@ -10,7 +10,7 @@ from shared.config import Settings
 from shared.db import transaction
 from shared.models import ALL_MAIL, Delivery, Invitation, Job, JobKind, JobState, Part, Pause
 from shared.permissions import Role
-from shared.services import heartbeats, jobs, pauses
+from shared.services import heartbeats, pauses, ringing
 from tests.smtp_server import SmtpServer
 from tests.worker.test_tasks import another, check_all, due_now, mail_all
 from tests.worker.world import World
@@ -53,7 +53,7 @@ def test_a_domain_that_takes_no_more_rests_and_the_others_are_mailed(
     assert sorted(states(world).values()) == [("done", 1), ("queued", 0), ("queued", 1)]
     with transaction(world.sessions) as session:
         session.execute(update(Job).values(ring_at=func.now()))
-        assert jobs.ring(session, limit=10) == []
+        assert ringing.ring(session, limit=10) == []
     end_pauses(world)
     mail_all(runtime, world)
     assert len(smtp.mails) == 3
@@ -134,7 +134,7 @@ def test_one_account_of_many_jobs_leaves_another_its_turn(world: World) -> None:
         for job_id, (kind, account) in of.items():
             session.add(Job(id=job_id, kind=kind, subject_id=job_id, account_id=account, ring_at=func.now()))
     with transaction(world.sessions) as session:
-        rung = {job_id for _, job_id in jobs.ring(session, limit=10)}
+        rung = {job_id for _, job_id in ringing.ring(session, limit=10)}
     assert {"job_small", "job_people"} <= rung
     assert len(rung) == 10
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, text, update
 from shared.config import Settings
 from shared.db import transaction
 from shared.models import Delivery, Job, JobKind, JobState
-from shared.services import deliveries, jobs
+from shared.services import deliveries, jobs, ringing
 from tests.faults.points import Point, die_at, work
 from tests.smtp_server import SmtpServer
 from tests.worker.test_tasks import another, check_all, due_now
@@ -39,9 +39,9 @@ def test_an_account_that_is_alone_is_rung_for_with_all_of_a_ring(world: World) -
     world.invite_many(*(f"guest{number}@corp.example" for number in range(90)))
     due_now(world.sessions)
     with transaction(world.sessions) as session:
-        assert len(jobs.ring(session, limit=80)) == 80
-        assert len(jobs.ring(session, limit=80)) == 10
-        assert jobs.ring(session, limit=80) == []
+        assert len(ringing.ring(session, limit=80)) == 80
+        assert len(ringing.ring(session, limit=80)) == 10
+        assert ringing.ring(session, limit=80) == []
 
 
 def test_a_job_of_a_kind_that_only_a_newer_release_knows_stops_no_other(world: World) -> None:
@@ -52,7 +52,7 @@ def test_a_job_of_a_kind_that_only_a_newer_release_knows_stops_no_other(world: W
         session.execute(text("INSERT INTO jobs (id, kind, subject_id) VALUES ('job_of_tomorrow', 'tomorrow', 'inv_1')"))
     due_now(world.sessions)
     with transaction(world.sessions) as session:
-        assert jobs.ring(session, limit=10) == [(CHECK, job_id) for job_id in world.job_ids(CHECK)]
+        assert ringing.ring(session, limit=10) == [(CHECK, job_id) for job_id in world.job_ids(CHECK)]
     (unknown,) = [job for job in world.jobs() if job.kind == "tomorrow"]
     assert unknown.state == JobState.QUEUED
 

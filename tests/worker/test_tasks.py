@@ -15,7 +15,7 @@ from shared.config import Settings
 from shared.db import transaction
 from shared.ids import new_id
 from shared.models import Contract, Delivery, Invitation, Job, JobKind, JobState, Status, User
-from shared.services import asking, deliveries, jobs, oversight, suppressions
+from shared.services import asking, deliveries, jobs, oversight, ringing, suppressions
 from shared.services.rules import Rules
 from shared.tokens import Purpose, derive, sha256
 from tests.cli.processes import eventually
@@ -344,7 +344,7 @@ def test_a_check_nudges_for_its_mail_only_after_the_commit(runtime: Runtime, wor
     world.invite()
     check_all(runtime, world)
     with transaction(world.sessions) as session:
-        assert jobs.ring(session, limit=10) == []  # The relay leaves the first second to the nudge.
+        assert ringing.ring(session, limit=10) == []  # The relay leaves the first second to the nudge.
 
 
 @pytest.mark.parametrize(("guests", "mailed"), [(FEW, FEW), (FEW + 1, 0)])
