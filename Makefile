@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 LOCK := .ci/requirements.lock
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps
 PRODUCTION_LOCK := .ci/requirements.production.lock
+COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate -q $(LOCKING)
 
 # Where this is set, every start would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -53,10 +54,10 @@ pictures: install  ## The README's pictures of the console, taken anew in a brow
 catalogues: install  ## Add what pages newly say to the catalogues, to be translated.
 	$(BIN)/python -m tests.web.pages.catalogues
 
-lock:  ## Make the locks anew (needs uv): every version with its hashes, no addresses of any index.
-	uv lock --upgrade
-	uv export --all-extras --no-emit-project --no-header --no-annotate -q -o $(LOCK)
-	uv export --no-emit-project --no-header --no-annotate -q -o $(PRODUCTION_LOCK)
+# uv writes to the lock that is there, and so changes only what pyproject.toml asks for; LOCKING=--upgrade takes what is new.
+lock:  ## Write the locks (needs uv): every version with its hashes, no addresses of any index. Newest: make lock LOCKING=--upgrade
+	$(COMPILE) --all-extras -o $(LOCK)
+	$(COMPILE) -c $(LOCK) -o $(PRODUCTION_LOCK)
 
 help:  ## This list.
 	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "%-9s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
