@@ -22,7 +22,8 @@ class Purpose(StrEnum):
     VERIFICATION = "verification"
     PASSWORD_RESET = "password-reset"  # noqa: S105 - the name of a purpose, not a password
     FORM = "form"
-    OPERATOR = "operator"
+    FINGERPRINT = "fingerprint"
+    API_KEY = "api-key"
 
 
 def derive(key: str, purpose: Purpose, subject_id: str, generation: int) -> str:
@@ -38,6 +39,15 @@ def rederive(keys: Sequence[str], purpose: Purpose, subject_id: str, generation:
         if hmac.compare_digest(sha256(token), digest):
             return token
     return None
+
+
+def fingerprints(keys: Sequence[str], *parts: bytes) -> list[bytes]:
+    """What a row may keep of a request to know it again, under each key, the newest first.
+
+    A request may hold a password: without the key, none can be tried against what the row keeps.
+    """
+    framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    return [hmac.digest(derive(key, Purpose.FINGERPRINT, "", 0).encode(), framed, "sha256") for key in keys]
 
 
 def draw() -> str:

@@ -84,5 +84,5 @@ def _begin() -> None:
 
 def _keep_form_cookie(response: Response) -> Response:
     if "csrf_seed" in g and csrf.seed_cookie() not in request.cookies:
-        cookies.put(response, csrf.seed_cookie(), g.csrf_seed)
+        cookies.put(response, csrf.seed_cookie(), g.csrf_seed, max_age=csrf.SEED_KEPT)
     return response

@@ -54,6 +54,11 @@ def shown_key() -> str | None:
     return bearer if bearer.startswith(api_keys.PREFIX) and not operators.is_key(bearer) else None
 
 
+def shows_bearer() -> bool:
+    """Whether a bearer token, and nothing that a browser sends by itself, says who is calling."""
+    return bool(_bearer())
+
+
 def found_key(key: FoundKey | None) -> FoundKey:
     """Take this for the key that the request shows; raises `Unauthenticated` where it opens nothing."""
     if key is None:

@@ -1,7 +1,8 @@
 """Keeps other sites from acting with a visitor's cookie: the browser's own word on where a request began, and a token.
 
 A request that changes something and rides on a cookie has to come from this very origin (`Sec-Fetch-Site`, `Origin`),
-and forms carry a token besides. Whoever sends a bearer token needs none of it: no browser adds that by itself.
+and forms carry a token besides. A call of the API that a bearer token answers for needs none of it: no browser adds
+that by itself. Any other `Authorization` header changes nothing.
 """
 
 import hmac
@@ -15,17 +16,29 @@ from shared.tokens import Purpose, derive
 from web import auth, cookies
 from web.kit import kit
 
+SEED_KEPT = 30 * 24 * 60 * 60
+"""How long a browser keeps the cookie that tokens are bound to, in seconds: as long as an invitation can be open."""
+
 FIELD, HEADER = "csrf_token", "X-CSRF-Token"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def token() -> str:
-    """The token for this browser's forms, bound to a random cookie that is set with the answer."""
+    """The token for this page's forms: fresh with each page, and bound to a random cookie that is set with the answer.
+
+    Because it is fresh, it also tells one press of a form from another; see `web.pages.once`.
+    """
     if "csrf_token" not in g:
         g.csrf_seed = request.cookies.get(seed_cookie()) or secrets.token_urlsafe(24)
-        g.csrf_token = derive(kit().settings.secret_keys[0], Purpose.FORM, g.csrf_seed, 0)
+        nonce = secrets.token_urlsafe(16)
+        g.csrf_token = f"{nonce}.{_seal(kit().settings.secret_keys[0], g.csrf_seed, nonce)}"
     made: str = g.csrf_token
     return made
+
+
+def seed() -> str:
+    """What this browser's tokens are bound to; empty before it has seen a form."""
+    return request.cookies.get(seed_cookie(), "")
 
 
 def seed_cookie() -> str:
@@ -35,9 +48,9 @@ def seed_cookie() -> str:
 
 def refuse_forged() -> None:
     """Raise `Forged` for a request that another site may have made in the visitor's name."""
-    if request.method in _READING or "HTTP_AUTHORIZATION" in request.environ:
-        return
     is_form = not request.path.startswith("/v1/")
+    if request.method in _READING or (auth.shows_bearer() and not is_form):
+        return
     if _from_elsewhere() or ((is_form or auth.caller().by_cookie) and not _has_token()):
         raise Forged(
             "The form is too old or didn't come from here. Nothing was changed.",
@@ -60,8 +73,12 @@ def _from_elsewhere() -> bool:
 
 def _has_token() -> bool:
     sent = request.headers.get(HEADER) or (request.form.get(FIELD) if request.form else None) or ""
-    seed = request.cookies.get(seed_cookie(), "")
-    keys = kit().settings.secret_keys
-    return bool(seed) and any(
-        hmac.compare_digest(sent.encode(), derive(key, Purpose.FORM, seed, 0).encode()) for key in keys
+    nonce, _, seal = sent.partition(".")
+    bound_to, keys = seed(), kit().settings.secret_keys
+    return bool(bound_to) and any(
+        hmac.compare_digest(seal.encode(), _seal(key, bound_to, nonce).encode()) for key in keys
     )
+
+
+def _seal(key: str, bound_to: str, nonce: str) -> str:
+    return derive(key, Purpose.FORM, f"{bound_to}/{nonce}", 0)

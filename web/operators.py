@@ -1,21 +1,22 @@
 """The operator in a browser: the key is typed once, and a short-lived cookie stands for it on the pages.
 
-The cookie holds no key: it is an end and an HMAC over that end and the key's digest, so it dies with either. It opens
-pages alone; calls of the API take the key itself.
+The cookie is the token of a row, so signing out ends it wherever it was copied to, and another operator key ends all of
+them. It opens pages alone; calls of the API take the key itself.
 """
 
 import hmac
-import time
+from datetime import timedelta
 
 from flask import Response, request
 
 from shared.errors import Unauthenticated
-from shared.tokens import Purpose, derive, sha256
+from shared.services import operator_sessions
 from web import cookies
+from web.database import latest, transaction
 from web.kit import kit
 
-LASTS = 60 * 60
-"""How long a browser counts as the operator's, in seconds."""
+LASTS = timedelta(hours=1)
+"""How long a browser counts as the operator's."""
 
 
 def is_key(typed: str) -> bool:
@@ -26,21 +27,24 @@ def is_key(typed: str) -> bool:
 
 def stay(response: Response) -> None:
     """Have the browser count as the operator's for a while."""
-    end = str(int(time.time()) + LASTS)
-    cookies.put(response, _cookie(), f"{end}.{_seal(kit().settings.secret_keys[0], end)}", max_age=LASTS)
+    with transaction() as session:
+        token = operator_sessions.start(session, operator_key=_key(), ttl=LASTS)
+    cookies.put(response, _cookie(), token, max_age=int(LASTS.total_seconds()))
 
 
 def leave(response: Response) -> None:
-    """Have the browser forget it."""
+    """End it, in this browser and for every copy of its cookie."""
+    token = request.cookies.get(_cookie())
+    if token:
+        with transaction() as session:
+            operator_sessions.end(session, token=token, operator_key=_key())
     cookies.drop(response, _cookie())
 
 
 def here() -> bool:
     """Whether the request comes from a browser that counts as the operator's."""
-    end, _, seal = request.cookies.get(_cookie(), "").partition(".")
-    if not (end.isascii() and end.isdigit()) or int(end) < time.time():
-        return False
-    return any(hmac.compare_digest(seal.encode(), _seal(key, end).encode()) for key in kit().settings.secret_keys)
+    token, key = request.cookies.get(_cookie()), kit().settings.operator_key
+    return bool(token and key) and operator_sessions.is_live(latest(), token=str(token), operator_key=str(key))
 
 
 def require() -> None:
@@ -49,9 +53,8 @@ def require() -> None:
         raise Unauthenticated("This page is the operator's.", remedy="Sign in with the operator key.")
 
 
-def _seal(secret: str, end: str) -> str:
-    digest = sha256(kit().settings.operator_key or "").hex()
-    return derive(secret, Purpose.OPERATOR, f"{end}/{digest}", 0) if kit().settings.operator_key else "\0"
+def _key() -> str:
+    return kit().settings.operator_key or ""
 
 
 def _cookie() -> str:

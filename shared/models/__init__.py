@@ -15,6 +15,7 @@ from shared.models.job import Job, JobKind, JobState
 from shared.models.mail_domain import MailDomain
 from shared.models.membership import Membership
 from shared.models.network_list import NetworkList
+from shared.models.operator_session import OperatorSession
 from shared.models.pause import ALL_MAIL, Pause
 from shared.models.policy_exception import PolicyException
 from shared.models.superseded_link import SupersededLink
@@ -47,6 +48,7 @@ __all__ = [
     "MailDomain",
     "Membership",
     "NetworkList",
+    "OperatorSession",
     "Part",
     "Pause",
     "PolicyException",

@@ -1,13 +1,14 @@
-"""`Idempotency-Key`: the first answer to a request is kept, in the transaction of its effect, and given again.
+"""The first answer to a request is kept, in the transaction of its effect, and given again to the same request.
 
 The primary key decides when equal requests race: the second waits for the first to commit, then answers what it did.
 A request that failed leaves nothing behind, so it can be sent again under the same key.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,6 +17,19 @@ from shared.models import IdempotencyKey
 
 KEPT_FOR = timedelta(days=1)
 """How long an answer is kept."""
+
+
+SPENT = 410
+"""The status of an answer that was to be given once, and was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as its answer is kept: whose, under which of their keys, and the fingerprint of what it says."""
+
+    caller: str
+    key: str
+    fingerprint: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +41,20 @@ class Answer:
     body: bytes
 
 
-def begin(session: Session, *, caller: str, key: str, fingerprint: bytes) -> Answer | None:
-    """Take the key for this request; the kept answer where it was taken before, `Conflict` if for something else."""
-    row = insert(IdempotencyKey).values(caller=caller, key=key, fingerprint=fingerprint)
-    if session.scalar(row.on_conflict_do_nothing().returning(IdempotencyKey.key)) is not None:
-        return None
-    first = session.execute(select(IdempotencyKey).where(_named(caller, key))).scalar_one()
-    if first.fingerprint != fingerprint or first.status is None or first.body is None:
+def begin(session: Session, requests: Sequence[Request]) -> Answer | None:
+    """Take the key for this request; the kept answer where it was taken before, `Conflict` if for something else.
+
+    `requests` are this one request under each of our own secret keys, the newest first.
+    """
+    newest = requests[0]
+    first = _kept(session, requests) if len(requests) > 1 else None
+    if first is None:
+        row = insert(IdempotencyKey).values(caller=newest.caller, key=newest.key, fingerprint=newest.fingerprint)
+        if session.scalar(row.on_conflict_do_nothing().returning(IdempotencyKey.key)) is not None:
+            return None
+        first = _kept(session, requests[:1])
+    known = {request.fingerprint for request in requests}
+    if first is None or first.fingerprint not in known or first.status is None or first.body is None:
         raise Conflict(
             "idempotency_conflict",
             "This Idempotency-Key was used for another request. Nothing was changed.",
@@ -42,10 +63,30 @@ def begin(session: Session, *, caller: str, key: str, fingerprint: bytes) -> Ans
     return Answer(first.status, dict(first.headers or {}), first.body)
 
 
-def finish(session: Session, *, caller: str, key: str, answer: Answer) -> None:
+def finish(session: Session, request: Request, *, answer: Answer) -> None:
     """Keep the answer, to be given again."""
     kept = {"status": answer.status, "headers": answer.headers, "body": answer.body}
-    session.execute(update(IdempotencyKey).where(_named(caller, key)).values(**kept))
+    session.execute(update(IdempotencyKey).where(_named(request.caller, request.key)).values(**kept))
+
+
+def find(session: Session, *, caller: str, key: str) -> Answer | None:
+    """The answer that is kept of this caller's request, if there is one."""
+    first = session.scalars(select(IdempotencyKey).where(_named(caller, key))).one_or_none()
+    if first is None or first.status is None or first.body is None:
+        return None
+    return Answer(first.status, dict(first.headers or {}), first.body)
+
+
+def spend(session: Session, *, caller: str, key: str) -> bool:
+    """Mark an answer that is given once as given; whether this was the first time."""
+    mine = _named(caller, key) & (IdempotencyKey.status != SPENT)
+    spent = update(IdempotencyKey).where(mine).values(status=SPENT).returning(IdempotencyKey.key)
+    return session.scalar(spent) is not None
+
+
+def _kept(session: Session, requests: Sequence[Request]) -> IdempotencyKey | None:
+    same = or_(*(_named(request.caller, request.key) for request in requests))
+    return session.scalars(select(IdempotencyKey).where(same).limit(1)).one_or_none()
 
 
 def _named(caller: str, key: str) -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ from shared.models import (
     Job,
     JobState,
     MailDomain,
+    OperatorSession,
     Pause,
     SupersededLink,
     Suppression,
@@ -33,6 +34,7 @@ def _spent(jobs_kept: timedelta) -> list[tuple[type[Base], ColumnElement[bool]]]
         (Throttle, Throttle.window_ends_at < func.now() - timedelta(hours=1)),
         (IdempotencyKey, IdempotencyKey.created_at < func.now() - timedelta(days=2)),
         (UserSession, UserSession.expires_at < func.now() - timedelta(days=1)),
+        (OperatorSession, OperatorSession.expires_at < func.now()),
         # An invitation lives 30 days at the most, so a link replaced longer ago than this leads nowhere.
         (SupersededLink, SupersededLink.superseded_at < func.now() - timedelta(days=90)),
         # A dead job stays until somebody has decided about it.

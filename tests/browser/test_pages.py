@@ -21,7 +21,7 @@ def invitation(world: World) -> str:
 
 def test_somebody_new_joins_by_the_link(page: Page, world: World, invitation: str):
     page.goto(f"/i/{world.token(invitation)}")
-    expect(page).to_have_url(re.compile("/i$"))
+    expect(page).to_have_url(re.compile("/invitations/inv_[0-9a-z]+$"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Join Acme")
     expect(page.get_by_text("Welcome aboard!")).to_be_visible()
     page.get_by_label("Your name").fill("www.bob")

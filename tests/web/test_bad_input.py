@@ -1,9 +1,19 @@
 """What can't be understood: each its own status, a stable code, a sentence; never a 500, never half a row."""
 
 import pytest
+from flask.testing import FlaskClient
 
-from shared.models import Invitation
+from shared.models import Account, Invitation
 from tests.web.conftest import Caller, World
+
+
+@pytest.fixture
+def window_of_alice(alice: Caller) -> FlaskClient:
+    """A browser in which Alice is signed in."""
+    http = alice.http.application.test_client()
+    http.set_cookie("usher", str(alice.token))
+    return http
+
 
 BODIES = {
     "/v1/users": {"email": "dora@corp.example", "name": "Dora", "password": "correct horse"},
@@ -99,6 +109,23 @@ def test_a_cookie_alone_changes_nothing_without_the_forms_token(world, alice):
     assert (answer.status_code, answer.json["code"]) == (403, "permission_denied")
     bearer = {"Authorization": f"Bearer {alice.token}"}
     assert alice.http.post("/v1/accounts", json={"name": "Meant"}, headers=bearer).status_code == 201
+
+
+@pytest.mark.parametrize("header", ["", " ", " x", "Basic YTpi", "bearer", "Bearer ", "Digest x", "\t"])
+def test_no_authorization_header_lets_a_cookie_act_without_the_forms_token(world, window_of_alice, header):
+    for path, how in (("/v1/accounts", {"json": {"name": "Forged"}}), ("/accounts", {"data": {"name": "Forged"}})):
+        answer = window_of_alice.post(path, headers={"Authorization": header}, **how)
+        assert answer.status_code in {401, 403}, (path, header)
+    with world.sessions() as session:
+        assert session.query(Account).count() == 0
+
+
+def test_a_page_takes_no_form_without_its_token_whatever_the_header(world, alice, window_of_alice):
+    for scheme in ("Bearer", "bearer"):
+        answer = window_of_alice.post(
+            "/accounts", data={"name": "Forged"}, headers={"Authorization": f"{scheme} {alice.token}"}
+        )
+        assert answer.status_code == 403
 
 
 def test_another_site_can_not_sign_a_visitor_in(nobody):

@@ -96,6 +96,36 @@ def test_a_sign_up_that_is_sent_twice_gets_the_same_membership(world, alice, nob
     assert (wrong.status_code, wrong.json["code"]) == (410, "invitation_closed")
 
 
+def test_a_sign_up_that_is_sent_twice_at_once_lets_both_in(world, alice, acme):
+    for number in range(ROUNDS // 5):
+        token = world.token(world.invited(acme, alice, f"bob{number}@corp.example"))
+        start = Barrier(2)
+
+        def press(token: str = token, start: Barrier = start):
+            start.wait()
+            return accept(world.nobody, token, name="Bob", password=PASSWORD)
+
+        with ThreadPoolExecutor(2) as both:
+            first, second = (each.result() for each in [both.submit(press) for _ in range(2)])
+        assert (first.status_code, second.status_code) == (200, 200), (first.text, second.text)
+        assert first.json["membership"] == second.json["membership"]
+        for answer in (first, second):
+            assert Caller(world.nobody.http, answer.json["token"]).get("/v1/me").status_code == 200
+
+
+def test_somebody_else_who_signs_up_by_the_same_link_at_once_stays_out(world, alice, acme):
+    token = world.token(world.invited(acme, alice, "bob@corp.example"))
+    start = Barrier(2)
+
+    def press(password: str):
+        start.wait()
+        return accept(world.nobody, token, name="Bob", password=password)
+
+    with ThreadPoolExecutor(2) as both:
+        answers = list(both.map(press, [PASSWORD, "another password"]))
+    assert sorted(answer.status_code for answer in answers) == [200, 410]
+
+
 def test_a_link_alone_signs_nobody_in(world, alice, bob, nobody, acme):
     token = world.token(world.invited(acme, alice, "bob@corp.example"))
     for more in ({}, {"name": "Eve", "password": "eves own password"}):

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 
 from shared.email_address import masked
-from shared.errors import Unauthenticated
+from shared.errors import LinkDead, Unauthenticated
 from shared.models import Status
 from shared.permissions import Role, in_words
 from shared.services import acceptance, asking, links, offers, passwords, sessions
@@ -141,16 +141,28 @@ def _accept_signing_up(token: str, name: str | None, password: str) -> tuple[Joi
     before = _accepted_by(token, password)
     if before is None and not name:
         return _accept(token), None
+    if before is not None:
+        return before, _signed_in(before)
     # The hash takes longer than everything else together, so no row is locked and no connection held meanwhile.
-    sign_up = SignUp(name or "", passwords.digest(password) if before is None else "")
+    sign_up = SignUp(name or "", passwords.digest(password))
+    try:
+        with transaction() as session:
+            joined = acceptance.accept_signing_up(
+                session, actor=auth.actor(), rules=kit().rules, token=token, sign_up=sign_up
+            )
+            return joined, _signed_in(joined)
+    except LinkDead:
+        # The same person's first press may have come between.
+        if meanwhile := _accepted_by(token, password):
+            return meanwhile, _signed_in(meanwhile)
+        raise
+
+
+def _signed_in(joined: Joined) -> str:
+    ttl = kit().settings.session_ttl
     with transaction() as session:
-        joined = before or acceptance.accept_signing_up(
-            session, actor=auth.actor(), rules=kit().rules, token=token, sign_up=sign_up
-        )
-        opened, _ = sessions.start(
-            session, actor=auth.actor(), user_id=joined["user"]["id"], ttl=kit().settings.session_ttl
-        )
-    return joined, opened
+        token, _ = sessions.start(session, actor=auth.actor(), user_id=joined["user"]["id"], ttl=ttl)
+    return token
 
 
 def _accepted_by(token: str, password: str) -> Joined | None:

@@ -30,14 +30,14 @@ BLANK = Form({}, {}, "")
 
 def filled(body: type[Parsed], **given: str) -> Parsed:
     """The posted fields as this body, with what is `given` besides; raises `Invalid` naming each bad field."""
-    typed = {name: text for name, text in request.form.items() if name in body.model_fields}
-    return read(lambda: body.model_validate(typed | given))
+    fields = {name: text for name, text in request.form.items() if name in body.model_fields}
+    return read(lambda: body.model_validate(fields | given))
 
 
 def asked(query: type[Parsed]) -> Parsed:
     """The address's query as this one, without what was left empty; raises `Invalid` naming each bad part."""
-    typed = {name: text for name, text in request.args.items() if text}
-    return read(lambda: query.model_validate(typed))
+    parts = {name: text for name, text in request.args.items() if text}
+    return read(lambda: query.model_validate(parts))
 
 
 def again(template: str, refusal: UsherError, **shown: Any) -> Response:
@@ -47,9 +47,13 @@ def again(template: str, refusal: UsherError, **shown: Any) -> Response:
 
 def refused_form(refusal: UsherError) -> Form:
     """What was typed into the form that was refused, and what is wrong with it."""
-    said = {name: text for name, text in request.form.items() if name != "password"}
     wrong = dict(refusal.errors) if isinstance(refusal, Invalid) else {}
-    return Form(said, wrong, "" if wrong else sentences(refusal))
+    return Form(typed().said, wrong, "" if wrong else sentences(refusal))
+
+
+def typed() -> Form:
+    """What was typed into the form that was sent."""
+    return Form({name: text for name, text in request.form.items() if name != "password"}, {}, "")
 
 
 def refused(page: str, refusal: UsherError) -> Response:

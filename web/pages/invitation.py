@@ -1,8 +1,9 @@
-"""The page behind an invitation's link: GET shows and changes nothing, POST accepts, declines, or asks for a new link.
+"""The pages behind an invitation's link: GET shows and changes nothing, POST accepts, declines, or asks for a new link.
 
-The link's token is taken out of the address at once (303 to a clean one) and kept in a cookie for a short while, so
-that it stands in no history, title or referrer. The page tells whose link it is only by a masked address. A dead link
-says why it is dead, and whom to ask for a new one.
+The link's token is taken out of the address at once: 303 to the page of that very invitation, with the token in a
+cookie of its own, so that it is in no history, title or referrer. A form acts on the invitation whose page it is on,
+whatever other links the browser has opened. The page shows the invited address masked. A dead link says why it is dead,
+and whom to ask for a new one.
 """
 
 from collections.abc import Callable
@@ -11,68 +12,89 @@ from typing import Any
 from flask import Response, render_template, request
 
 from shared.email_address import masked
-from shared.errors import Invalid, LinkDead, NotFound, TooSoon
+from shared.errors import Invalid, LinkDead, TooSoon
+from shared.models import Invitation
 from shared.services import asking, offers
+from shared.services import links as links_sent
 from shared.services.asking import Wanted
 from shared.services.offers import Offer
-from web import cookies
 from web.api import links
 from web.database import transaction
 from web.guard import public
-from web.pages import form, visitor
+from web.pages import done, form, opened_links, visitor
+from web.pages.once import once
 from web.pages.site import site
 from web.schemas.invitations import AcceptBody, DeclineBody
-
-_KEPT = 10 * 60
-"""How long the browser keeps the link's token, in seconds."""
 
 
 @site.get("/i/<token>")
 @public
 def open_link(token: str) -> Response:
-    """Go on to the address without the token; a dead link says why it is dead instead."""
-    return _behind(token, _go_on)
-
-
-@site.get("/i")
-@public
-def show_invitation() -> Response:
-    """Show what the link that was opened last offers."""
-    return _behind(_kept_token(), _show)
-
-
-@site.post("/i")
-@public
-def answer_kept() -> Response:
-    """Accept or decline the invitation whose link was opened last, or ask for a new link."""
-    return _behind(_kept_token(), _answer)
+    """Redirect to the invitation's own page, whose address holds no token."""
+    invitation = _invitation(token)
+    response = visitor.send_on(_page(invitation.id))
+    opened_links.keep(response, invitation.id, token)
+    return response
 
 
 @site.post("/i/<token>")
 @public
 def answer_link(token: str) -> Response:
     """Accept or decline the invitation of this link, or ask for a new one."""
-    return _behind(token, _answer)
+    return _behind(_invitation(token), token, _answer)
 
 
-def _behind(token: str, living: Callable[[str], Response]) -> Response:
-    """What stands behind the link while it lives; else why it is dead, and a way to a new one where there is one."""
+@site.get("/invitations/<invitation_id>")
+@public
+def show_invitation(invitation_id: str) -> Response:
+    """Show what this invitation offers, where this browser has opened its link."""
+    return _opened(invitation_id, _show)
+
+
+@site.post("/invitations/<invitation_id>")
+@public
+def answer_invitation(invitation_id: str) -> Response:
+    """Accept or decline this invitation, or ask for a new link."""
+    return _opened(invitation_id, _answer)
+
+
+@site.get("/invitations/<invitation_id>/asked")
+@public
+def show_asked(invitation_id: str) -> Response:
+    """Show who was asked for a new link."""
+
+    def show(token: str) -> Response:
+        wanted = _wanted(token)
+        if wanted is None or wanted.again_at is None:
+            return visitor.send_on(_page(invitation_id))
+        return Response(render_template("pages/asked.html", wanted=wanted, before=False))
+
+    return _opened(invitation_id, show)
+
+
+def _opened(invitation_id: str, living: Callable[[str], Response]) -> Response:
+    """What the invitation's page answers in a browser that has opened its link; any other is asked to open it."""
+    token = opened_links.token_of(invitation_id)
+    invitation = _invitation(token) if token else None
+    if token is None or invitation is None or invitation.id != invitation_id:
+        page = render_template("pages/link_needed.html", form=form.typed(), here=_page(invitation_id))
+        return Response(page, 404)
+    return _behind(invitation, token, living)
+
+
+def _behind(invitation: Invitation, token: str, living: Callable[[str], Response]) -> Response:
+    """What is behind the link while it lives; else why it is dead, and a way to a new one where there is one."""
     try:
         return living(token)
     except LinkDead as dead:
+        me = visitor.known()
+        if me is not None and invitation.accepted_by == me.id:
+            return visitor.send_on(f"/accounts/{invitation.account_id}")
         wanted = _wanted(token)
         if wanted is None:
             raise
-        page = render_template("pages/dead_link.html", dead=dead, wanted=wanted)
+        page = render_template("pages/dead_link.html", dead=dead, wanted=wanted, here=_page(invitation.id))
         return form.refused(page, dead)
-
-
-def _go_on(token: str) -> Response:
-    with transaction() as session:
-        offers.inspect(session, token=token)
-    response = visitor.send_on("/i")
-    cookies.put(response, _cookie(), token, max_age=_KEPT)
-    return response
 
 
 def _show(token: str) -> Response:
@@ -87,7 +109,7 @@ def _answer(token: str) -> Response:
         if action == "accept":
             return _accept(token)
         if action == "decline":
-            return _decline(token)
+            return done.page("declined", lambda: links.decline(form.filled(DeclineBody, token=token)))
         raise Invalid([("action", "Choose to accept or to decline.")])
     except form.REFUSALS as refusal:
         return form.again("pages/invitation.html", refusal, **_offered(token))
@@ -97,28 +119,21 @@ def _accept(token: str) -> Response:
     body = form.filled(AcceptBody, token=token)
     joined, opened = links.accept(body.token, body.name, body.password)
     response = visitor.send_on(f"/?joined={joined['account']['id']}")
-    cookies.drop(response, _cookie())
     if opened is not None:
         visitor.stay_signed_in(response, opened)
     return response
 
 
-def _decline(token: str) -> Response:
-    links.decline(form.filled(DeclineBody, token=token))
-    response = Response(render_template("pages/declined.html"))
-    cookies.drop(response, _cookie())
-    return response
-
-
 def _ask(token: str) -> Response:
-    """Ask for a new link; a second time within hours, the page says that the first still stands."""
+    """Ask for a new link; a second time within hours, the page says that the first request still counts."""
     try:
-        return Response(render_template("pages/asked.html", wanted=links.ask(token), before=False))
+        once(lambda: links.ask(token).who)
     except TooSoon as refusal:
         wanted = _wanted(token)
         if wanted is None or wanted.again_at is None:
             raise
         return form.refused(render_template("pages/asked.html", wanted=wanted, before=True), refusal)
+    return visitor.send_on(f"{_page(_invitation(token).id)}/asked")
 
 
 def _wanted(token: str) -> Wanted | None:
@@ -132,6 +147,7 @@ def _offered(token: str) -> dict[str, Any]:
     me = visitor.known()
     return {
         "offer": offer,
+        "here": _page(offer.invitation.id),
         "invited": masked(offer.invitation.email),
         "me": masked(me.email) if me else None,
         "standing": _standing(offer),
@@ -146,15 +162,10 @@ def _standing(offer: Offer) -> str:
     return "invited" if me.email_key == offer.invitation.email_key else "somebody else"
 
 
-def _kept_token() -> str:
-    token = request.cookies.get(_cookie())
-    if not token:
-        raise NotFound(
-            "This page shows the invitation whose link was opened last, and none was opened lately.",
-            remedy="Open the link in your mail again.",
-        )
-    return token
+def _invitation(token: str) -> Invitation:
+    with transaction() as session:
+        return links_sent.find_ever(session, token)
 
 
-def _cookie() -> str:
-    return cookies.named("usher_invitation")
+def _page(invitation_id: str) -> str:
+    return f"/invitations/{invitation_id}"

@@ -5,6 +5,8 @@ import re
 from sqlalchemy import text
 
 from shared.models import Job, JobState
+from tests.web.conftest import let_go
+from web.app import create_app
 
 
 def operate(window, world) -> None:
@@ -50,6 +52,25 @@ def test_the_operators_cookie_opens_no_call_and_dies_with_the_key(window, world)
     assert window.http.get("/v1/jobs").status_code == 401
     window.send("/operator/leave", seen_at="/operator")
     assert window.open("/jobs").status_code == 401
+
+
+def test_a_copied_cookie_of_the_operator_opens_nothing_after_signing_out(window, world):
+    operate(window, world)
+    copied = window.http.get_cookie("usher_operator").value
+    assert window.open("/jobs").status_code == 200
+    window.send("/operator/leave", seen_at="/operator")
+    window.http.set_cookie("usher_operator", copied)
+    assert window.open("/jobs").status_code == 401
+
+
+def test_a_new_operator_key_signs_every_browser_of_the_operator_out(window, world):
+    operate(window, world)
+    cookie = window.http.get_cookie("usher_operator").value
+    rotated = create_app(world.settings.model_copy(update={"operator_key": "another operator key"}))
+    http = rotated.test_client()
+    http.set_cookie("usher_operator", cookie)
+    assert http.get("/jobs").status_code == 401
+    let_go(rotated)
 
 
 def test_carol_sees_the_jobs_of_her_account_only(window, world, carol):

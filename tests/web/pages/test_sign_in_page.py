@@ -35,7 +35,7 @@ def test_nobody_is_sent_elsewhere(wanted):
     assert own_path(wanted) == "/"
 
 
-@pytest.mark.parametrize("wanted", ["/", "/i", "/accounts/acc_1/team?q=a%20b&role=admin", "/a/b/"])
+@pytest.mark.parametrize("wanted", ["/", "/invitations/inv_1", "/accounts/acc_1/team?q=a%20b&role=admin", "/a/b/"])
 def test_own_pages_are_gone_on_to(wanted):
     assert own_path(wanted) == wanted
 
@@ -76,7 +76,16 @@ def test_too_many_wrong_passwords_say_when_to_try_again(window, world):
 
 
 def test_a_form_without_its_token_is_refused(window, carol):
-    for path in ("/login", "/signup", "/forgot", "/logout", "/i", "/i/" + "x" * 43, "/verify/x", "/reset/x"):
+    for path in (
+        "/login",
+        "/signup",
+        "/forgot",
+        "/logout",
+        "/invitations/inv_1",
+        "/i/" + "x" * 43,
+        "/verify/x",
+        "/reset/x",
+    ):
         answer = window.bare(path, email="carol@corp.example", password=PASSWORD)
         assert answer.status_code == 403
         assert "Please send this form again" in answer.text

@@ -1,0 +1,18 @@
+"""A browser in which the operator key was typed."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+from shared.models.columns import Written
+
+
+class OperatorSession(Base):
+    """A sign-in of the operator on the pages; deleting the row ends it at once."""
+
+    __tablename__ = "operator_sessions"
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    created_at: Mapped[Written]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
