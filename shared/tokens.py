@@ -23,6 +23,7 @@ class Purpose(StrEnum):
     PASSWORD_RESET = "password-reset"  # noqa: S105 - the name of a purpose, not a password
     FORM = "form"
     OPERATOR = "operator"
+    DEVICE = "device"
 
 
 def derive(key: str, purpose: Purpose, subject_id: str, generation: int) -> str:

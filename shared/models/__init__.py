@@ -8,6 +8,7 @@ from shared.models.audit_event import AuditEvent
 from shared.models.audit_seal import AuditChain, AuditSeal, AuditSealing
 from shared.models.billing_answer import BillingAnswer
 from shared.models.contract import Contract
+from shared.models.failed_sign_in import FailedSignIn
 from shared.models.heartbeat import Heartbeat, Part
 from shared.models.idempotency_key import IdempotencyKey
 from shared.models.invitation import OPEN, Delivery, Invitation, Status
@@ -17,6 +18,7 @@ from shared.models.membership import Membership
 from shared.models.network_list import NetworkList
 from shared.models.pause import ALL_MAIL, Pause
 from shared.models.policy_exception import PolicyException
+from shared.models.signup import Signup, SignupSession
 from shared.models.superseded_link import SupersededLink
 from shared.models.suppression import Suppression
 from shared.models.throttle import Throttle
@@ -37,6 +39,7 @@ __all__ = [
     "BillingAnswer",
     "Contract",
     "Delivery",
+    "FailedSignIn",
     "Heartbeat",
     "IdempotencyKey",
     "Invitation",
@@ -50,6 +53,8 @@ __all__ = [
     "Part",
     "Pause",
     "PolicyException",
+    "Signup",
+    "SignupSession",
     "Status",
     "SupersededLink",
     "Suppression",

@@ -16,6 +16,9 @@ REFUSALS = (Conflict, Invalid, Refused, TooSoon, Unauthenticated)
 """What a form is shown again for; anything else has a page of its own."""
 
 
+_SECRET = frozenset({"password", "new_password", "current", "new"})
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form as it is shown: what was typed, what is wrong with which field, and what stopped it as a whole."""
@@ -47,7 +50,7 @@ def again(template: str, refusal: UsherError, **shown: Any) -> Response:
 
 def refused_form(refusal: UsherError) -> Form:
     """What was typed into the form that was refused, and what is wrong with it."""
-    said = {name: text for name, text in request.form.items() if name != "password"}
+    said = {name: text for name, text in request.form.items() if name not in _SECRET}
     wrong = dict(refusal.errors) if isinstance(refusal, Invalid) else {}
     return Form(said, wrong, "" if wrong else sentences(refusal))
 
