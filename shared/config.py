@@ -134,6 +134,12 @@ class Settings(BaseModel):
     session_ttl: Annotated[Duration, Field(ge=timedelta(minutes=5), le=timedelta(days=90))] = Field(
         default=timedelta(days=14), description="How long a sign-in lasts: 5m to 90d."
     )
+    breached_passwords_url: Annotated[str, url("http", "https")] | None = Field(
+        default=None,
+        description="Where to ask whether a new password was in a breach, such as "
+        "`https://api.pwnedpasswords.com/range`: only five digits of its SHA-1 are sent. Unset, nobody is asked; while "
+        "it does not answer, passwords are accepted.",
+    )
     jobs_kept: Annotated[Duration, Field(ge=timedelta(days=1), le=timedelta(days=3650))] = Field(
         default=timedelta(days=90),
         description="How long a finished job stays to be looked at: 1d to 3650d.",

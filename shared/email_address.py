@@ -19,6 +19,7 @@ MAX_LENGTH = 254
 _PLAIN = re.compile(r"(?=.{1,64}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 """Local parts that nobody has to think about: most of RFC 5321's Dot-string, of 64 characters at the most."""
 
+_GMAIL = frozenset({"gmail.com", "googlemail.com"})
 _TAKEN_FOR_ANOTHER = frozenset("ıȷſß")
 
 
@@ -63,6 +64,18 @@ def masked(address: str) -> str:
     """An address as strangers and logs may see it: `b***@corp.example`."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}***@{domain}"
+
+
+def folded(key: str) -> str:
+    """One form for all addresses that lead to one mailbox, for limits alone: no tag, and of Gmail no dots.
+
+    Takes an address in its canonical form. Two addresses that fold to one may still be two people's.
+    """
+    local, _, domain = key.rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in _GMAIL:
+        return f"{local.replace('.', '')}@gmail.com"
+    return f"{local}@{domain}"
 
 
 @lru_cache(4096)

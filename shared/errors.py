@@ -55,6 +55,13 @@ class Unauthenticated(UsherError):
     title = "Sign in first"
 
 
+class PasswordNeeded(Unauthenticated):
+    """The link came to the right mailbox; the secret of what it belongs to is still missing."""
+
+    code = "password_needed"
+    title = "Enter your password"
+
+
 class PermissionDenied(UsherError):
     """The actor is known and belongs here, and may not do this."""
 
@@ -133,6 +140,16 @@ class Invalid(UsherError):
     def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
         super().__init__("Nothing was changed. Each field that has to be mended is named with what is wrong with it.")
         self.errors = list(errors)
+
+
+class PasswordCommon(Invalid):
+    """The new password is one that guessers try first; `errors` says why it is."""
+
+    code = "password_common"
+    title = "Choose another password"
+
+    def __init__(self, why: str, *, field: str = "password") -> None:
+        super().__init__([(field, why)])
 
 
 class Refused(UsherError):

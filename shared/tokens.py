@@ -24,6 +24,8 @@ class Purpose(StrEnum):
     FORM = "form"
     FINGERPRINT = "fingerprint"
     API_KEY = "api-key"
+    OPERATOR = "operator"
+    DEVICE = "device"
 
 
 def derive(key: str, purpose: Purpose, subject_id: str, generation: int) -> str:

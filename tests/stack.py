@@ -116,7 +116,7 @@ class Stack:
         """Sign up, prove the address, sign in, make an account with a contract: the token and the account's id."""
         assert self.ask("POST", "/v1/users", {"email": email, "name": name, "password": PASSWORD}).status == 201
         proof = link_in(self.mail_to(email), "verify")
-        assert self.ask("POST", "/v1/users/verify", {"token": proof}).status == 200
+        assert self.ask("POST", "/v1/users/verify", {"token": proof, "password": PASSWORD}).status == 200
         token = self.ask("POST", "/v1/sessions", {"email": email, "password": PASSWORD}).json["token"]
         account = self.ask("POST", "/v1/accounts", {"name": account_name}, token=token).json["id"]
         today = now().date()

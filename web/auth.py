@@ -10,7 +10,7 @@ from shared.permissions import Role
 from shared.services import api_keys, sessions
 from shared.services.api_keys import FoundKey
 from shared.services.sessions import SignedIn
-from web import cookies, operators
+from web import cookies, guesses, operators
 from web.database import latest
 from web.kit import kit
 from web.origin import SPEAKING, find_caller
@@ -62,7 +62,7 @@ def shows_bearer() -> bool:
 def found_key(key: FoundKey | None) -> FoundKey:
     """Take this for the key that the request shows; raises `Unauthenticated` where it opens nothing."""
     if key is None:
-        raise _opens_nothing()
+        raise _refused_token()
     g.caller = Caller(ActorKind.API_KEY, key=key)
     return key
 
@@ -108,7 +108,7 @@ def _identify() -> Caller:
     if bearer is not None:
         found = _by_bearer(bearer) if bearer else None
         if found is None:
-            raise _opens_nothing()
+            raise _refused_token()
         return found
     token = request.cookies.get(cookie(), "")
     person = sessions.signed_in(latest(), token) if token else None
@@ -125,6 +125,7 @@ def _bearer() -> str | None:
 
 def _by_bearer(token: str) -> Caller | None:
     if operators.is_key(token):
+        guesses.refuse_operator_key(origin())
         return Caller(ActorKind.OPERATOR)
     if token.startswith(api_keys.PREFIX):
         found = api_keys.find(latest(), token)
@@ -133,7 +134,9 @@ def _by_bearer(token: str) -> Caller | None:
     return Caller(ActorKind.USER, token, person) if person else None
 
 
-def _opens_nothing() -> Unauthenticated:
+def _refused_token() -> Unauthenticated:
+    """What to raise for a token that opens nothing, once it is counted; raises `TooSoon` beyond the limit."""
+    guesses.count_unknown_token(origin())
     return Unauthenticated(
         "The bearer token is unknown, has ended or was revoked.",
         remedy="Sign in again, or use a key that is still valid.",

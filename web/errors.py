@@ -14,6 +14,7 @@ from web.database import abandon
 STATUS: dict[type[errors.UsherError], int] = {
     errors.Unreadable: 400,
     errors.Unauthenticated: 401,
+    errors.PasswordNeeded: 401,
     errors.PermissionDenied: 403,
     errors.Forged: 403,
     errors.NotFound: 404,
@@ -21,6 +22,7 @@ STATUS: dict[type[errors.UsherError], int] = {
     errors.Conflict: 409,
     errors.LinkDead: 410,
     errors.Invalid: 422,
+    errors.PasswordCommon: 422,
     errors.Refused: 422,
     errors.TooSoon: 429,
     errors.Unavailable: 503,

@@ -1,23 +1,26 @@
-"""How often strangers may try what costs us or others something: a count in the database, by what and by whom."""
+"""How often strangers may try what costs us or others something: a count in the database, by what and by whom.
+
+Addresses count by their folded form, so that tags and dots give nobody a fresh count, and callers by their network.
+"""
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
-from shared.errors import TooSoon, Unauthenticated
+from shared.email_address import EmailAddress, folded
 from shared.services import throttles
-from web import auth
+from web import auth, guesses
 from web.database import transaction
 
 Person = TypeVar("Person")
 
 _LIMITS = {
-    # Wrong passwords for one address from one place; a right one forgets them.
-    "sign_in": (10, timedelta(minutes=15)),
-    # Mails that anybody can have sent to one address.
+    # Emails that one caller can have sent to one mailbox.
     "mail": (5, timedelta(minutes=15)),
+    # Emails that all callers together can have sent to one mailbox.
+    "mailbox": (10, timedelta(hours=1)),
+    "mailbox_daily": (30, timedelta(days=1)),
     # New links that are asked for from one place.
     "new_link": (100, timedelta(hours=1)),
     # Users that are made from one place.
@@ -32,26 +35,23 @@ def count(what: str, *who: str) -> None:
         throttles.hit(session, _key(what, who), limit=limit, window=window)
 
 
+def count_email(address: EmailAddress) -> None:
+    """Count an email that anybody can have sent to this mailbox; raises `TooSoon` beyond the limits."""
+    mailbox = folded(address.key)
+    count("mail", mailbox, from_here())
+    count("mailbox", mailbox)
+    count("mailbox_daily", mailbox)
+
+
 def password_tried(tried: Callable[[], Person], *who: str) -> Person:
-    """Whoever the password turns out to be; wrong ones for the same `who` are counted, and refused beyond the limit."""
-    limit, window = _LIMITS["sign_in"]
-    key = _key("sign_in", who)
-    with transaction() as session:
-        throttles.refuse_over(session, key, limit=limit)
-    try:
-        person = tried()
-    except Unauthenticated:
-        with transaction() as session, suppress(TooSoon):
-            throttles.hit(session, key, limit=limit, window=window)
-        raise
-    with transaction() as session:
-        throttles.forget(session, key)
-    return person
+    """Whoever the password turns out to be; tries are counted first, by `who` and by the caller, and slowed down."""
+    buckets = guesses.on_anything(*who), guesses.from_caller(from_here())
+    return guesses.tried(tried, *buckets, origin=auth.origin())
 
 
 def from_here() -> str:
-    """The place that a count is kept for: the caller's address, or nothing where it can't be known."""
-    return auth.origin() or ""
+    """The network that a count is kept for: the caller's, or nothing where it can't be known."""
+    return guesses.network_of(auth.origin())
 
 
 def _key(what: str, who: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 import click
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import email_address
@@ -14,7 +14,7 @@ from shared.cli.database import bring_up_to_date, command_transaction
 from shared.cli.settings import settings_from
 from shared.email_address import BadAddress, EmailAddress
 from shared.models import User
-from shared.services import accounts, contracts, passwords, rules, users
+from shared.services import accounts, contracts, passwords, rules, signups, users
 from shared.tokens import draw
 
 OPERATOR = Actor(ActorKind.OPERATOR)
@@ -135,12 +135,7 @@ def set_contract(account_id: str, amount: Decimal, currency: str, starts_on: dat
 def vouched_user(session: Session, *, address: EmailAddress, name: str, password: str) -> User | None:
     """Make a user for whose address the operator vouches; None where somebody has proven it already.
 
-    An unproven sign-up is made anew, so that whoever typed another's address gets nothing by it.
+    Sign-ups that are not proven are deleted, so that a stranger who typed this address gets nothing by it.
     """
     digest = passwords.digest(password)
-    user = users.claim_address(session, address=address, name=name, password_hash=digest, locale="en")
-    if user is not None:
-        user.email_verified_at = func.now()
-        session.flush()
-        session.refresh(user)
-    return user
+    return signups.create_proven(session, address=address, name=name, password_hash=digest, locale="en")

@@ -8,6 +8,7 @@ from shared.models.audit_event import AuditEvent
 from shared.models.audit_seal import AuditChain, AuditSeal, AuditSealing
 from shared.models.billing_answer import BillingAnswer
 from shared.models.contract import Contract
+from shared.models.failed_sign_in import FailedSignIn
 from shared.models.heartbeat import Heartbeat, Part
 from shared.models.idempotency_key import IdempotencyKey
 from shared.models.invitation import OPEN, Delivery, Invitation, Status
@@ -18,6 +19,7 @@ from shared.models.network_list import NetworkList
 from shared.models.operator_session import OperatorSession
 from shared.models.pause import ALL_MAIL, Pause
 from shared.models.policy_exception import PolicyException
+from shared.models.signup import Signup, SignupSession
 from shared.models.superseded_link import SupersededLink
 from shared.models.suppression import Suppression
 from shared.models.throttle import Throttle
@@ -38,6 +40,7 @@ __all__ = [
     "BillingAnswer",
     "Contract",
     "Delivery",
+    "FailedSignIn",
     "Heartbeat",
     "IdempotencyKey",
     "Invitation",
@@ -52,6 +55,8 @@ __all__ = [
     "Part",
     "Pause",
     "PolicyException",
+    "Signup",
+    "SignupSession",
     "Status",
     "SupersededLink",
     "Suppression",

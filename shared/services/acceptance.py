@@ -21,9 +21,9 @@ from shared.db import Asked, Question
 from shared.email_address import EmailAddress, masked
 from shared.errors import Conflict, Invalid, LinkDead, Unauthenticated
 from shared.ids import new_id
-from shared.models import Invitation, LapsedContract, Membership, Status, User
+from shared.models import Invitation, LapsedContract, Membership, Signup, Status, User
 from shared.permissions import Role
-from shared.services import audit, facts, links, memberships, offers, origins, sessions, taking, users
+from shared.services import audit, facts, links, memberships, offers, origins, sessions, signups, taking
 from shared.services.facts import Ground
 from shared.services.memberships import Person, Place
 from shared.services.rules import Rules
@@ -52,6 +52,10 @@ class Joined(Place):
     account: Named
 
 
+class Unproven(Exception):
+    """The signed-in person's address is still to be proven: `accept_proving` does both."""
+
+
 Caller = Callable[[], tuple[Actor, SignedIn | None]]
 """Who is accepting, for whoever asks."""
 
@@ -74,7 +78,23 @@ def accept(asked: Asked, *, rules: Rules, token: str, caller: Caller) -> Joining
         _refuse(rules, taken)
         _refuse_known(asked, taken)
         raise Invalid([("name", "Choose a name to be called by."), ("password", "Choose a password.")])
+    if user.email_verified_at is None:
+        raise Unproven
     return _accept(asked, actor, rules, taken, user)
+
+
+def accept_proving(session: Session, *, actor: Actor, rules: Rules, token: str, user: SignedIn, keep: str) -> Joined:
+    """Accept as somebody who has signed up and not proven the address: the link that came by mail proves it.
+
+    Their session of the token `keep` goes on, and every other sign-up for the address ends. Raises as `accept` does.
+    """
+    taken = taking.by_link(session, token)()
+    _refuse(rules, taken)
+    _refuse_somebody_else(user, taken)
+    _refuse_known(session, taken)
+    signup = session.get(Signup, user.id) or session.get_one(User, user.id)
+    proven = signups.confirm(session, signup, keep=keep)
+    return _join(session, _as_user(actor, proven.id), rules, taken, memberships.person(proven))()
 
 
 def accept_signing_up(session: Session, *, actor: Actor, rules: Rules, token: str, sign_up: SignUp) -> Joined:
@@ -83,7 +103,7 @@ def accept_signing_up(session: Session, *, actor: Actor, rules: Rules, token: st
     _refuse(rules, taken)
     _refuse_known(session, taken)
     user = _signed_up(session, taken, sign_up)
-    told = replace(actor, kind=ActorKind.USER, id=user["id"], user_id=user["id"])
+    told = _as_user(actor, user["id"])
     joined = _join(session, told, rules, taken, user)()
     audit.record(session, told, "user.signed_up", subject_id=user["id"])
     return joined
@@ -106,7 +126,7 @@ def accepted_by_password(session: Session, *, token: str, password: str) -> Join
     if invitation.status != Status.ACCEPTED or invitation.accepted_by is None:
         return None
     # That takes long, so nothing is locked before.
-    person = sessions.check_password(session.get_one(User, invitation.accepted_by), password)
+    person = sessions.check_password([session.get_one(User, invitation.accepted_by)], password)
     return _accepted_before(session, taking.by_link(session, token)(), person)
 
 
@@ -116,10 +136,11 @@ def _accept(asked: Asked, actor: Actor, rules: Rules, taken: Taken, user: Signed
         return lambda: again
     _refuse(rules, taken)
     _refuse_somebody_else(user, taken)
-    if user.email_verified_at is None:
-        _PROVE.tell(asked, user_id=user.id)
-    told = replace(actor, kind=ActorKind.USER, id=user.id, user_id=user.id)
-    return _join(asked, told, rules, taken, memberships.person(user))
+    return _join(asked, _as_user(actor, user.id), rules, taken, memberships.person(user))
+
+
+def _as_user(actor: Actor, user_id: str) -> Actor:
+    return replace(actor, kind=ActorKind.USER, id=user_id, user_id=user_id)
 
 
 def _accepted_before(asked: Asked, taken: Taken, user: SignedIn | User) -> Joined | None:
@@ -190,12 +211,11 @@ def _refuse_somebody_else(user: SignedIn, taken: Taken) -> None:
 
 def _signed_up(session: Session, taken: Taken, sign_up: SignUp) -> Person:
     address = EmailAddress.kept(taken.email, taken.email_key)
-    user = users.claim_address(
+    user = signups.create_proven(
         session, address=address, name=sign_up.name, password_hash=sign_up.password_hash, locale=taken.locale
     )
     if user is None:
         raise LinkDead("invitation_closed", "Somebody has just taken this address.", remedy="Sign in, then accept.")
-    _PROVE.tell(session, user_id=user.id)
     return memberships.person(user)
 
 
@@ -233,10 +253,4 @@ def _joining() -> Question:
 
 
 _PROVEN = Question(select(User.id).where(User.email_key == bindparam("email_key"), User.email_verified_at.is_not(None)))
-_PROVE = Question(
-    update(User)
-    .where(User.id == bindparam("user_id"), User.email_verified_at.is_(None))
-    .values(email_verified_at=func.now())
-    .returning(User.id)
-)
 _JOIN = _joining()

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from shared.actor import Actor
 from shared.errors import NotFound, PermissionDenied
 from shared.ids import new_id
-from shared.models import Account, Membership, User
+from shared.models import Account, Membership, Signup, User
 from shared.permissions import Role
 from shared.services import audit, memberships
 from shared.services.sessions import SignedIn
@@ -50,7 +50,7 @@ def change(session: Session, *, actor: Actor, account_id: str, changes: dict[str
     return account
 
 
-def landing(session: Session, user: User | SignedIn) -> Account | None:
+def landing(session: Session, user: User | Signup | SignedIn) -> Account | None:
     """Where the user lands after signing in: their default, else where they were last, else the oldest account.
 
     A default that they have left or were removed from counts for nothing.

@@ -11,7 +11,7 @@ from shared.actor import Actor
 from shared.db import Asked, Question
 from shared.errors import Invalid, NotFound, Reason, Refused, Who
 from shared.ids import new_id
-from shared.models import ApiKey, Invitation, Membership
+from shared.models import Account, ApiKey, Invitation, Membership
 from shared.permissions import Permission, Role
 from shared.services import audit, inviters, standing
 from shared.tokens import draw, sha256
@@ -21,6 +21,10 @@ PREFIX = "ushk_"
 
 USED_EVERY = timedelta(minutes=1)
 """How fine `last_used_at` is: a busy key writes no more often than this."""
+
+
+MOST_SHOWN = 100
+"""How many keys of one person are shown where their password is reset."""
 
 
 class FoundKey(NamedTuple):
@@ -126,6 +130,37 @@ def revoke(session: Session, *, actor: Actor, account_id: str, key_id: str) -> N
 def revoke_all(session: Session, *, actor: Actor, account_id: str, created_by: str) -> None:
     """End all keys that this person made in the account."""
     _revoke(session, actor, account_id, live_of(account_id, created_by))
+
+
+def revoke_of_creator(session: Session, *, actor: Actor, created_by: str) -> None:
+    """End all keys that this person made, in whatever account, and hold what those keys invited."""
+    theirs = and_(Membership.account_id == ApiKey.account_id, Membership.user_id == ApiKey.created_by)
+    within = select(ApiKey.account_id).join(Membership, theirs).where(Membership.user_id == created_by, is_live())
+    for account_id in session.scalars(within.distinct()).all():
+        made = select(ApiKey.id).where(ApiKey.account_id == account_id, ApiKey.created_by == created_by)
+        revoke_all(session, actor=actor, account_id=account_id, created_by=created_by)
+        whose = Invitation.invited_via.in_(made)
+        inviters.hold_orphaned(session, actor=actor, account_id=account_id, whose=whose)
+
+
+def of_creator(session: Session, *, created_by: str) -> list[tuple[ApiKey, str]]:
+    """The live keys that this person made, each with its account's name, the newest first; 100 at most."""
+    query = select(ApiKey, Account.name).join(Account, Account.id == ApiKey.account_id)
+    query = query.join(
+        Membership, and_(Membership.account_id == ApiKey.account_id, Membership.user_id == ApiKey.created_by)
+    )
+    query = query.where(Membership.user_id == created_by, is_live()).order_by(ApiKey.id.desc()).limit(MOST_SHOWN)
+    return [(key, name) for key, name in session.execute(query)]
+
+
+def live_by_creator(session: Session, user_ids: Sequence[str]) -> dict[str, int]:
+    """How many live keys each of these people has made."""
+    if not user_ids:
+        return {}
+    theirs = and_(Membership.account_id == ApiKey.account_id, Membership.user_id == ApiKey.created_by)
+    query = select(Membership.user_id, func.count()).join(ApiKey, theirs)
+    query = query.where(Membership.user_id.in_(user_ids), is_live()).group_by(Membership.user_id)
+    return {str(user_id): int(count) for user_id, count in session.execute(query)}
 
 
 def live_of(account_id: str, created_by: str) -> ColumnElement[bool]:

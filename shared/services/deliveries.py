@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM
 from shared.db import Question
-from shared.models import Delivery, Invitation, Job, JobKind, JobState, User
+from shared.models import Delivery, Invitation, Job, JobKind, JobState, Signup, User
 from shared.services import audit, inviters, jobs, suppressions
 from shared.services.jobs import Claimed
 
@@ -87,8 +87,11 @@ def address_key(session: Session, job: AnyJob) -> str:
     """The address that the job's mail goes to, in its canonical form."""
     if job.kind == JobKind.NEW_LINK_MAIL:
         return next((each.person.email_key for each in inviters.answering(session, [job.subject_id]).values()), "")
-    about = Invitation if job.kind in INVITATION_KINDS else User
-    return session.scalars(select(about.email_key).where(about.id == job.subject_id)).one_or_none() or ""
+    for about in (Invitation,) if job.kind in INVITATION_KINDS else (User, Signup):
+        found = session.scalars(select(about.email_key).where(about.id == job.subject_id)).one_or_none()
+        if found is not None:
+            return found
+    return ""
 
 
 def _record(session: Session, job: AnyJob, action: str, **data: Any) -> None:

@@ -14,10 +14,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from shared.db import Question
-from shared.models import Account, Invitation, Job, JobKind, Status, User
+from shared.models import Account, Invitation, Job, JobKind, Signup, Status, User
 from shared.models.columns import listed
 from shared.permissions import Role, in_words
-from shared.services import inviters, suppressions
+from shared.services import api_keys, inviters, suppressions
 from shared.services.inviters import Answering
 from shared.services.jobs import Claimed
 from shared.tokens import Purpose
@@ -92,13 +92,14 @@ def load(session: Session, claimed: Collection[Claimed]) -> list[Letter | Moot |
     offers = _offers(session, _subjects(claimed, JobKind.INVITATION_MAIL))
     requests = inviters.answering(session, _subjects(claimed, JobKind.NEW_LINK_MAIL))
     people = _people(session, _subjects(claimed, *_TO_PEOPLE))
+    keys = api_keys.live_by_creator(session, _subjects(claimed, JobKind.PASSWORD_RESET_MAIL))
 
     def letter(job: Claimed) -> Letter | Moot:
         if job.kind == JobKind.INVITATION_MAIL:
             return _of_invitation(job, offers.get(job.subject_id), now)
         if job.kind == JobKind.NEW_LINK_MAIL:
             return _of_request(job, requests.get(job.subject_id), now)
-        return _of_person(job, people.get(job.subject_id), now)
+        return _of_person(job, people.get(job.subject_id), keys.get(job.subject_id, 0), now)
 
     return _without_suppressed(session, [letter(job) for job in claimed])
 
@@ -133,8 +134,13 @@ def _question_of_offers() -> Question:
     return Question(query.where(Invitation.id == func.any(listed("ids"))))
 
 
-def _people(session: Session, ids: list[str]) -> dict[str, User]:
-    return {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))} if ids else {}
+def _people(session: Session, ids: list[str]) -> dict[str, User | Signup]:
+    """The users of these ids, and the sign-ups that are no users yet."""
+    found: dict[str, User | Signup] = {}
+    if ids:
+        found |= {signup.id: signup for signup in session.scalars(select(Signup).where(Signup.id.in_(ids)))}
+        found |= {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))}
+    return found
 
 
 def _of_invitation(job: Claimed, offer: _Offer | None, now: datetime) -> Letter | Moot:
@@ -184,28 +190,48 @@ def _of_request(job: Claimed, row: Answering | None, now: datetime) -> Letter | 
         "role": invitation.role.replace("_", " "),
         "status": invitation.status,
     }
-    return _to(row.person, job, now, link=None, expires_at=None, **words)
+    return _to(row.person, job, now, link=None, expires_at=None, name=row.person.name, **words)
 
 
-def _of_person(job: Claimed, user: User | None, now: datetime) -> Letter | Moot:
-    if user is None:
+def _of_person(job: Claimed, person: User | Signup | None, keys: int, now: datetime) -> Letter | Moot:
+    if person is None:
         return Moot(job, "The person is gone.")
+    if job.kind == JobKind.VERIFICATION_MAIL:
+        return _of_signup(job, person, now)
+    if isinstance(person, Signup):
+        return Moot(job, "The address is not proven yet.")
+    name = {"name": person.name}
     if job.kind == JobKind.SIGNUP_NOTICE_MAIL:
-        return _to(user, job, now, link=None, expires_at=None)
-    proving = job.kind == JobKind.VERIFICATION_MAIL
-    purpose = Purpose.VERIFICATION if proving else Purpose.PASSWORD_RESET
-    generation = user.proof_generation if proving else user.reset_generation
-    digest = user.proof_hash if proving else user.reset_hash
-    expires_at = user.proof_expires_at if proving else user.reset_expires_at
+        return _to(person, job, now, link=None, expires_at=None, **name)
+    moot = _moot(job, person.reset_generation, person.reset_hash, person.reset_expires_at, now)
+    if moot is not None or person.reset_hash is None:
+        return Moot(job, moot or "")
+    link = Link(Purpose.PASSWORD_RESET, person.id, person.reset_generation, person.reset_hash)
+    return _to(person, job, now, link=link, expires_at=person.reset_expires_at, api_keys=keys, **name)
+
+
+def _of_signup(job: Claimed, signup: User | Signup, now: datetime) -> Letter | Moot:
+    """It holds no word of the sign-up's but the address: whose mailbox this is has proven nothing yet."""
+    if signup.email_verified_at is not None:
+        return Moot(job, "Nothing was mailed: the address is proven.")
+    moot = _moot(job, signup.proof_generation, signup.proof_hash, signup.proof_expires_at, now)
+    if moot is not None or signup.proof_hash is None:
+        return Moot(job, moot or "")
+    link = Link(Purpose.VERIFICATION, signup.id, signup.proof_generation, signup.proof_hash)
+    return _to(signup, job, now, link=link, expires_at=signup.proof_expires_at)
+
+
+def _moot(job: Claimed, generation: int, digest: bytes | None, ends: datetime | None, now: datetime) -> str | None:
+    """Why a link needs no email any more; None while it does."""
     if digest is None or generation != job.generation:
-        return Moot(job, "Nothing was mailed: the link has been used, or a newer one was asked for.")
-    if expires_at is not None and expires_at <= now:
-        return Moot(job, "Nothing was mailed: the link ended before its mail could go.")
-    return _to(user, job, now, link=Link(purpose, user.id, generation, digest), expires_at=expires_at)
+        return "Nothing was mailed: the link has been used, or a newer one was asked for."
+    if ends is not None and ends <= now:
+        return "Nothing was mailed: the link ended before its mail could go."
+    return None
 
 
 def _to(
-    user: User,
+    user: User | Signup,
     job: Claimed,
     now: datetime,
     *,
@@ -218,7 +244,7 @@ def _to(
         recipient=deliverable(user.email, user.email_key),
         recipient_key=user.email_key,
         message_id=job.id,
-        words={"name": user.name, "email": user.email, "expires_at": expires_at, **words},
+        words={"email": user.email, "expires_at": expires_at, **words},
         link=link,
         age=_age(job, now),
         left=expires_at - now if expires_at is not None else None,

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from shared.db import Base
 from shared.models import (
+    FailedSignIn,
     Heartbeat,
     IdempotencyKey,
     Job,
@@ -14,11 +15,14 @@ from shared.models import (
     MailDomain,
     OperatorSession,
     Pause,
+    Signup,
+    SignupSession,
     SupersededLink,
     Suppression,
     Throttle,
     UserSession,
 )
+from shared.services import failed_sign_ins, signups
 
 BATCH = 1000
 
@@ -35,6 +39,9 @@ def _spent(jobs_kept: timedelta) -> list[tuple[type[Base], ColumnElement[bool]]]
         (IdempotencyKey, IdempotencyKey.created_at < func.now() - timedelta(days=2)),
         (UserSession, UserSession.expires_at < func.now() - timedelta(days=1)),
         (OperatorSession, OperatorSession.expires_at < func.now()),
+        (Signup, Signup.created_at < func.now() - signups.KEPT),
+        (SignupSession, SignupSession.expires_at < func.now() - timedelta(days=1)),
+        (FailedSignIn, FailedSignIn.failed_at < func.now() - failed_sign_ins.KEPT),
         # An invitation lives 30 days at the most, so a link replaced longer ago than this leads nowhere.
         (SupersededLink, SupersededLink.superseded_at < func.now() - timedelta(days=90)),
         # A dead job stays until somebody has decided about it.

@@ -1,8 +1,9 @@
 """Limits on how often something may be tried: kept in the database, so that a restart forgives nothing."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, delete, func, select
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -29,10 +30,56 @@ def hit(session: Session, key: str, *, limit: int, window: timedelta) -> None:
         raise _too_often(seconds)
 
 
-def refuse_over(session: Session, key: str, *, limit: int) -> None:
-    """Raise `TooSoon` where `limit` tries were counted within the window that is running; counts nothing."""
-    query = select(_seconds_left()).where(
-        Throttle.key == key, Throttle.count >= limit, Throttle.window_ends_at > func.now()
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How tries are slowed down: `free` ones at once, then a wait that doubles from `shortest` up to `longest`.
+
+    The count is forgotten once nobody has tried for `forgotten_after`, which is longer than the longest wait.
+    """
+
+    free: int
+    shortest: timedelta
+    longest: timedelta
+    forgotten_after: timedelta
+
+
+def take(session: Session, key: str, pace: Pace) -> None:
+    """Count one try before it is made; raises `TooSoon`, and counts nothing, while `key` has to wait.
+
+    One statement decides, so that tries at the same moment can't be more than the pace allows. The caller commits
+    before the try is made, and calls `give_back` after one that came to a good end.
+    """
+    over = Throttle.window_ends_at <= func.now()
+    count = case((over, 1), else_=Throttle.count + 1)
+    # A doubled wait is capped long before its figure could grow too large for an interval.
+    doubled = func.power(2, func.least(count - pace.free, 20)) * pace.shortest
+    wait = case((count < pace.free, timedelta(0)), else_=func.least(doubled, pace.longest))
+    fresh = insert(Throttle).values(key=key, window_ends_at=func.now() + pace.forgotten_after, count=1)
+    counted = fresh.on_conflict_do_update(
+        index_elements=[Throttle.key],
+        set_={
+            "count": count,
+            "window_ends_at": func.now() + pace.forgotten_after,
+            "allowed_at": func.now() + wait,
+        },
+        where=or_(over, Throttle.allowed_at.is_(None), Throttle.allowed_at <= func.now()),
+    )
+    if session.scalar(counted.returning(Throttle.count)) is None:
+        refuse_waiting(session, key)
+        raise _too_often(1)
+
+
+def give_back(session: Session, key: str) -> None:
+    """Give one counted try back: it came to a good end. What others have tried stays counted."""
+    one_less = {"count": func.greatest(Throttle.count - 1, 0), "allowed_at": func.now()}
+    session.execute(update(Throttle).where(Throttle.key == key).values(**one_less))
+
+
+def refuse_waiting(session: Session, key: str) -> None:
+    """Raise `TooSoon` while `key` has to wait; counts nothing."""
+    left = func.extract("epoch", Throttle.allowed_at - func.now())
+    query = select(left).where(
+        Throttle.key == key, Throttle.allowed_at > func.now(), Throttle.window_ends_at > func.now()
     )
     seconds = session.scalar(query)
     if seconds is not None:
@@ -58,7 +105,7 @@ def ends_at(session: Session, key: str) -> datetime | None:
 
 
 def forget(session: Session, key: str) -> None:
-    """Forgive what was counted under `key`: the try came to a good end."""
+    """Forget what was counted under `key`."""
     session.execute(delete(Throttle).where(Throttle.key == key))
 
 

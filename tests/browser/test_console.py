@@ -80,7 +80,7 @@ def test_whoever_forgot_their_password_sets_a_new_one_by_mail(stack: Stack, acme
     address = f"emil.{'with' if scripts else 'without'}@corp.example"
     stack.ask("POST", "/v1/users", {"email": address, "name": "Emil", "password": "forgotten at once"})
     proof = link_in(stack.mail_to(address), "verify")
-    assert stack.ask("POST", "/v1/users/verify", {"token": proof}).status == 200
+    assert stack.ask("POST", "/v1/users/verify", {"token": proof, "password": "forgotten at once"}).status == 200
     emil = window()
     emil.goto("/login")
     emil.get_by_role("link", name="Forgot your password?").click()

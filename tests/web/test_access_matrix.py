@@ -33,6 +33,8 @@ TABLE = {
     "GET /v1/me": SIGNED_IN,
     "PATCH /v1/me": SIGNED_IN,
     "GET /v1/me/accounts": SIGNED_IN,
+    "GET /v1/me/failed-sign-ins": SIGNED_IN,
+    "PUT /v1/me/password": SIGNED_IN,
     "GET /v1/me/invitations": SIGNED_IN,
     "POST /v1/me/invitations/<invitation_id>/accept": SIGNED_IN,
     "POST /v1/me/invitations/<invitation_id>/decline": SIGNED_IN,

@@ -250,7 +250,9 @@ def test_when_two_sign_up_by_one_link_one_wins(world, alice, nobody, acme):
         token = world.token(world.invited(acme, alice, f"bob{round_}@corp.example"))
         answers = at_once(
             *[
-                partial(accept, Caller(world.app.test_client()), token, name=f"Bob {n}", password=f"password {n}")
+                partial(
+                    accept, Caller(world.app.test_client()), token, name=f"Bob {n}", password=f"the password of bob {n}"
+                )
                 for n in range(3)
             ]
         )

@@ -42,6 +42,9 @@ def test_every_body_has_an_example_and_the_example_is_understood(world: World, a
         operators = path.endswith("/contract") or path in {"/v1/check", "/v1/exceptions"}
         who = operator if operators else alice
         answer = who.ask(method.upper(), path, example)
+        if path == "/v1/me/password":
+            assert [error["field"] for error in answer.json["errors"]] == ["current"]
+            continue
         assert answer.status_code in {200, 201, 202, 204, 207, 401, 404, 409, 410}, (path, answer.text)
         if answer.status_code == 404:
             assert answer.json["code"] == ("link_invalid" if "token" in example else "not_found")

@@ -15,6 +15,7 @@ from web.api import (
     mail_events,
     me,
     members,
+    passwords,
     roles,
     sessions,
     system,
@@ -25,7 +26,7 @@ from web.call import v1
 
 _RESOURCES = (
     *(accounts, api_keys, audit, check, exceptions, holding, invitations),
-    *(jobs, links, mail_events, me, members, roles, sessions, trials, users),
+    *(jobs, links, mail_events, me, members, passwords, roles, sessions, trials, users),
 )
 
 

@@ -8,8 +8,8 @@ from shared.email_address import masked
 from shared.errors import LinkDead, Unauthenticated
 from shared.models import Status
 from shared.permissions import Role, in_words
-from shared.services import acceptance, asking, links, offers, passwords, sessions
-from shared.services.acceptance import Joined, SignUp
+from shared.services import acceptance, asking, links, offers, password_policy, sessions
+from shared.services.acceptance import Joined, SignUp, Unproven
 from shared.services.asking import Wanted
 from shared.services.offers import Offer
 from web import auth, limits
@@ -130,11 +130,21 @@ def offer_out(offer: Offer) -> dict[str, Any]:
 
 
 def _accept(token: str) -> Joined:
-    with together() as asked:
-        joined = acceptance.accept(
-            asked, rules=kit().rules, token=token, caller=lambda: (auth.actor(), auth.caller().user)
+    try:
+        with together() as asked:
+            joined = acceptance.accept(
+                asked, rules=kit().rules, token=token, caller=lambda: (auth.actor(), auth.caller().user)
+            )
+        return joined()
+    except Unproven:
+        return _accept_proving(token)
+
+
+def _accept_proving(token: str) -> Joined:
+    with transaction() as session:
+        return acceptance.accept_proving(
+            session, actor=auth.actor(), rules=kit().rules, token=token, user=auth.user(), keep=auth.caller().token
         )
-    return joined()
 
 
 def _accept_signing_up(token: str, name: str | None, password: str) -> tuple[Joined, str | None]:
@@ -144,7 +154,7 @@ def _accept_signing_up(token: str, name: str | None, password: str) -> tuple[Joi
     if before is not None:
         return before, _signed_in(before)
     # The hash takes longer than everything else together, so no row is locked and no connection held meanwhile.
-    sign_up = SignUp(name or "", passwords.digest(password))
+    sign_up = SignUp(name or "", _digest(token, name or "", password))
     try:
         with transaction() as session:
             joined = acceptance.accept_signing_up(
@@ -163,6 +173,13 @@ def _signed_in(joined: Joined) -> str:
     with transaction() as session:
         token, _ = sessions.start(session, actor=auth.actor(), user_id=joined["user"]["id"], ttl=ttl)
     return token
+
+
+def _digest(token: str, name: str, password: str) -> str:
+    """The hash of the password that somebody new chose; raises `PasswordCommon`."""
+    with transaction() as session:
+        address = links.find(session, token).email_key
+    return password_policy.chosen(password, about=(name, address), settings=kit().settings)
 
 
 def _accepted_by(token: str, password: str) -> Joined | None:

@@ -4,7 +4,8 @@ from typing import Any
 
 from flask import Response
 
-from shared.services import acceptance, accounts, memberships, offers, users
+from shared.models import FailedSignIn
+from shared.services import acceptance, accounts, failed_sign_ins, memberships, offers, users
 from shared.services.acceptance import Joined
 from web import auth
 from web.api.links import offer_out
@@ -15,7 +16,7 @@ from web.kit import kit
 from web.paging import decoded, page
 from web.schemas.base import PageQuery
 from web.schemas.invitations import AcceptedOut, MyInvitations, RefusalBody
-from web.schemas.people import MyAccounts, ProfileBody, UserOut, user_out
+from web.schemas.people import FailedSignIns, MyAccounts, ProfileBody, UserOut, user_out
 
 
 @v1.get("/me")
@@ -37,6 +38,16 @@ def change_me(body: ProfileBody) -> dict[str, Any]:
     changes = body.model_dump(exclude_unset=True)
     with transaction() as session:
         return user_out(users.change_profile(session, actor=actor(), user_id=auth.user().id, changes=changes))
+
+
+@v1.get("/me/failed-sign-ins")
+@signed_in
+@call("People", query=PageQuery, answers=FailedSignIns)
+def list_my_failed_sign_ins(query: PageQuery) -> dict[str, Any]:
+    """List the failed sign-ins with the signed-in person's proven address, of the last 30 days, the newest first."""
+    rows = failed(before=decoded(query.cursor), limit=query.limit + 1)
+    shown = [{"id": row.id, "at": row.failed_at, "origin": row.origin} for row in rows]
+    return page(shown, limit=query.limit, key=lambda row: str(row["id"]))
 
 
 @v1.get("/me/accounts")
@@ -85,6 +96,15 @@ def accept_my_invitation(invitation_id: str) -> Response:
 def decline_my_invitation(invitation_id: str, body: RefusalBody) -> None:
     """Decline an invitation to one's proven address, without the mail."""
     decline(invitation_id, body)
+
+
+def failed(*, before: str | None, limit: int) -> list[FailedSignIn]:
+    """The failed sign-ins with the signed-in person's address; none while they have not proven that it is theirs."""
+    me = auth.user()
+    if me.email_verified_at is None:
+        return []
+    with transaction() as session:
+        return failed_sign_ins.latest(session, email_key=me.email_key, before=before, limit=limit)
 
 
 def accept(invitation_id: str) -> Joined:

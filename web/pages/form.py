@@ -16,6 +16,9 @@ REFUSALS = (Conflict, Invalid, Refused, TooSoon, Unauthenticated)
 """What a form is shown again for; anything else has a page of its own."""
 
 
+_SECRET = frozenset({"password", "new_password", "current", "new"})
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form as it is shown: what was typed, what is wrong with which field, and what stopped it as a whole."""
@@ -53,7 +56,7 @@ def refused_form(refusal: UsherError) -> Form:
 
 def typed() -> Form:
     """What was typed into the form that was sent."""
-    return Form({name: text for name, text in request.form.items() if name != "password"}, {}, "")
+    return Form({name: text for name, text in request.form.items() if name not in _SECRET}, {}, "")
 
 
 def refused(page: str, refusal: UsherError) -> Response:

@@ -14,6 +14,8 @@ from web.schemas.invitations import RefusalBody
 from web.schemas.people import ProfileBody
 
 _MOST = 100
+_FAILED = 10
+"""Failed sign-ins that the page shows."""
 
 
 @site.get("/me")
@@ -72,7 +74,15 @@ def _profile(shown: form.Form = form.BLANK) -> str:
     me = auth.user()
     with transaction() as session:
         live = sessions.of_user(session, user_id=me.id, limit=_MOST)
-    return render_template("pages/me.html", me=me, live=live, this=sha256(auth.caller().token), form=shown)
+    return render_template(
+        "pages/me.html",
+        me=me,
+        live=live,
+        this=sha256(auth.caller().token),
+        failed=my.failed(before=None, limit=_FAILED),
+        changed=request.args.get("password") == "changed",
+        form=shown,
+    )
 
 
 def _waiting(shown: form.Form = form.BLANK) -> str:

@@ -3,7 +3,7 @@
 from flask import Response, render_template
 
 from shared.errors import Unauthenticated
-from web import limits, operators
+from web import auth, guesses, limits, operators
 from web.guard import public
 from web.pages import form, visitor
 from web.pages.site import site
@@ -22,7 +22,10 @@ def show_operator() -> str:
 def operate() -> Response:
     """Have this browser count as the operator's for an hour."""
     try:
-        limits.password_tried(lambda: _checked(form.filled(OperatorForm).password), "operator", limits.from_here())
+        typed = form.filled(OperatorForm).password
+        guesses.tried(
+            lambda: _checked(typed), guesses.on_keys(limits.from_here()), origin=auth.origin(), reason="operator_key"
+        )
     except form.REFUSALS as refusal:
         return form.again("pages/operator.html", refusal, operating=False)
     response = visitor.send_on("/jobs")

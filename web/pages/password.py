@@ -1,14 +1,13 @@
-"""A forgotten password: a link by mail, and the form that it leads to."""
+"""Passwords: a link by email for a forgotten one, the form that it leads to, and a change while signed in."""
 
 from flask import Response, render_template
 
-from shared.services.users import RESET_TTL, find_reset
-from web.api import users
-from web.database import transaction
-from web.guard import public
+from shared.services.users import RESET_TTL
+from web.api import passwords
+from web.guard import public, signed_in
 from web.pages import form, visitor
 from web.pages.site import site
-from web.schemas.people import AddressBody, NewPasswordBody
+from web.schemas.people import AddressBody, ChangePasswordBody, NewPasswordBody
 
 
 @site.get("/forgot")
@@ -20,11 +19,11 @@ def show_forgotten() -> str:
 
 @site.post("/forgot")
 @public
-def mail_reset() -> Response | str:
-    """Have the link mailed; the page is the same for an address that nobody has."""
+def email_reset() -> Response | str:
+    """Have the link emailed; the page is the same for an address that nobody has."""
     try:
         body = form.filled(AddressBody)
-        users.mail_reset(body.email)
+        passwords.email_reset(body.email)
     except form.REFUSALS as refusal:
         return form.again("pages/forgot.html", refusal)
     return render_template("pages/reset_mailed.html", email=body.email, minutes=int(RESET_TTL.total_seconds() / 60))
@@ -33,21 +32,36 @@ def mail_reset() -> Response | str:
 @site.get("/reset/<token>")
 @public
 def show_reset(token: str) -> str:
-    """Show the form, if the link still works."""
-    with transaction() as session:
-        find_reset(session, token=token)
-    return render_template("pages/reset.html")
+    """Show the form, if the link still works, and the API keys that outlive a new password."""
+    return render_template("pages/reset.html", keys=passwords.keys_behind(token))
 
 
 @site.post("/reset/<token>")
 @public
 def set_password(token: str) -> Response | str:
-    """Set the new password; every sign-in ends, this browser's with them."""
+    """Set the new password; every session ends, this browser's with them."""
     try:
-        body = form.filled(NewPasswordBody, token=token)
-        users.set_password(body.token, body.password)
+        _, keys = passwords.set_password(form.filled(NewPasswordBody, token=token))
     except form.REFUSALS as refusal:
-        return form.again("pages/reset.html", refusal)
-    response = Response(render_template("pages/reset_done.html"))
+        return form.again("pages/reset.html", refusal, keys=passwords.keys_behind(token))
+    response = Response(render_template("pages/reset_done.html", keys=keys))
     visitor.forget(response)
     return response
+
+
+@site.get("/me/password")
+@signed_in
+def show_change() -> str:
+    """Show the form that changes the password."""
+    return render_template("pages/change_password.html")
+
+
+@site.post("/me/password")
+@signed_in
+def change_password() -> Response | str:
+    """Change the password; every other session ends."""
+    try:
+        passwords.change_password(form.filled(ChangePasswordBody))
+    except form.REFUSALS as refusal:
+        return form.again("pages/change_password.html", refusal)
+    return visitor.send_on("/me?password=changed")

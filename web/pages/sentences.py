@@ -4,6 +4,7 @@ Errors and reasons say it in English with every particular. Readers of other lan
 what to do about it: the codes are few and stable, the particulars are not.
 """
 
+from shared.services.password_policy import SENTENCES
 from web.pages.languages import N_, spoken, translated
 
 _MEANS = {
@@ -32,6 +33,7 @@ _MEANS = {
     "not_found": N_("There is no such page or thing here, or you don't belong to it."),
     "own_role": N_("Nobody changes their own role. Ask another admin, or the owner."),
     "owner_immutable": N_("The owner can't be changed or removed, and can't leave."),
+    "password_needed": N_("Enter the password that was chosen at sign-up, or choose a new one."),
     "permission_denied": N_("Your role doesn't allow this. Ask the owner or an admin of the account."),
     "proxy_datacenter": N_("The request came from a data centre."),
     "proxy_header": N_("The request came through a proxy. Invite again without it."),
@@ -52,6 +54,8 @@ _MEANS = {
 FIXED = (
     "Choose a name to be called by.",
     "Choose a password.",
+    "This is not your current password.",
+    *SENTENCES,
     "Has to lie in the future.",
     "Lies in the past.",
     "Must not be empty.",
@@ -79,6 +83,9 @@ _FIELDS = {
     "locale": N_("Language"),
     "message": N_("A personal word, if you like"),
     "name": N_("Name"),
+    "current": N_("Current password"),
+    "new": N_("New password"),
+    "new_password": N_("New password"),
     "password": N_("Password"),
     "reason": N_("Why, for whoever reads it later"),
     "role": N_("Role"),

@@ -2,6 +2,7 @@
 
 from flask import Response, render_template, request
 
+from web import known_device
 from web.api import sessions
 from web.guard import public
 from web.pages import form, visitor
@@ -26,11 +27,14 @@ def sign_in() -> Response:
     onward = visitor.own_path(request.form.get("next"))
     try:
         body = form.filled(SignInBody)
-        _, token, _, landing = sessions.open_session(body.email, body.password)
+        opened = sessions.open_session(body.email, body.password)
     except form.REFUSALS as refusal:
         return form.again("pages/login.html", refusal, onward=onward)
+    landing = opened.landing
     response = visitor.send_on(f"/accounts/{landing.id}" if landing and onward == "/" else onward)
-    visitor.stay_signed_in(response, token)
+    visitor.stay_signed_in(response, opened.token)
+    if opened.user.email_verified_at is not None:
+        known_device.remember(response, opened.user.id)
     return response
 
 

@@ -1,13 +1,17 @@
-"""Signing up, and proving the address by the link that was mailed. A GET of the link proves nothing: scanners do it."""
+"""Signing up, and proving the address by the link that was emailed.
 
-from flask import Response, render_template
+A GET of the link proves nothing, since scanners follow links, and neither does pressing its button alone: the page asks
+for the password of the sign-up, or for a new one, unless the browser is signed in to that very sign-up.
+"""
+
+from flask import Response, render_template, request
 
 from web import auth
 from web.api import users
 from web.guard import public, signed_in
 from web.pages import form, languages
 from web.pages.site import site
-from web.schemas.people import SignUpBody
+from web.schemas.people import ProofBody, SignUpBody
 
 
 @site.get("/signup")
@@ -31,23 +35,37 @@ def sign_up() -> Response | str:
 
 @site.post("/verify")
 @signed_in
-def mail_proof_again() -> str:
-    """Mail the proving link anew to whoever is signed in."""
-    me = auth.user()
-    users.mail_proof(me.email)
-    return render_template("pages/signed_up.html", email=me.email)
+def email_proof_again() -> str:
+    """Email the link of the visitor's own sign-up anew."""
+    users.resend_own_proof()
+    return render_template("pages/signed_up.html", email=auth.user().email)
 
 
 @site.get("/verify/<token>")
 @public
 def show_proof(token: str) -> str:
-    """Show the button that proves the address."""
-    del token
-    return render_template("pages/verify.html")
+    """Show whose address is to be proven, since when, and the form that proves it."""
+    return _form(token, form.BLANK)
 
 
 @site.post("/verify/<token>")
 @public
-def prove(token: str) -> str:
+def prove(token: str) -> Response | str:
     """Prove the address."""
-    return render_template("pages/verified.html", email=users.prove(token).email)
+    try:
+        user = users.prove(form.filled(ProofBody, token=token))
+    except form.REFUSALS as refusal:
+        return form.refused(_form(token, form.refused_form(refusal)), refusal)
+    me = auth.caller().user
+    return render_template("pages/verified.html", email=user.email, is_signed_in=me is not None and me.id == user.id)
+
+
+def _form(token: str, shown: form.Form) -> str:
+    signup, is_theirs = users.sign_up_of(token)
+    return render_template(
+        "pages/verify.html",
+        signup=signup,
+        is_theirs=is_theirs,
+        is_choosing="new_password" in request.form,
+        form=shown,
+    )

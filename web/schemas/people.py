@@ -37,11 +37,31 @@ class TokenBody(Body):
     token: Token
 
 
+class ProofBody(Body):
+    """A token from an email, and what shows that the sign-up it belongs to is one's own: a session, or one of these.
+
+    `new_password` proves by the mailbox alone: it replaces what was chosen at sign-up, and so does `name`.
+    """
+
+    token: Token
+    password: Text | None = Field(default=None, max_length=1000)
+    new_password: NewPassword | None = None
+    name: Name | None = None
+
+
 class NewPasswordBody(Body):
     """A token from a mail, and the new password."""
 
     token: Token
     password: NewPassword
+    revoke_api_keys: bool = Field(default=False, description="Whether to revoke the API keys that the person made.")
+
+
+class ChangePasswordBody(Body):
+    """The present password, and the one to use from now on."""
+
+    current: Text = Field(max_length=1000)
+    new: NewPassword
 
 
 class ProfileBody(Body):
@@ -75,6 +95,39 @@ class AccountRef(Out):
 
     id: str
     name: str
+
+
+class OwnApiKey(Out):
+    """An API key that the person made."""
+
+    id: str
+    name: str
+    account: AccountRef
+    role: Role
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+class ResetOut(Out):
+    """What a new password has ended, and what lives on: the person's API keys, up to 100."""
+
+    email: str
+    api_keys: list[OwnApiKey] = Field(description="The live API keys that the person made.")
+
+
+class FailedSignInOut(Out):
+    """A sign-in that failed."""
+
+    id: str
+    at: datetime
+    origin: str | None = Field(description="The IP address that it came from.")
+
+
+class FailedSignIns(Out):
+    """Failed sign-ins of the last 30 days, the newest first, a page at a time."""
+
+    data: list[FailedSignInOut]
+    next_cursor: str | None
 
 
 class SessionOut(Out):

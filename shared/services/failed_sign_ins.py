@@ -1,0 +1,39 @@
+"""Sign-ins that failed, for the person whose address was tried, and the places where they signed in before."""
+
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared.ids import new_id
+from shared.models import AuditEvent, FailedSignIn, User
+
+KEPT = timedelta(days=30)
+"""How long a failed sign-in is shown."""
+
+_REMEMBERED, _LATEST = timedelta(days=90), 20
+
+
+def record(session: Session, *, email_key: str, origin: str | None) -> None:
+    """Record one, whether or not the address is known: to write for known ones alone would take its time."""
+    session.add(FailedSignIn(id=new_id("fsi"), email_key=email_key, origin=origin))
+
+
+def latest(session: Session, *, email_key: str, before: str | None, limit: int) -> list[FailedSignIn]:
+    """The failed sign-ins with this address, the newest first, from before `before` on."""
+    query = select(FailedSignIn).where(FailedSignIn.email_key == email_key, FailedSignIn.failed_at > func.now() - KEPT)
+    if before is not None:
+        query = query.where(FailedSignIn.id < before)
+    return list(session.scalars(query.order_by(FailedSignIn.id.desc()).limit(limit)))
+
+
+def usual_origins(session: Session, *, email_key: str) -> set[str]:
+    """The IP addresses from which the user of this address has signed in lately."""
+    theirs = select(User.id).where(User.email_key == email_key, User.email_verified_at.is_not(None)).scalar_subquery()
+    signed_in = select(AuditEvent.origin).where(
+        AuditEvent.subject_id == theirs,
+        AuditEvent.action == "user.signed_in",
+        AuditEvent.at > func.now() - _REMEMBERED,
+    )
+    found = session.scalars(signed_in.order_by(AuditEvent.seq.desc()).limit(_LATEST))
+    return {origin for origin in found if origin}
