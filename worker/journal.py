@@ -1,9 +1,11 @@
-"""What one process has under way, kept so that another process of this machine finds it when this one is killed.
+"""What one process has under way, kept so that another process of this machine finds it when this one is killed or cut
+off from the database.
 
 The mail server's yes is noted here the moment it comes, in a file; the commit that records it follows with those of
 other mails. A kill leaves the file and takes the lock on it, so whoever finds a file unlocked knows that its writer is
-dead, what it had mailed, and that nobody works on what else it held. Without the file, after the machine itself went
-down or where no folder can be had, leases run out as ever, and what stood unrecorded is mailed a second time.
+dead, what it had mailed, and that nobody works on what else it held. A process that lives, but could not record for
+longer than its lease, is read as well, by the next process that claims its jobs. Without the file, after the machine
+itself went down or where no folder can be had, leases run out as ever, and what stood unrecorded is mailed again.
 """
 
 import fcntl
@@ -68,9 +70,10 @@ class Journal:
             os.ftruncate(self._file, 0)
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind but what could not be recorded, for the next process."""
         if self._file >= 0:
-            self._path.unlink(missing_ok=True)
+            if not os.fstat(self._file).st_size:
+                self._path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = -1
 
@@ -83,6 +86,20 @@ def left_behind(folder: Path) -> Iterator[LeftBehind]:
                 owners = unquote(path.name.removesuffix(_ENDING).rpartition(".")[0])
                 yield LeftBehind(owners, _read(file))
                 path.unlink()
+
+
+def unrecorded(folder: Path) -> Mapping[str, str]:
+    """The mail server's answers to mails that are noted and perhaps not recorded yet, by the ids of their jobs.
+
+    Read it before you claim: a process forgets its notes only once they are recorded, or once it has seen that another
+    process holds the jobs.
+    """
+    found: dict[str, str] = {}
+    for path in folder.glob(f"*{_ENDING}") if _is_private(folder) else ():
+        with suppress(FileNotFoundError), path.open(errors="replace") as file:
+            for said in _read(file).values():
+                found |= said
+    return found
 
 
 def folder_of(settings: Settings) -> Path:

@@ -28,11 +28,15 @@ class Lease:
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
-        self.extend(time.monotonic())
+        self._until = _end_of_lease(time.monotonic())
 
     def extend(self, since: float) -> None:
-        """Count from a moment that certainly lies before the database's."""
-        self._until = since + jobs.LEASE.total_seconds()
+        """Count from a moment that certainly lies before the database's.
+
+        A lease that has run out stays so: another process may hold the jobs by now.
+        """
+        if self.holds():
+            self._until = _end_of_lease(since)
 
     def holds(self) -> bool:
         """Whether nobody else can have taken the jobs yet."""
@@ -85,3 +89,7 @@ class Leases:
                 self.renew()
             except SQLAlchemyError as trouble:
                 logger.warning("leases not renewed", why=str(trouble))
+
+
+def _end_of_lease(since: float) -> float:
+    return since + jobs.LEASE.total_seconds()

@@ -59,15 +59,17 @@ class Runtime:
         tracing.configure(settings.otlp_endpoint, "worker")
 
     def record(self, lease: Lease, effect: Callable[[Session], T], *, alone: bool = False) -> T:
-        """Commit an effect that has already happened outside, once more while the database is away and the lease holds.
+        """Commit an effect that has already happened outside, once more for as long as the database is away.
 
-        The effect has to ask `jobs.held` first: where a commit went through and its answer was lost, it finds nothing.
+        The effect has to ask `jobs.held` first: where a commit went through and its answer was lost, it finds nothing,
+        and nothing for jobs that another process has claimed meanwhile. Raises one of `AWAY` only once this process is
+        stopping and the lease has run out.
         """
         while True:
             try:
                 return self.commit(effect, alone=alone)
             except AWAY as trouble:
-                if not lease.holds():
+                if self.stopping() and not lease.holds():
                     raise
                 logger.warning("database away, trying again", why=str(trouble.__cause__ or trouble))
                 time.sleep(_PAUSE_SECONDS)

@@ -1,4 +1,5 @@
-"""Kills a worker at a named point of its work: a process that ends itself where it enters or leaves a function.
+"""Kills or freezes a worker at a named point of its work: a process that signals itself where it enters or leaves a
+function.
 
 The points are places in the code as it is: the interpreter's own hook (`sys.setprofile`) watches for them, so nothing
 of ours is patched and no switch for tests stands in the code.
@@ -8,11 +9,15 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
 from sqlalchemy import select
 
+from shared.cli.embedded.process import wait_until
 from shared.config import Settings
 from shared.models import Job
 from shared.services.rules import load
@@ -55,10 +60,25 @@ that of the method, after the commit; the first is inside the transaction."""
 
 def die_at(point: Point, settings: Settings) -> int:
     """Check and mail everything in a process of its own that dies there; its exit code."""
-    process = _forks.Process(target=_work, args=(point, settings))
+    process = _forks.Process(target=_work, args=(point, settings, signal.SIGKILL))
     process.start()
     process.join(60)
     return process.exitcode or 0
+
+
+@contextmanager
+def frozen_at(point: Point, settings: Settings) -> Iterator[None]:
+    """The same, but it freezes there for the length of the block, and then goes on to its end."""
+    process = _forks.Process(target=_work, args=(point, settings, signal.SIGSTOP))
+    process.start()
+    assert process.pid is not None
+    status = Path(f"/proc/{process.pid}/status")
+    assert wait_until(lambda: "State:\tT" in status.read_text(), within=60)
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+        process.join(60)
 
 
 def work(runtime: Runtime) -> None:
@@ -69,7 +89,7 @@ def work(runtime: Runtime) -> None:
         task(runtime, ids)
 
 
-def _work(point: Point, settings: Settings) -> None:
+def _work(point: Point, settings: Settings, number: signal.Signals) -> None:
     runtime = Runtime(settings, load(settings), name="doomed", stopping=lambda: False)
     left = point.time
 
@@ -79,7 +99,7 @@ def _work(point: Point, settings: Settings) -> None:
         if event == point.event and code.co_name == point.function and frame.f_globals["__name__"] == point.module:
             left -= 1
             if not left:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), number)
 
     sys.setprofile(look)
     work(runtime)

@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from worker.journal import Journal, LeftBehind, left_behind
+from worker.journal import Journal, LeftBehind, left_behind, unrecorded
 
 
 def die_with(folder: Path, *notes: tuple[str, str, str], tail: bytes = b"") -> None:
@@ -30,8 +30,27 @@ def test_a_living_process_is_left_alone(tmp_path: Path) -> None:
     journal = Journal(tmp_path, "host/8/")
     journal.note("host/8/1", "job_a", "250 ok")
     assert list(left_behind(tmp_path)) == []
+    journal.forget()
     journal.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_living_process_could_not_record_yet_can_be_read(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "host/8/")
+    assert unrecorded(tmp_path) == {}
+    journal.note("host/8/1", "job_a", "250 ok")
+    journal.note("host/8/2", "job_b", "250 fine")
+    assert unrecorded(tmp_path) == {"job_a": "250 ok", "job_b": "250 fine"}
+    journal.forget()
+    assert unrecorded(tmp_path) == {}
+    journal.close()
+
+
+def test_what_a_stopping_process_could_not_record_is_left_for_the_next(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "host/8/")
+    journal.note("host/8/1", "job_a", "250 ok")
+    journal.close()
+    assert list(left_behind(tmp_path)) == [LeftBehind("host/8/", {"host/8/1": {"job_a": "250 ok"}})]
 
 
 def test_what_was_not_taken_up_is_still_there(tmp_path: Path) -> None:

@@ -106,7 +106,10 @@ class _Round:
     def run(self) -> None:
         """Carry what may go, record what came of it, and put back the rest."""
         aside = []
-        while self._left and self._may_go_on():
+        while self._left:
+            self._look_again()
+            if not self._may_go_on():  # Looking waits for a database that is away.
+                break
             letter = self._next()
             if letter.job.lane in self._resting:
                 aside.append(letter.job)
@@ -122,11 +125,13 @@ class _Round:
         in_time = time.monotonic() - self._began < ROUND_SECONDS
         return in_time and self._lease.holds() and not self._runtime.stopping() and ALL_MAIL not in self._resting
 
-    def _next(self) -> Read:
+    def _look_again(self) -> None:
         if time.monotonic() - self._looked_at > LOOK_AGAIN_SECONDS:
             self._letters = self._runtime.record(self._lease, lambda session: letters.load(session, self._left))
             self._written.clear()
             self._looked_at = time.monotonic()
+
+    def _next(self) -> Read:
         self._left.pop(0)
         return self._letters.pop(0)
 

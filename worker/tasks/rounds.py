@@ -1,6 +1,6 @@
 """What all rounds of work have in common: a claim under a lease, and what becomes of a job that fails unforeseen."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from shared.models import JobKind
 from shared.services import deliveries, jobs
 from shared.services.jobs import Claimed
 from worker import metrics
+from worker.journal import unrecorded
 from worker.leases import Lease
 from worker.runtime import Runtime
 from worker.tasks.left_behind import take_up
@@ -38,8 +39,19 @@ def claimed(
             yield lease, []
         else:
             take_up(runtime.journal.folder, runtime.commit)
+            noted = unrecorded(runtime.journal.folder)
             claim = partial(jobs.claim, ids=ids, kinds=kinds, owner=lease.owner)
-            yield lease, runtime.commit(claim, alone=True)
+            yield lease, _not_mailed_yet(runtime, lease, runtime.commit(claim, alone=True), noted)
+
+
+def _not_mailed_yet(runtime: Runtime, lease: Lease, batch: list[Claimed], noted: Mapping[str, str]) -> list[Claimed]:
+    """Record what a process had mailed that was frozen or cut off for longer than its lease; returns the other jobs."""
+    mailed = {job.id: noted[job.id] for job in batch if job.id in noted}
+    if not mailed:
+        return batch
+    runtime.record(lease, partial(deliveries.sent, said=mailed, owner=lease.owner), alone=True)
+    logger.warning("recorded for another process what it had mailed", owner=lease.owner, jobs=len(mailed))
+    return [job for job in batch if job.id not in mailed]
 
 
 def settle(
