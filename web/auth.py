@@ -84,9 +84,14 @@ def origin() -> str | None:
     return _from_where().address
 
 
+def origin_key() -> str:
+    """The name to count the caller's requests under; it tells callers apart even where no address can be read."""
+    return _from_where().key
+
+
 def _from_where() -> FoundCaller:
     sent = request.environ
-    # WSGI has put the lines of one name together, with commas between them.
+    # The front has put the lines of one name together, with commas between them.
     lines = {name: [sent[variable]] for name, variable in _VARIABLES.items() if variable in sent}
     return find_caller(request.remote_addr, lines, kit().settings.trusted_proxies)
 

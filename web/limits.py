@@ -50,8 +50,8 @@ def password_tried(tried: Callable[[], Person], *who: str) -> Person:
 
 
 def from_here() -> str:
-    """The place that a count is kept for: the caller's address, or nothing where it can't be known."""
-    return auth.origin() or ""
+    """The place that a count is kept for: the caller's address, or what our proxy says where that can't be read."""
+    return auth.origin_key()
 
 
 def _key(what: str, who: tuple[str, ...]) -> str:
