@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from shared.ids import new_id
+from web.wsgi import Application, Environ
 
 REQUEST_ID = "usher.request_id"
 """Where the request's environment has its id: the caller's own, if it looks like one, or a fresh one."""
@@ -24,9 +25,6 @@ _ALWAYS = {
     "X-Frame-Options": "DENY",
 }
 _OVER_TLS = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
-
-Environ = dict[str, Any]
-Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 def saying_always(application: Application, *, over_tls: bool) -> Application:

@@ -17,6 +17,7 @@ from shared.templating import TEMPLATES
 from web import api, cookies, csrf, errors, metrics, pages
 from web.always import REQUEST_ID, saying_always
 from web.database import db, give_back
+from web.gateway import REFUSAL, Gateway
 from web.kit import Kit
 
 MAX_BODY = 2 * 1024 * 1024
@@ -31,7 +32,7 @@ class _Web(Flask):
         return func
 
 
-def application() -> Flask:
+def gateway() -> Gateway:
     """What each process of the web server serves; it reads the settings of its own environment."""
     settings = config.load(os.environ)
     log.configure(settings.log_level)
@@ -39,7 +40,7 @@ def application() -> Flask:
     app = create_app(settings)
     # What was made up to here stays for good: the collector of garbage would only lose its time with it.
     gc.freeze()
-    return app
+    return Gateway(app, most=settings.web_threads, largest=MAX_BODY)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -77,6 +78,8 @@ def _begin() -> None:
     environ = request.environ
     g.request_id = environ[REQUEST_ID]
     log.begin(request_id=g.request_id)
+    if REFUSAL in environ:
+        raise environ.pop(REFUSAL)
     asked = environ.get("QUERY_STRING", "")
     if "\0" in environ["PATH_INFO"] or "%00" in asked or "\0" in asked:
         raise NotFound("There is no such address.")

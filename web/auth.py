@@ -89,9 +89,15 @@ def origin() -> str | None:
     return _from_where().address
 
 
+def caller_network() -> str:
+    """The name to count the caller's requests under; it tells callers apart even where no address can be read."""
+    where = _from_where()
+    return guesses.network_of(where.address) or where.key
+
+
 def _from_where() -> FoundCaller:
     sent = request.environ
-    # WSGI has put the lines of one name together, with commas between them.
+    # The front has put the lines of one name together, with commas between them.
     lines = {name: [sent[variable]] for name, variable in _VARIABLES.items() if variable in sent}
     return find_caller(request.remote_addr, lines, kit().settings.trusted_proxies)
 
@@ -125,7 +131,7 @@ def _bearer() -> str | None:
 
 def _by_bearer(token: str) -> Caller | None:
     if operators.is_key(token):
-        guesses.refuse_operator_key(origin())
+        guesses.refuse_operator_key(caller_network())
         return Caller(ActorKind.OPERATOR)
     if token.startswith(api_keys.PREFIX):
         found = api_keys.find(latest(), token)
@@ -136,7 +142,7 @@ def _by_bearer(token: str) -> Caller | None:
 
 def _refused_token() -> Unauthenticated:
     """What to raise for a token that opens nothing, once it is counted; raises `TooSoon` beyond the limit."""
-    guesses.count_unknown_token(origin())
+    guesses.count_unknown_token(caller_network(), origin=origin())
     return Unauthenticated(
         "The bearer token is unknown, has ended or was revoked.",
         remedy="Sign in again, or use a key that is still valid.",

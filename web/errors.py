@@ -33,6 +33,7 @@ _HTTP_CODES = {
     400: ("validation_failed", "The request can't be read", "It holds something that can't be read.", "Send JSON."),
     404: ("not_found", "Not found", "There is nothing at this address.", "Check it; all calls stand at /docs."),
     405: ("method_not_allowed", "Not that method", "This address doesn't take it.", "The Allow header names others."),
+    408: ("too_slow", "The request came too slowly", "Its body did not arrive in time.", "Send it again."),
     413: ("too_large", "The request is too large", "It holds more than is taken at once.", "Send less at once."),
     415: ("validation_failed", "The request can't be read", "It is not JSON.", "Send JSON."),
 }

@@ -85,19 +85,19 @@ def on_keys(network: str) -> Bucket:
     return _key("keys", network), _KEYS
 
 
-def count_unknown_token(origin: str | None) -> None:
+def count_unknown_token(network: str, *, origin: str | None) -> None:
     """Count a bearer token that opened nothing; raises `TooSoon` beyond the limit, while nothing more is written."""
-    key, pace = on_keys(network_of(origin))
+    key, pace = on_keys(network)
     with transaction() as session:
         throttles.refuse_waiting(session, key)
         throttles.take(session, key, pace)
     report("token", origin=origin)
 
 
-def refuse_operator_key(origin: str | None) -> None:
+def refuse_operator_key(network: str) -> None:
     """Raise `TooSoon`, even for the right key, while this caller has to wait after wrong ones. Writes nothing."""
     with transaction() as session:
-        throttles.refuse_waiting(session, on_keys(network_of(origin))[0])
+        throttles.refuse_waiting(session, on_keys(network)[0])
 
 
 def report(reason: str, *, origin: str | None, address: str = "") -> None:

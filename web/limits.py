@@ -50,8 +50,8 @@ def password_tried(tried: Callable[[], Person], *who: str) -> Person:
 
 
 def from_here() -> str:
-    """The network that a count is kept for: the caller's, or nothing where it can't be known."""
-    return guesses.network_of(auth.origin())
+    """The network that a count is kept for: the caller's, or what our proxy says where that can't be read."""
+    return auth.caller_network()
 
 
 def _key(what: str, who: tuple[str, ...]) -> str:

@@ -2,9 +2,11 @@
 
 `X-Forwarded-For` is read from the right: each of our own proxies has added what it saw, and the first address that is
 none of theirs is the caller's. Whatever stands further left the caller wrote, and nothing is believed of it; but that
-something stands there is a trace of a proxy on the way, and so is a `Via` that none of ours has added.
+something stands there is a trace of a proxy on the way, and so is a `Via` that none of ours has added. Where one of our
+proxies has written what can't be read, the address is unknown: its own would be everybody's.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,32 +21,48 @@ _TELLTALES = ("Proxy-Connection", "X-Proxy-ID", "X-Proxy-Connection")
 SPEAKING = ("X-Forwarded-For", "Via", "Forwarded", *_TELLTALES)
 """All headers that `find_caller` looks at."""
 
+# Azure and AWS write the caller's port too, and quotes are left over from `Forwarded`.
+_IN_BRACKETS = re.compile(r"\[([^\[\]]+)\](?::\d{1,5})?")
+_WITH_PORT = re.compile(r"([\d.]+):\d{1,5}")
+_LONGEST_KEY = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The caller's address, an IPv4-mapped one as IPv4, or None; and the headers in which a proxy has named itself."""
+    """The caller's address, an IPv4-mapped one as IPv4, or None; and the headers in which a proxy has named itself.
+
+    `unread` is what one of our proxies wrote in place of an address that can be read.
+    """
 
     address: str | None
     traces: tuple[str, ...] = ()
+    unread: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name to count this caller's requests under: where the address is unknown, what the proxy calls it."""
+        return self.address or f"unknown {self.unread[:_LONGEST_KEY]}"
 
 
 def find_caller(peer: str | None, headers: Mapping[str, Sequence[str]], trusted: Sequence[Network]) -> Caller:
     """Who called, by the peer's address and what each header says, given its lines in their order."""
     if not headers:
         return _caller_at(peer)
-    seen, ours = _parsed(peer), 0
+    seen, ours, unread = _parsed(peer), 0, ""
     hops = _entries(headers, "X-Forwarded-For")
     while seen is not None and _within(seen, trusted):
         ours += 1
-        further = _parsed(hops.pop()) if hops else None
-        if further is None:
+        if not hops:
+            # A header without a single entry is unreadable too; without the header, the proxy itself calls.
+            seen = None if ours == 1 and "X-Forwarded-For" in headers else seen
             break
-        seen = further
+        unread = hops.pop().strip()
+        seen = _parsed(unread)
     # Each proxy of ours may have added itself to these; what goes beyond was there before.
     named = [name for name in ("Via", "Forwarded") if len(_entries(headers, name)) > ours]
     named += ["X-Forwarded-For"] if hops else []
     named += [name for name in _TELLTALES if _entries(headers, name) and not ours]
-    return Caller(str(seen) if seen else None, tuple(named))
+    return Caller(str(seen) if seen else None, tuple(named), "" if seen else unread)
 
 
 @lru_cache(maxsize=1024)
@@ -59,8 +77,11 @@ def _entries(headers: Mapping[str, Sequence[str]], name: str) -> list[str]:
 
 
 def _parsed(text: str | None) -> Address | None:
+    """The address of an entry: alone, with a port, in brackets or quotes, with the zone of a link."""
+    plain = (text or "").strip().strip('"')
+    found = _IN_BRACKETS.fullmatch(plain) or _WITH_PORT.fullmatch(plain)
     try:
-        address = ip_address((text or "").strip())
+        address = ip_address((found[1] if found else plain).partition("%")[0])
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

@@ -42,10 +42,10 @@ _WHAT_COMES = {
 
 def check_proxy(origin: Origin, exemptions: Iterable[Exemption], policy: ProxyPolicy, now: datetime) -> Check:
     """Judge where an invitation was asked for; a list that is too old or missing makes it unknown, never clean."""
-    if origin.address is None:
+    if origin.address is None and not (origin.gaps or origin.traces):
         return Check("proxy", Verdict.ALLOW, data={"source": "no request", "age": 0})
     asked = {"source": ", ".join(origin.sources) or "request headers", "age": _age(origin.oldest, now)}
-    exempt = of_network(exemptions, origin.address)
+    exempt = of_network(exemptions, origin.address) if origin.address is not None else None
     if exempt is not None and exempt.effect is Effect.ALLOW:
         return Check("proxy", Verdict.ALLOW, data=asked | {"exception": exempt.id})
     if exempt is not None:

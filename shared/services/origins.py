@@ -13,12 +13,15 @@ from shared.clock import rfc3339
 from shared.policy import ProxyKind
 from shared.services.rules import Rules
 
+_UNREAD = "the proxy in front sent no readable client address"
+
 
 def of(actor: Actor, rules: Rules) -> Origin:
-    """Where this actor calls from; without an address (a command, the system) there is nothing to say of it."""
-    if actor.origin is None:
-        return Origin()
+    """Where this actor calls from; without a request (a command, the system) there is nothing to say of it."""
     by_program = actor.kind is ActorKind.API_KEY
+    if actor.origin is None:
+        unread = (_UNREAD,) if actor.request_id is not None else ()
+        return Origin(by_program=by_program, traces=actor.traces, gaps=unread)
     return rules.networks.look_up(ip_address(actor.origin), by_program=by_program, traces=actor.traces)
 
 
