@@ -28,17 +28,18 @@ def test_each_part_is_limited_as_its_callers_need_it(database_url: str, limits: 
 
 
 def test_both_ends_of_a_connection_notice_a_host_that_vanished(database_url: str):
-    with before_postgres(database_url) as relay:
-        with Connector(through(relay, database_url), WEB, {}).connect(Connection) as connection:
-            ours = socket.socket(fileno=socket.dup(connection.fileno()))
-            with ours:
-                assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-                idle, every, count = (
-                    ours.getsockopt(socket.IPPROTO_TCP, getattr(socket, f"TCP_KEEP{name}"))
-                    for name in ("IDLE", "INTVL", "CNT")
-                )
-                assert idle + every * count <= 6
-                assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000
+    with (
+        before_postgres(database_url) as relay,
+        Connector(through(relay, database_url), WEB, {}).connect(Connection) as connection,
+        socket.socket(fileno=socket.dup(connection.fileno())) as ours,
+    ):
+        tcp = socket.IPPROTO_TCP
+        names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+        idle, every, count, unsent = (ours.getsockopt(tcp, getattr(socket, name)) for name in names)
+        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert idle + every * count <= 6
+        assert unsent == 5000
+        assert shown(connection, "idle_in_transaction_session_timeout") == ["1min"]
 
 
 def test_what_the_address_says_counts_more(database_url: str):
