@@ -3,7 +3,6 @@
 Flask-SQLAlchemy gives the web its engine and request session over the same plain models that workers use through here.
 """
 
-import select
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from sqlalchemy import DateTime, Engine, MetaData, Select, Text, Update, create_engine, event
+from sqlalchemy import DateTime, Engine, MetaData, NullPool, Select, Text, Update, create_engine, event, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import ExceptionContext
@@ -19,9 +18,14 @@ from sqlalchemy.exc import DisconnectionError, IntegrityError, InterfaceError, O
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
+from shared.connection import COMMAND, Connection, Connector, Limits
+
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """What a transaction ends in when the database restarts, drops the connection, takes no more of them, writes nothing
-for now (a standby after a failover), or breaks a deadlock."""
+for now (a standby after a failover), breaks a deadlock, or ends what has waited for too long."""
+
+GIVEN_UP = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.IdleInTransactionSessionTimeout)
+"""What the driver files elsewhere and is as good as away."""
 
 # Constraints have names of our choosing, so that code can match one by name and a migration can drop it anywhere.
 NAMING = {
@@ -40,11 +44,18 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: DateTime(timezone=True), str: Text(), dict[str, Any]: JSONB, list[Any]: JSONB}  # noqa: RUF012
 
 
+DRIVER = "postgresql+psycopg://"
+"""What SQLAlchemy is told in place of an address: connections are opened by a `Connector`, which knows it."""
+
 # A plan that is kept may have been made while the table was empty, and reading all of it looked cheap: a backlog that
 # comes then would be read through for each of its rows. Whatever is asked here has an index to find it by. And nothing
 # asked here is worth starting other processes for, as PostgreSQL would for fifty of a million members.
-_OPTIONS = "-c timezone=UTC -c enable_seqscan=off -c jit=off -c max_parallel_workers_per_gather=0"
-_CONNECTING: dict[str, Any] = {"connect_timeout": 5, "application_name": "usher", "options": _OPTIONS}
+_PLANNING = {"timezone": "UTC", "enable_seqscan": "off", "jit": "off", "max_parallel_workers_per_gather": 0}
+
+
+def connector(url: str, limits: Limits) -> Connector:
+    """What opens the connections of a part to `postgresql://…`."""
+    return Connector(url, limits, _PLANNING)
 
 
 def engine_options(pool_size: int) -> dict[str, Any]:
@@ -55,56 +66,56 @@ def engine_options(pool_size: int) -> dict[str, Any]:
         "pool_timeout": 10,
         # Parameters are people's addresses and hashes of secrets; errors and logs show the statement alone.
         "hide_parameters": True,
-        "connect_args": _CONNECTING,
     }
 
 
-def with_driver(url: str) -> str:
-    """The database's address with the driver named, as SQLAlchemy wants it."""
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
-
-
-def open_engine(url: str, *, pool_size: int = 2) -> Engine:
+def open_engine(url: str, *, pool_size: int = 2, limits: Limits = COMMAND) -> Engine:
     """An engine of `pool_size` connections at the most, to `postgresql://…`."""
-    engine = create_engine(with_driver(url), **engine_options(pool_size))
-    outlive_the_server(engine)
+    engine = create_engine(DRIVER, **engine_options(pool_size))
+    connect_by(engine, connector(url, limits))
     return engine
 
 
-def outlive_the_server(engine: Engine) -> None:
-    """Have the pool replace a connection that the server has closed, before it is used, and one that only reads.
+def open_single(connector: Connector) -> Engine:
+    """An engine that keeps no connection."""
+    engine = create_engine(DRIVER, poolclass=NullPool, hide_parameters=True)
+    connect_by(engine, connector)
+    return engine
 
-    An idle connection has nothing to read unless the server said goodbye, so one look at the socket answers what
-    SQLAlchemy's `pool_pre_ping` asks with a round trip.
+
+def connect_by(engine: Engine, connector: Connector) -> None:
+    """Have the engine's connections opened by the connector, and given up when they lead nowhere any more.
+
+    The pool replaces a connection that the server has closed before it is used, and one that only reads.
     """
+
+    def connect(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> Connection:
+        return connector.connect(Connection, **parameters)
+
+    event.listen(engine, "do_connect", connect)
     event.listen(engine, "checkout", _refuse_dead)
-    event.listen(engine, "handle_error", _leave_a_standby, retval=True)
+    event.listen(engine, "handle_error", _give_up, retval=True)
 
 
 def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
     del record, proxy
-    if _gone(connection):
+    if connection.gone:
         raise DisconnectionError("the server has closed this connection")
 
 
-def _leave_a_standby(trouble: ExceptionContext) -> BaseException | None:
-    """A server that only reads is as good as away: the connection is given up, for the next may lead to the new one."""
+def _give_up(trouble: ExceptionContext) -> BaseException | None:
+    """A server that only reads is as good as away: the connection is given up, for the next may lead to the new one.
+
+    One that a transaction was idle on for too long, the server has closed.
+    """
     said = trouble.original_exception
-    if not isinstance(said, psycopg.errors.ReadOnlySqlTransaction):
+    if not isinstance(said, GIVEN_UP):
         return None
     trouble.is_disconnect = True
     return OperationalError(trouble.statement, None, said, hide_parameters=True)
 
 
-def _gone(connection: psycopg.Connection[Any]) -> bool:
-    if connection.closed:
-        return True
-    said = select.poll()
-    said.register(connection.fileno(), select.POLLIN)
-    return bool(said.poll(0))
-
-
-class Bare(psycopg.Connection[Any]):
+class Bare(Connection):
     """A connection of the driver's own: each of its statements is a transaction by itself.
 
     `promised` are the kinds and ids of the jobs that were written over it, until somebody takes them to ring for them.
@@ -148,7 +159,7 @@ def run(asked: Asked, statement: str, values: Any) -> list[Any]:
 
 
 # Left to choose, PostgreSQL plans a question anew each time, which takes three times as long as answering it.
-_ASKING = _CONNECTING | {"options": f"{_OPTIONS} -c plan_cache_mode=force_generic_plan"}
+_ASKING = {"plan_cache_mode": "force_generic_plan"}
 
 
 class Reader:
@@ -157,8 +168,8 @@ class Reader:
     Each statement is a transaction of its own, and so sees all that was committed before it.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
         self._idle: deque[Bare] = deque()
 
     def take(self) -> Bare:
@@ -168,10 +179,10 @@ class Reader:
                 found = self._idle.pop()
             except IndexError:
                 break  # another thread was quicker
-            if not _gone(found):
+            if not found.gone:
                 return found
             found.close()
-        return Bare.connect(self._url, autocommit=True, **_ASKING)
+        return self._connector.connect(Bare, _ASKING, autocommit=True)
 
     def give_back(self, connection: Bare) -> None:
         """Keep it for whoever comes next."""
@@ -232,6 +243,12 @@ def transaction(
             yield session
         if after_commit is not None:
             after_commit(session)
+
+
+def limit(session: Session, *, statement: int, lock: int) -> None:
+    """End the session's transaction where a statement of it takes longer, or waits longer for a lock: in seconds."""
+    limits = text("SELECT set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)")
+    session.execute(limits, {"statement": f"{statement}s", "lock": f"{lock}s"})
 
 
 def violated(error: IntegrityError) -> str | None:

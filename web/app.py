@@ -11,6 +11,7 @@ from shared import config, log, tracing
 from shared import db as database
 from shared.broker import Nudger
 from shared.config import Settings
+from shared.connection import WEB
 from shared.errors import NotFound
 from shared.services import rules
 from shared.templating import TEMPLATES
@@ -47,20 +48,21 @@ def create_app(settings: Settings) -> Flask:
     """The application for these settings. Nothing is connected yet: a database that is away stops no start."""
     app = _Web("web", template_folder=str(TEMPLATES), static_folder=None)
     app.config.update(
-        SQLALCHEMY_DATABASE_URI=database.with_driver(settings.database_url),
+        SQLALCHEMY_DATABASE_URI=database.DRIVER,
         SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.web_threads),
         MAX_CONTENT_LENGTH=MAX_BODY,
         # A long list to invite travels in a form, a portion after the other.
         MAX_FORM_MEMORY_SIZE=MAX_BODY,
     )
     db.init_app(app)
+    connector = database.connector(settings.database_url, WEB)
     with app.app_context():
-        database.outlive_the_server(db.engine)
+        database.connect_by(db.engine, connector)
     app.extensions["usher"] = Kit(
         settings,
         rules.load(settings),
         Nudger(settings.broker_url),
-        database.Reader(settings.database_url),
+        database.Reader(connector),
     )
     app.teardown_appcontext(give_back)
     metrics.register(app)

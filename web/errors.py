@@ -8,7 +8,7 @@ from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 
 from shared import errors, log
-from shared.db import AWAY
+from shared.db import AWAY, GIVEN_UP
 from web.database import abandon
 
 STATUS: dict[type[errors.UsherError], int] = {
@@ -39,6 +39,9 @@ _HTTP_CODES = {
 }
 _REFUSED = ("http_error", "The request was refused", "It can't be answered.", "")
 
+# A statement that took too long, or waited too long for a lock.
+_BUSY = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+
 # Where a script asked for a part of a page, the error takes the place of the page's content.
 _IN_PLACE = {"HX-Retarget": "#content", "HX-Reselect": "#content", "HX-Reswap": "outerHTML"}
 
@@ -53,7 +56,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(RecursionError, _unreadable)
     for bad in (DataError, psycopg.DataError):
         app.register_error_handler(bad, _unreadable)
-    for away in (*AWAY, psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
+    for away in (*AWAY, *GIVEN_UP, psycopg.OperationalError):
         app.register_error_handler(away, _database_away)
     app.register_error_handler(Exception, _unforeseen)
 
@@ -112,11 +115,13 @@ def _plain(status: int) -> Response:
 
 
 def _database_away(error: Exception) -> Response:
-    log.get(__name__).error("database away", error=type(error).__name__)
+    cause = getattr(error, "orig", None) or error
+    log.get(__name__).error("database away", error=type(cause).__name__)
     abandon()
+    state = "is busy with another operation" if isinstance(cause, _BUSY) else "is away for the moment"
     return _domain(
         errors.Unavailable(
-            "The database is away for the moment. Nothing was half done.",
+            f"The database {state}. Nothing was half done.",
             remedy="Send the request again in a few seconds; with an Idempotency-Key, nothing is done twice.",
         )
     )

@@ -24,6 +24,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import clock, log, tracing
+from shared.db import limit
 from shared.models import JobKind, JobState, Part
 from shared.services import oversight
 from shared.services.oversight import Summary
@@ -61,6 +62,7 @@ class Jobs:
         """Read them; where the database is away, only that is told."""
         try:
             with transaction() as session:
+                limit(session, statement=5, lock=1)
                 found = oversight.summary(session)
         except SQLAlchemyError as error:
             log.get(__name__).error("no figures of the jobs", error=type(error).__name__)

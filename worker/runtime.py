@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shared import log, tracing
 from shared.broker import Nudger
 from shared.config import Settings
+from shared.connection import WORKER
 from shared.db import AWAY, open_engine, session_factory, transaction
 from shared.services import jobs
 from shared.services.rules import Rules
@@ -46,7 +47,7 @@ class Runtime:
         self.stopping = stopping
         self.pulse = pulse
         # One connection to work with, one for the thread that renews the leases.
-        self._engine = open_engine(settings.database_url, pool_size=2)
+        self._engine = open_engine(settings.database_url, pool_size=2, limits=WORKER)
         self.sessions = session_factory(self._engine)
         self._alone = session_factory(self._engine.execution_options(isolation_level="AUTOCOMMIT"))
         self.writer = Writer(settings)

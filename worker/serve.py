@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session, configure_mappers
 
 from shared import log
 from shared.config import Settings
+from shared.connection import WORKER
 from shared.db import AWAY, open_engine, session_factory, transaction
 from shared.services import heartbeats, jobs
 from shared.services.rules import load
@@ -135,7 +136,7 @@ def _leave_behind(settings: Settings, name: str, *, code: int) -> None:
 
 def _put_back(settings: Settings, name: str) -> None:
     """Take leave: put back what processes of this worker still hold that were killed in the middle of something."""
-    engine = open_engine(settings.database_url, pool_size=1)
+    engine = open_engine(settings.database_url, pool_size=1, limits=WORKER)
     sessions = session_factory(engine)
 
     def commit(effect: Callable[[Session], None]) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared import log
 from shared.broker import BrokerAway, Publisher
 from shared.config import Settings
+from shared.connection import WORKER
 from shared.db import open_engine, session_factory, transaction
 from shared.models import Part
 from shared.services import heartbeats, oversight
@@ -67,7 +68,7 @@ class Watch:
     def look(self) -> bool:
         """Say that we live; true where we don't hear what is rung for."""
         # A connection of this moment only: what the parent held open, its next child would inherit.
-        engine = open_engine(self._settings.database_url, pool_size=1)
+        engine = open_engine(self._settings.database_url, pool_size=1, limits=WORKER)
         try:
             with transaction(session_factory(engine)) as session:
                 heartbeats.beat(session, self._name, Part.WORKER, processes=self._settings.worker_processes)

@@ -12,10 +12,11 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from shared.db import with_driver
+from shared.connection import Connector, Limits
+from shared.db import open_single
 from shared.errors import CannotRun
 from shared.migrations.holders import holders
 
@@ -54,8 +55,8 @@ def upgrade(
 
 def connect(database_url: str) -> Connection:
     """A connection for migrations, which waits for no lock for long."""
-    options = {"options": f"-c lock_timeout={LOCK_SECONDS}s"}
-    return create_engine(with_driver(database_url), poolclass=NullPool, connect_args=options).connect()
+    limits = Limits(statement=0, lock=LOCK_SECONDS, idle_transaction=0, answer=0)
+    return open_single(Connector(database_url, limits, {})).connect()
 
 
 def configuration(connection: Connection) -> Config:

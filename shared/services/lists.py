@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared import clock, log
 from shared.checks.networks import TOO_OLD, Address, Hit, NetworkList, Origin
+from shared.connection import WORKER
 from shared.db import open_engine, session_factory
 from shared.models import NetworkList as Row
 from shared.policy import ListSource, ProxyKind
@@ -114,7 +115,7 @@ class Networks:
         versions = {kept.source.place: kept.mark for kept in self._lists if kept.source.is_remote}
         if not versions:
             return {}
-        engine = open_engine(self._database_url, pool_size=1)
+        engine = open_engine(self._database_url, pool_size=1, limits=WORKER)
         try:
             with session_factory(engine)() as session:
                 rows = {row.place: row for row in session.scalars(select(Row).where(Row.place.in_(versions)))}

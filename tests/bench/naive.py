@@ -11,7 +11,6 @@ from jinja2 import Environment
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from shared.db import with_driver
 from shared.models import Invitation
 
 app = Celery("naive", broker=os.environ["USHER_BROKER_URL"])
@@ -24,7 +23,7 @@ _PAGE = _templates.from_string("<p>You were invited to {{ account }} as {{ role 
 
 @cache
 def _engine() -> Engine:
-    return create_engine(with_driver(os.environ["USHER_DATABASE_URL"]))
+    return create_engine(os.environ["USHER_DATABASE_URL"].replace("://", "+psycopg://", 1))
 
 
 @app.task

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from shared.db import with_driver
 from shared.services import expiry, jobs, ringing
 from tests.cli.processes import eventually
 
@@ -31,7 +30,9 @@ def test_finished_rows_are_not_read_to_find_the_others(
 ) -> None:
     # As PostgreSQL plans once a statement is prepared: without looking at its parameters.
     options = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
-    engine = create_engine(with_driver(database_url), connect_args={"options": options, "prepare_threshold": 0})
+    engine = create_engine(
+        database_url.replace("://", "+psycopg://", 1), connect_args={"options": options, "prepare_threshold": 0}
+    )
     with Session(engine) as session:
         look(session)
         session.commit()

@@ -8,10 +8,12 @@ from typing import Any
 from flask import Blueprint, Response, current_app, json, render_template
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from shared import migrations
 from shared.actor import ActorKind
 from shared.broker import BrokerAway, Publisher
+from shared.db import limit
 from shared.errors import NotFound
 from shared.models import Part
 from shared.services import heartbeats
@@ -38,8 +40,8 @@ def ready() -> Response:
     Without broker, workers or scheduler invitations are still recorded, and nothing is lost; without a list of networks
     they are judged by the others: that alone is no 503.
     """
-    parts = {"database": _tried(_database), "broker": _tried(_broker), "lists": _tried(_lists)}
-    parts |= {str(part): _tried(partial(_alive, part)) for part in Part}
+    parts = {"database": _tried(_database), "broker": _tried(_broker), "lists": _lists()}
+    parts |= {str(part): _tried(partial(_alive, part)) if parts["database"] == "ok" else "unknown" for part in Part}
     if parts["database"] != "ok":
         return _json({"status": "not ready", "parts": parts}, 503)
     missing = [name for name, said in parts.items() if said != "ok"]
@@ -78,18 +80,26 @@ def _tried(part: Callable[[], str]) -> str:
     try:
         return part()
     except (SQLAlchemyError, BrokerAway) as error:
+        db.session.rollback()
         return f"away ({type(error).__name__})"
 
 
 def _database() -> str:
-    connection = db.session.connection()
+    connection = _session().connection()
     if connection.scalar(text("SHOW transaction_read_only")) == "on":
         return "it takes no writes: this is a standby, or it was set so"
     return "the schema is old: run `usher migrate`" if migrations.missing(connection) else "ok"
 
 
 def _alive(part: Part) -> str:
-    return "ok" if heartbeats.alive(db.session(), part) else "none gives a sign of life"
+    return "ok" if heartbeats.alive(_session(), part) else "none gives a sign of life"
+
+
+def _session() -> Session:
+    """The request's session, in a transaction that ends soon whatever keeps it waiting."""
+    session = db.session()
+    limit(session, statement=2, lock=1)
+    return session
 
 
 def _lists() -> str:
