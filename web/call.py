@@ -33,6 +33,7 @@ class Spec:
     status: int
     problems: tuple[int, ...]
     example: Mapping[str, Any] | None
+    texts: tuple[str, ...]
 
 
 def call(
@@ -44,18 +45,21 @@ def call(
     status: int = 200,
     problems: tuple[int, ...] = (),
     example: Mapping[str, Any] | None = None,
+    texts: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Parse `body` and `query` for the view, and present what it returns as `answers` with `status`.
 
     The view returns a row, a mapping or None, and headers beside it in a tuple where it has any; a whole response is
-    left as it is.
+    left as it is. A body of one of the media types in `texts` is not parsed here: the view gets None and reads it.
     """
 
     def described(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
         def answered(**path: Any) -> Response:
             parsed: dict[str, Any] = {}
-            if body is not None:
+            if body is not None and request.mimetype in texts:
+                parsed["body"] = None
+            elif body is not None:
                 parsed["body"] = read(lambda: body.model_validate_json(request.get_data() or b"{}"))
             if query is not None:
                 parsed["query"] = read(lambda: query.model_validate(request.args.to_dict()))
@@ -65,7 +69,7 @@ def call(
 
         summary = (view.__doc__ or view.__name__).strip().split("\n")[0]
         answered.spec = Spec(  # type: ignore[attr-defined]
-            tag, summary, body, query, answers, status, problems, example
+            tag, summary, body, query, answers, status, problems, example, texts
         )
         return answered
 

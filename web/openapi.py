@@ -16,6 +16,7 @@ _MEANINGS = {
     404: "There is no such thing, or you are a stranger to it.",
     409: "It is no longer in a state in which this can be done.",
     410: "The link is over: expired, spent, withdrawn or superseded.",
+    413: "The body has more than 2 MB.",
     422: "Fields are invalid (`errors`), or a check refused (`reasons`).",
     429: "Too soon or too often; `Retry-After` says how many seconds to wait.",
 }
@@ -115,7 +116,8 @@ def _operation(view: Any, arguments: set[str], schemas: dict[str, Any]) -> dict[
         content: dict[str, Any] = {"schema": {"$ref": schemas["refs"][spec.body]}}
         if spec.example is not None:
             content["example"] = spec.example
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        texts = {media_type: {"schema": {"type": "string"}} for media_type in spec.texts}
+        operation["requestBody"] = {"required": True, "content": {"application/json": content} | texts}
     return operation
 
 

@@ -1,97 +1,127 @@
-"""`usher import`: invites everybody in a CSV file, and writes what came of each row beside it."""
+"""`usher import`: invites everybody in a file, and writes the result of each row beside it."""
 
 import csv
 import os
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import count, islice
 from pathlib import Path
+from typing import TextIO
 
 import click
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
-from shared.cli.database import command_transaction
+from shared.cli.database import command_sessions
 from shared.cli.settings import settings_from
-from shared.config import Settings
-from shared.errors import Refused
+from shared.db import transaction
+from shared.errors import Invalid, Refused
+from shared.imports.reading import Row, Table, read
 from shared.models import Membership
-from shared.permissions import Role
-from shared.services import accounts, rules
-from shared.services.inviting import MOST, Made, Outcome, Wish, invite_all
+from shared.permissions import ASSIGNABLE, Role
+from shared.services import accounts, importing, rules
+from shared.services.importing import Terms
+from shared.services.inviting import MOST, Made, Outcome
 from shared.services.rules import Rules
 
-_COLUMNS = ("email", "role", "message")
-_RESULT = (*_COLUMNS, "outcome", "code", "what", "remedy")
+_RESULT = ("line", "email", "role", "message", "outcome", "code", "what", "remedy")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @click.command("import")
 @click.argument("account_id", metavar="ACCOUNT")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--role", type=click.Choice(list(Role)), help="The role of rows that name none.")
-@click.option("--result", type=click.Path(dir_okay=False, path_type=Path), help="Where to write what came of each row.")
-def import_(account_id: str, file: Path, role: str | None, result: Path | None) -> None:
-    """Invite everybody in FILE, a CSV with the columns email, role and message, into ACCOUNT, in its owner's name.
+@click.option(
+    "--role", type=click.Choice([role.value for role in sorted(ASSIGNABLE)]), help="The role for rows that have none."
+)
+@click.option(
+    "--result", type=click.Path(dir_okay=False, path_type=Path), help="A new file for the result of each row."
+)
+@click.pass_context
+def import_(context: click.Context, account_id: str, file: Path, role: str | None, result: Path | None) -> None:
+    """Invite everybody in FILE into ACCOUNT, in its owner's name.
 
-    Safe to run again: whoever is invited or a member already is not invited twice. What came of each row is written
-    to FILE.result.csv, or where --result says.
+    FILE is a CSV file with the columns email, role and message, or a list of addresses. A row that isn't understood
+    is refused, and so is one without a role unless --role gives it.
+
+    It is safe to run again: no one is invited twice. The result of each row is written to a new file, which is
+    FILE.result.csv, then FILE.result-2.csv and so on, or as --result says. Exits with 1 if a row was refused.
     """
-    settings = settings_from(os.environ)
+    table = _table(file)
+    rows = importing.settled(table.rows, role=Role(role) if role else None)
+    with _new_file(file, result) as sink:
+        invited = _import(account_id, rows, sink)
+    click.echo(f"Invited {invited:,} of {len(rows):,} people. The result of each row is in {sink.name}.")
+    context.exit(1 if invited < len(rows) else 0)
+
+
+def _table(file: Path) -> Table:
+    try:
+        table = read(file.read_bytes())
+    except Invalid as error:
+        raise click.BadParameter(error.errors[0][1], param_hint="FILE") from None
+    if not table.rows:
+        raise click.BadParameter("This file has no rows.", param_hint="FILE")
+    if table.encoding != "utf-8":
+        click.echo(f"Read as {table.encoding}.", err=True)
+    if table.ignored_columns:
+        click.echo(f"Ignored columns: {', '.join(table.ignored_columns)}.", err=True)
+    return table
+
+
+def _new_file(file: Path, result: Path | None) -> TextIO:
+    """A file for the results that wasn't there before: those of an earlier run are kept."""
+    if result is not None:
+        try:
+            return result.open("x", newline="", encoding="utf-8")
+        except FileExistsError:
+            raise click.BadParameter("This file exists. Choose another name.", param_hint="--result") from None
+    for number in count(1):
+        with suppress(FileExistsError):
+            suffix = ".result.csv" if number == 1 else f".result-{number}.csv"
+            return file.with_suffix(suffix).open("x", newline="", encoding="utf-8")
+    raise AssertionError
+
+
+def _import(account_id: str, rows: Sequence[Row], sink: TextIO) -> int:
+    """Invite `MOST` at a time and write their results as they come; how many are invited now."""
+    settings, invited = settings_from(os.environ), 0
     ground = rules.load(settings)
-    rows = list(_read(file, role))
-    result = result or file.with_suffix(".result.csv")
-    invited = 0
-    with result.open("w", newline="", encoding="utf-8") as sink, click.progressbar(length=len(rows)) as bar:
-        writer = csv.DictWriter(sink, _RESULT)
-        writer.writeheader()
+    writer = csv.DictWriter(sink, _RESULT)
+    writer.writeheader()
+    with command_sessions(settings) as sessions, click.progressbar(length=len(rows)) as bar:
         for batch in _batches(rows):
-            outcomes = _invite(settings, ground, account_id, batch)
+            with transaction(sessions) as session:
+                outcomes = _invite(session, ground, account_id, batch)
             writer.writerows(map(_line, batch, outcomes))
             sink.flush()
             invited += sum(isinstance(outcome, Made) for outcome in outcomes)
             bar.update(len(batch))
-    click.echo(f"{invited} of {len(rows)} are invited; what came of each row stands in {result}.")
+    return invited
 
 
-def _read(file: Path, role: str | None) -> Iterator[dict[str, str]]:
-    with file.open(newline="", encoding="utf-8-sig") as source:
-        reader = csv.DictReader(source)
-        names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
-        if "email" not in names:
-            raise click.BadParameter("the first line has to name the columns: email, role, message", param_hint="FILE")
-        reader.fieldnames = names
-        for row in reader:
-            found = {name: (row.get(name) or "").strip() for name in _COLUMNS}
-            yield found | {"role": found["role"] or role or ""}
-
-
-def _batches(rows: list[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
+def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
     left = iter(rows)
     while batch := list(islice(left, MOST)):
         yield batch
 
 
-def _invite(settings: Settings, ground: Rules, account_id: str, batch: list[dict[str, str]]) -> list[Outcome | str]:
-    """The outcomes of a batch, in one transaction; a sentence for a row that asks for no role there is."""
-    known = [row for row in batch if row["role"] in list(Role)]
-    wishes = [Wish(row["email"], Role(row["role"]), row["message"][:1000] or None) for row in known]
-    with command_transaction(settings) as session:
-        accounts.get(session, account_id)
-        owner = session.scalars(
-            select(Membership.user_id).where(Membership.account_id == account_id, Membership.role == Role.OWNER)
-        ).one()
-        actor = Actor(ActorKind.OPERATOR, None, owner, account_id, (Role.OWNER,))
-        made = iter(invite_all(session, actor=actor, rules=ground, account_id=account_id, wishes=wishes))
-    unknown = f"There is no such role; the roles are {', '.join(Role)}."
-    return [next(made) if row["role"] in list(Role) else unknown for row in batch]
+def _invite(session: Session, ground: Rules, account_id: str, batch: Sequence[Row]) -> list[Outcome]:
+    accounts.get(session, account_id)
+    owner = session.scalars(
+        select(Membership.user_id).where(Membership.account_id == account_id, Membership.role == Role.OWNER)
+    ).one()
+    actor = Actor(ActorKind.OPERATOR, None, owner, account_id, (Role.OWNER,))
+    return importing.invite_rows(session, actor=actor, rules=ground, account_id=account_id, rows=batch, terms=Terms())
 
 
-def _line(row: dict[str, str], outcome: Outcome | str) -> dict[str, str]:
-    """What came of a row, safe to open in a spreadsheet."""
-    said = {"outcome": "refused", "code": "validation_failed", "what": str(outcome), "remedy": "Correct the row."}
-    if isinstance(outcome, Made):
-        said = {"outcome": "invited", "code": "", "what": outcome.id, "remedy": ""}
-    elif isinstance(outcome, Refused):
+def _line(row: Row, outcome: Outcome) -> dict[str, str]:
+    """The result of a row, safe to open in a spreadsheet."""
+    cells = {"line": str(row.line), "email": row.email or row.source, "role": row.role or "", "message": row.message}
+    if isinstance(outcome, Refused):
         reason = outcome.reasons[0]
-        said = {"outcome": "refused", "code": reason.code, "what": reason.message, "remedy": reason.remedy}
-    return {name: f"'{cell}" if cell.startswith(_FORMULA) else cell for name, cell in (row | said).items()}
+        cells |= {"outcome": "refused", "code": reason.code, "what": reason.message, "remedy": reason.remedy}
+    else:
+        cells |= {"outcome": "invited", "code": "", "what": outcome.id, "remedy": ""}
+    return {name: f"'{cell}" if cell.startswith(_FORMULA) else cell for name, cell in cells.items()}

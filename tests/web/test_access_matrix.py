@@ -55,6 +55,7 @@ TABLE = {
     "PATCH /v1/accounts/<account_id>/invitations/<invitation_id>": "team:edit",
     "GET /v1/accounts/<account_id>/invitations/<invitation_id>/events": "team:view",
     "POST /v1/accounts/<account_id>/invitations/batch": "team:edit",
+    "POST /v1/accounts/<account_id>/invitations/import": "team:edit",
     "POST /v1/accounts/<account_id>/invitations/<invitation_id>/resend": "team:edit",
     "POST /v1/accounts/<account_id>/invitations/<invitation_id>/revoke": "team:edit",
     "POST /v1/accounts/<account_id>/invitations/check": "team:edit",

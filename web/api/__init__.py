@@ -9,6 +9,7 @@ from web.api import (
     check,
     exceptions,
     holding,
+    imports,
     invitations,
     jobs,
     links,
@@ -25,7 +26,7 @@ from web.api import (
 from web.call import v1
 
 _RESOURCES = (
-    *(accounts, api_keys, audit, check, exceptions, holding, invitations),
+    *(accounts, api_keys, audit, check, exceptions, holding, imports, invitations),
     *(jobs, links, mail_events, me, members, passwords, roles, sessions, trials, users),
 )
 

@@ -1,0 +1,103 @@
+"""Imports: a table in, an answer for each of its rows out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import request
+from pydantic import Field
+
+from shared.checks.verdict import Verdict
+from shared.errors import Invalid, Reason, Refused, Who
+from shared.imports import reading
+from shared.imports.reading import Row, Table
+from shared.permissions import Role
+from shared.services.inviting import MOST, Outcome
+from shared.services.trials import Trial
+from web.call import read
+from web.schemas.base import Body, Out
+from web.schemas.batch import ResultOut, result_out
+
+TEXTS = ("text/csv", "text/tab-separated-values", "text/plain")
+"""The media types that a table can have beside JSON."""
+
+
+class ImportRow(Body):
+    """A row as JSON, each cell as a person would write it."""
+
+    email: str | None = None
+    role: str | None = None
+    message: str | None = None
+    name: str | None = None
+
+
+class ImportBody(Body):
+    """Up to 1,000 rows with the cells `email`, `role`, and optionally `message` and `name`."""
+
+    rows: list[Any] = Field(
+        min_length=1,
+        max_length=MOST,
+        description="One person in each: `email`, `role`, and optionally `message` and `name`.",
+        json_schema_extra={"items": {"type": "object"}},
+    )
+
+
+class ImportQuery(Body):
+    """Whether to try it out."""
+
+    dry_run: bool = Field(default=False, description="Answer each row without recording or sending anything.")
+
+
+class ImportResultOut(ResultOut):
+    """The result of a row. `line` counts from 1; in a list, several people can be on one line.
+
+    In a dry run, `verdict` is what the checks say, and `invitation` is null.
+    """
+
+    line: int
+    email: str
+    role: Role | None
+    verdict: Verdict | None
+
+
+class ImportOut(Out):
+    """The results of all rows, in their order, and how the table was read."""
+
+    results: list[ImportResultOut]
+    encoding: str = Field(description="The encoding of the bytes, such as `utf-8` or `windows-1252`.")
+    ignored_columns: list[str] = Field(description="Columns that aren't needed to invite somebody.")
+
+
+def table_of(body: ImportBody | None) -> Table:
+    """The table of this request, from its JSON or its text; raises `Invalid` unless it has 1 to 1,000 rows."""
+    if body is not None:
+        return Table([_row(line, cells) for line, cells in enumerate(body.rows, 1)])
+    table = reading.read(request.get_data(), charset=request.mimetype_params.get("charset"), most=MOST)
+    if not 1 <= len(table.rows) <= MOST:
+        raise Invalid([("rows", f"Send 1 to {MOST:,} rows at once.")])
+    return table
+
+
+def import_out(table: Table, rows: Sequence[Row], results: Sequence[Outcome | Trial]) -> dict[str, Any]:
+    """The answer, with all that `ImportOut` names."""
+    shown = [_result(index, row, result) for index, (row, result) in enumerate(zip(rows, results, strict=True))]
+    return {"results": shown, "encoding": table.encoding, "ignored_columns": list(table.ignored_columns)}
+
+
+def _row(line: int, cells: Any) -> Row:
+    try:
+        body = read(lambda: ImportRow.model_validate(cells))
+    except Invalid as error:
+        told = " ".join(f"{field}: {message}" if field else message for field, message in error.errors[:5])
+        return Row(line, "", flaw=Reason(error.code, told, "Correct the row.", Who.INVITER))
+    return reading.row(line, "", email=body.email or "", role=body.role or "", message=body.message or "")
+
+
+def _result(index: int, row: Row, result: Outcome | Trial) -> dict[str, Any]:
+    about = {"line": row.line, "email": row.email, "role": row.role, "verdict": None}
+    if not isinstance(result, Trial):
+        return result_out(index, result) | about
+    about["verdict"] = result.verdict
+    if result.verdict is Verdict.DENY:
+        return result_out(index, Refused(result.reasons)) | about
+    tried = {"index": index, "status": 202, "invitation": None, "code": None, "errors": None}
+    return tried | {"reasons": result.reasons or None} | about
