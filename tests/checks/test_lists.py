@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from shared.checks.domain import load_lists
 from shared.config import Settings
 from shared.db import transaction
 from shared.models import NetworkList
@@ -290,3 +291,9 @@ def test_a_list_at_a_url_reaches_every_process_and_outlives_what_breaks(
     finally:
         elsewhere.close()
         runtime.close()
+
+
+def test_an_extra_personal_domain_is_itself_and_not_its_neighbour() -> None:
+    lists = load_lists(("straße.example", " Bücher.example "))
+    assert {"xn--strae-oqa.example", "xn--bcher-kva.example"} <= lists.personal
+    assert "strasse.example" not in lists.personal
