@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+import idna
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 MAX_LENGTH = 254
@@ -58,6 +59,16 @@ def parse(text: str) -> EmailAddress:
         key=f"{unicodedata.normalize('NFC', valid.local_part.casefold())}@{valid.ascii_domain.lower()}",
         domain=valid.ascii_domain.lower(),
     )
+
+
+def a_labels(domain: str) -> str:
+    """The domain as the DNS has it: lower case, each label ASCII (IDNA 2008, mapped as UTS 46 has it).
+
+    Python's own "idna" codec is IDNA 2003, where straße.de is strasse.de, another owner's.
+
+    Raises `UnicodeError` for what is no domain.
+    """
+    return idna.encode(domain, uts46=True).decode()
 
 
 def masked(address: str) -> str:

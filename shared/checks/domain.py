@@ -15,7 +15,7 @@ from shared.checks.exceptions import Exemption, covers, of_recipient, only_domai
 from shared.checks.likeness import WELL_KNOWN, latin_twin, suggestion
 from shared.checks.mail_domain import MailFact, mail_reasons, mail_unknown
 from shared.checks.verdict import Check, Verdict
-from shared.email_address import EmailAddress
+from shared.email_address import EmailAddress, a_labels
 from shared.errors import Reason, Who
 from shared.policy import Effect, MailAnswer
 
@@ -67,7 +67,7 @@ def _a_labels(rule: str) -> str:
 
 def load_lists(personal_extra: tuple[str, ...] = ()) -> DomainLists:
     """The lists that are shipped, with the installation's own personal domains added."""
-    extra = {domain.strip().lower().encode("idna").decode() for domain in personal_extra}
+    extra = {a_labels(domain.strip()) for domain in personal_extra}
     return DomainLists(
         personal=_shipped() | extra,
         disposable=blocklist,

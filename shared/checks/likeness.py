@@ -3,6 +3,8 @@
 import unicodedata
 from functools import lru_cache
 
+import idna
+
 WELL_KNOWN = (
     *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "yahoo.com", "icloud.com", "aol.com", "gmx.com"),
     *("gmx.de", "gmx.net", "web.de", "proton.me", "protonmail.com", "live.com", "msn.com", "yandex.com", "mail.ru"),
@@ -27,7 +29,7 @@ def suggestion(domain: str) -> str | None:
 
 def latin_twin(domain: str) -> str | None:
     """The Latin domain that this one in another alphabet would be read as; None where it can't be mistaken."""
-    shown = domain.encode().decode("idna") if "xn--" in domain else domain
+    shown = idna.decode(domain) if "xn--" in domain else domain
     if shown.isascii():
         return None
     twin = "".join(_LATIN_TWINS.get(sign, _without_marks(sign)) for sign in shown)

@@ -18,6 +18,7 @@ from shared.broker import BrokerAway, Publisher
 from shared.cli.database import command_transaction
 from shared.cli.settings import settings_from
 from shared.config import Settings
+from shared.email_address import a_labels
 from shared.errors import Unavailable
 from shared.models import ALL_MAIL, JobState, Part
 from shared.services import heartbeats, oversight, pauses, rules
@@ -149,7 +150,7 @@ def _lists(settings: Settings) -> Iterator[Finding]:
 
 
 def _sender(settings: Settings) -> Iterator[Finding]:
-    domain = parseaddr(settings.mail_from)[1].rpartition("@")[2].encode("idna").decode()
+    domain = a_labels(parseaddr(settings.mail_from)[1].rpartition("@")[2])
     if domain.rpartition(".")[2] in _RESERVED:
         yield Finding("sender", f"{domain} is reserved for examples: its mails go no further than this machine")
         return

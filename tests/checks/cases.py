@@ -1,4 +1,4 @@
-"""The table: what is asked, and which reasons come of it. Networks are drawn from the real lists, with a fixed seed."""
+"""The table: what is asked, and which reasons come of it. Networks are drawn from the lists, with a fixed seed."""
 
 import random
 from collections.abc import Iterator
@@ -98,12 +98,12 @@ def networks(folder: Path) -> list[tuple[str, list[str], str]]:
         ProxyKind.TOR: [(address, address) for address in map(_number, _exits(folder))],
         ProxyKind.VPN: _ranges(folder, "vpn-ipv4.txt", "vpn-ipv6.txt"),
         ProxyKind.DATACENTER: _ranges(folder, "datacenter-ipv4.txt", "datacenter-ipv6.txt"),
-        ProxyKind.RELAY: _ranges(folder, "apple-private-relay.txt"),
+        ProxyKind.RELAY: _ranges(folder, _relay(folder)),
     }
     drawn = [*_tor(folder, dice, 30)]
     for name, many in (("vpn-ipv4", 60), ("vpn-ipv6", 28), ("datacenter-ipv4", 60), ("datacenter-ipv6", 28)):
         drawn += _edges(folder / f"{name}.txt", dice, many)
-    drawn += _edges(folder / "apple-private-relay.txt", dice, 20)
+    drawn += _edges(folder / _relay(folder), dice, 20)
     drawn += ["8.8.4.4", "192.0.2.1", "10.1.2.3", "2001:db8::1", "93.184.216.34"]
     cases = []
     for address in drawn:
@@ -119,6 +119,10 @@ def _ranges(folder: Path, *names: str) -> list[tuple[tuple[int, int], tuple[int,
     return [
         ((each.version, int(each.network_address)), (each.version, int(each.broadcast_address))) for each in networks
     ]
+
+
+def _relay(folder: Path) -> str:
+    return next(folder.glob("*private-relay.txt")).name
 
 
 def _number(address: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What the tests of the checks share: the real lists beside the checkout, a name server, and a worker over both."""
+"""What the tests of the checks share: lists of networks, a name server, and a worker over both."""
 
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -15,24 +15,29 @@ from tests.web.conftest import Caller, World, let_go
 from web.app import create_app
 from worker.runtime import Runtime
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
-LISTS = (
-    ("vpn", "vpn-ipv4.txt"),
-    ("vpn", "vpn-ipv6.txt"),
-    ("datacenter", "datacenter-ipv4.txt"),
-    ("datacenter", "datacenter-ipv6.txt"),
-    ("relay", "apple-private-relay.txt"),
-    ("tor", "tor-exits.csv"),
-)
-DATABASES = (("mmdb", "GeoIP2-Anonymous-IP-Test.mmdb"), ("mmdb", "GeoIP-Anonymous-Plus-Test.mmdb"))
+OWN = Path(__file__).parent / "lists"
+"""Small lists in the formats of published ones. Their networks are invented."""
+
+PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "ip"
+"""Published lists with tens of thousands of networks, where they lie beside the checkout."""
+
+FOLDERS = [OWN, *([PUBLISHED] if PUBLISHED.is_dir() else [])]
 
 
-@pytest.fixture(scope="session")
-def data() -> Path:
-    """The folder of real lists; tests that need it are skipped where it is not there, and say so."""
-    if not (DATA / "ip").is_dir():
-        pytest.skip(f"THE REAL LISTS ARE MISSING: put them at {DATA} to try the checks against them")
-    return DATA / "ip"
+def lists_in(folder: Path) -> tuple[ListSource, ...]:
+    """The lists of a folder as the settings name them."""
+    relay = next(folder.glob("*private-relay.txt")).name
+    names = (
+        *(("vpn", "vpn-ipv4.txt"), ("vpn", "vpn-ipv6.txt"), ("datacenter", "datacenter-ipv4.txt")),
+        *(("datacenter", "datacenter-ipv6.txt"), ("relay", relay), ("tor", "tor-exits.csv")),
+    )
+    return tuple(ListSource(kind, str(folder / name)) for kind, name in names)
+
+
+@pytest.fixture
+def data(request: pytest.FixtureRequest) -> Path:
+    """The folder of lists: our own, or the one that a test is parametrized with."""
+    return getattr(request, "param", OWN)
 
 
 @pytest.fixture
@@ -43,12 +48,12 @@ def dns() -> Iterator[DnsServer]:
 
 @pytest.fixture
 def told(settings: Settings, dns: DnsServer, data: Path) -> Settings:
-    """Settings with a name server of the tests, all real lists, and a front whose forwarding is believed."""
+    """Settings with a name server of the tests, all lists, and a front whose forwarding is believed."""
     return settings.model_copy(
         update={
             "dns_servers": (dns.address,),
             "reserved_domains": "look_up",
-            "network_lists": tuple(ListSource(kind, str(data / name)) for kind, name in LISTS),
+            "network_lists": lists_in(data),
             "trusted_proxies": (ip_network("127.0.0.0/8"),),
         }
     )

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from shared.checks.domain import load_lists
 from shared.config import Settings
 from shared.db import transaction
 from shared.models import NetworkList
@@ -20,6 +21,7 @@ from shared.policy import ListSource, ProxyKind
 from shared.services.lists import Networks
 from shared.services.network_formats import BadList, read_list
 from shared.services.rules import load
+from tests.checks.conftest import PUBLISHED
 from worker.runtime import Runtime
 from worker.tasks.feeds import fetch
 
@@ -102,8 +104,28 @@ def test_a_list_that_is_too_old_says_nothing(path: Path) -> None:
     assert kinds(held("datacenter", path)) == ["datacenter"]
 
 
-def test_the_malformed_databases_of_maxmind_are_refused(data: Path) -> None:
-    broken = sorted((data / "malformed").glob("*.mmdb"))
+def test_malformed_databases_are_refused(data: Path, tmp_path: Path) -> None:
+    good = (data / "anonymous-ip.mmdb").read_bytes()
+    metadata = good.rindex(b"\xab\xcd\xefMaxMind.com")
+    broken = {
+        "nothing but the mark in front of the metadata": good[metadata : metadata + 14],
+        "no metadata": good[:metadata],
+        "a tree that is larger than the file": good[metadata - 200 :],
+        "a tree that leads behind the records": b"\xff" * 60 + good[60:],
+        "records that are no records": good[: metadata // 2] + b"\xff" * (metadata - metadata // 2) + good[metadata:],
+    }
+    for name, content in broken.items():
+        path = tmp_path / f"{name}.mmdb"
+        path.write_bytes(content)
+        with pytest.raises(BadList, match=r"\.$|It "):
+            read_list("mmdb", path)
+
+
+@pytest.mark.skipif(
+    not PUBLISHED.is_dir(), reason="MaxMind's own malformed databases lie beside the checkout or nowhere"
+)
+def test_the_malformed_databases_of_maxmind_are_refused() -> None:
+    broken = sorted((PUBLISHED / "malformed").glob("*.mmdb"))
     assert len(broken) == 4
     for path in broken:
         with pytest.raises(BadList, match=r"\.$|It "):
@@ -111,12 +133,12 @@ def test_the_malformed_databases_of_maxmind_are_refused(data: Path) -> None:
 
 
 def test_a_thousand_fuzzed_lists_neither_stop_anybody_nor_replace_a_good_one(data: Path, tmp_path: Path) -> None:
-    """Real lists with bytes changed, cut and doubled: each is refused, or read and still within all bounds."""
+    """Lists with bytes changed, cut and doubled: each is refused, or read and still within all bounds."""
     dice = random.Random(1)
     path = tmp_path / "list"
     originals = [
-        ("mmdb", (data / "GeoIP2-Anonymous-IP-Test.mmdb").read_bytes()),
-        ("mmdb", (data / "GeoIP-Anonymous-Plus-Test.mmdb").read_bytes()),
+        ("mmdb", (data / "anonymous-ip.mmdb").read_bytes()),
+        ("mmdb", (data / "anonymous-plus.mmdb").read_bytes()),
         ("tor", (data / "tor-exits.csv").read_bytes()[:4000]),
         ("vpn", (data / "vpn-ipv6.txt").read_bytes()[:2000]),
         ("ip2proxy", bytes(range(256)) * 8),
@@ -145,20 +167,20 @@ def _spoilt(content: bytes, dice: random.Random) -> bytes:
     return bytes(spoilt[: dice.randrange(len(spoilt))] if dice.random() < 0.3 else spoilt)
 
 
-@pytest.mark.parametrize("name", ["GeoIP2-Anonymous-IP-Test.mmdb", "GeoIP-Anonymous-Plus-Test.mmdb"])
+@pytest.mark.parametrize("name", ["anonymous-ip.mmdb", "anonymous-plus.mmdb"])
 def test_a_database_tells_the_kinds_apart(data: Path, name: str) -> None:
     database = read_list("mmdb", data / name)
-    assert database.kinds_of(ip_address("1.2.0.0")) == [ProxyKind.VPN]
+    assert database.kinds_of(ip_address("198.51.100.7")) == [ProxyKind.VPN]
+    assert database.kinds_of(ip_address("203.0.113.70")) == [ProxyKind.DATACENTER]
     assert database.kinds_of(ip_address("9.9.9.9")) == []
-    if "IP2" in name:
-        assert set(database.kinds_of(ip_address("81.2.69.10"))) == {
+    if name == "anonymous-ip.mmdb":
+        assert set(database.kinds_of(ip_address("203.0.113.5"))) == {
             ProxyKind.TOR,
             ProxyKind.PROXY,
             ProxyKind.VPN,
             ProxyKind.DATACENTER,
         }
-        assert database.kinds_of(ip_address("71.160.223.9")) == [ProxyKind.DATACENTER]
-        assert database.kinds_of(ip_address("abcd:1000::1")) == [ProxyKind.PROXY]
+        assert database.kinds_of(ip_address("2001:df5:1::1")) == [ProxyKind.PROXY]
 
 
 def bin_of(ranges: list[tuple[str, str]]) -> bytes:
@@ -269,3 +291,9 @@ def test_a_list_at_a_url_reaches_every_process_and_outlives_what_breaks(
     finally:
         elsewhere.close()
         runtime.close()
+
+
+def test_an_extra_personal_domain_is_itself_and_not_its_neighbour() -> None:
+    lists = load_lists(("straße.example", " Bücher.example "))
+    assert {"xn--strae-oqa.example", "xn--bcher-kva.example"} <= lists.personal
+    assert "strasse.example" not in lists.personal

@@ -1,4 +1,4 @@
-"""The checks through the REST API, case by case, against real lists and a real name server; reasons code for code."""
+"""The checks through the REST API, case by case, against lists of networks and a name server; reasons code for code."""
 
 import time
 from pathlib import Path
@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from shared.clock import now
 from shared.db import transaction
 from shared.models import Contract, Job, JobState
+from tests.checks.conftest import FOLDERS
 from tests.web.conftest import Caller, World
 from worker.runtime import Runtime
 from worker.tasks.checks import check
@@ -56,6 +57,7 @@ def test_addresses_and_domains_are_refused_in_the_request(world: World, alice: C
     assert len(cases) >= 100
 
 
+@pytest.mark.parametrize("data", FOLDERS, indirect=True, ids=lambda folder: folder.name)
 def test_networks_are_told_apart(world: World, alice: Caller, acme: str, data: Path) -> None:
     cases = networks(data)
     wrong = []

@@ -186,6 +186,7 @@ def test_names_beyond_ascii_travel_encoded_and_arrive_whole(writer: Writer) -> N
 
 def test_the_sender_is_quoted_and_its_domain_encoded() -> None:
     assert Sender.of('Acme "the, best" <a@bücher.example>').header == '"Acme the, best" <a@xn--bcher-kva.example>'
+    assert Sender.of("Acme <a@Straße.example>").address == "a@xn--strae-oqa.example"
     assert Sender.of("a@acme.example").header == "<a@acme.example>"
     assert Sender.of("Größe <a@acme.example>").header == "=?utf-8?b?R3LDtsOfZQ==?= <a@acme.example>"
 

@@ -12,12 +12,10 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
-from urllib.request import Request, urlopen
 
-from shared import log
+from shared import http_client, log
 
 logger = log.get(__name__)
 
@@ -50,18 +48,22 @@ class Billing:
 
     def _asked(self, account_id: str) -> Said:
         try:
-            with urlopen(self._request(account_id), timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - the operator's URL
-                return read_answer(answer.read(LARGEST))
-        except (OSError, HTTPException, ValueError) as error:
+            answer = self._get(account_id)
+            if answer.status != 200:
+                raise ValueError(f"the answer's status is {answer.status}")
+            return read_answer(answer.body)
+        except (*http_client.FAILURES, ValueError) as error:
             logger.warning("the billing system did not answer", account=account_id, why=str(error))
             return NO_ANSWER
 
-    def _request(self, account_id: str) -> Request:
+    def _get(self, account_id: str) -> http_client.Answer:
         stamp = str(int(time.time()))
         joint = "&" if "?" in self._url else "?"
-        return Request(  # noqa: S310 - the settings allow http and https only
+        return http_client.get(
             f"{self._url}{joint}account_id={quote(account_id)}",
             headers={"X-Usher-Timestamp": stamp, "X-Usher-Signature": signature(self._key, stamp, account_id)},
+            seconds=TIMEOUT_SECONDS,
+            largest=LARGEST,
         )
 
 

@@ -13,6 +13,8 @@ from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime, parseaddr
 
+from shared.email_address import a_labels
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 
 
@@ -38,7 +40,7 @@ class Sender:
         """The sender that MAIL_FROM names, as `Acme <invitations@acme.example>` or the address alone."""
         name, address = parseaddr(mail_from)
         local, _, domain = address.rpartition("@")
-        domain = domain.encode("idna").decode()
+        domain = a_labels(domain)
         address = f"{local}@{domain}"
         return cls(address, domain, f"{_phrase(name)} <{address}>" if name else f"<{address}>")
 

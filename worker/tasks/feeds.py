@@ -1,11 +1,8 @@
 """Fetches the lists of networks that are kept at URLs; what comes broken leaves the last good one in its place."""
 
 from functools import partial
-from http.client import HTTPException
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
-from shared import log
+from shared import http_client, log
 from shared.policy import ListSource
 from shared.services import feeds
 from shared.services.network_formats import LARGEST, BadList
@@ -29,7 +26,7 @@ def _fetch_one(runtime: Runtime, source: ListSource, etag: str | None, before: i
     try:
         content, new_etag = _download(source.place, etag)
         size = 0 if content is None else feeds.examine(source, content, before=before)
-    except (OSError, HTTPException, ValueError, BadList) as error:
+    except (*http_client.FAILURES, ValueError, BadList) as error:
         logger.warning("a list of networks was not renewed", list=source.name, why=str(error))
         runtime.commit(partial(feeds.failed, source=source, why=f"It was not renewed: {error}"))
         return
@@ -41,15 +38,10 @@ def _fetch_one(runtime: Runtime, source: ListSource, etag: str | None, before: i
 
 def _download(url: str, etag: str | None) -> tuple[bytes | None, str | None]:
     """The content and its ETag; no content where it is the one that we have."""
-    headers = {"User-Agent": "usher", "Accept-Encoding": "identity"} | ({"If-None-Match": etag} if etag else {})
-    try:
-        with urlopen(Request(url, headers=headers), timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - the operator's URL
-            content = answer.read(LARGEST + 1)
-            expected = answer.headers.get("Content-Length")
-            if expected is not None and len(content) != int(expected):
-                raise BadList(f"{len(content)} of {expected} bytes came.")
-            return content, answer.headers.get("ETag")
-    except HTTPError as error:
-        if error.code == 304:
-            return None, etag
-        raise
+    known = {"If-None-Match": etag} if etag else {}
+    answer = http_client.get(url, headers=known, seconds=TIMEOUT_SECONDS, largest=LARGEST, redirects=True)
+    if answer.status == 304:
+        return None, etag
+    if answer.status != 200:
+        raise BadList(f"The server answered {answer.status}.")
+    return answer.body, answer.headers.get("ETag")
