@@ -32,7 +32,7 @@ _PRODUCT = ("usher", "invite", "invitation")
 _JUDGED, _SIGNS = 32, frozenset("!$%(+<@[{|")
 _MOST_SIGNS = 3
 _GUESSES, _GUESSES_PERSONAL = 10**8, 10**10
-"""How many guesses a password has to withstand (zxcvbn's scores 3 and 4): more where it holds the person's own words."""
+"""How many guesses a password has to withstand (zxcvbn's scores 3 and 4): more if it holds the person's own words."""
 
 _TIMEOUT_SECONDS, _LARGEST = 2.0, 512 * 1024
 
