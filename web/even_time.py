@@ -4,15 +4,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+STEP = 0.1
+"""Seconds: well above what the work takes, so that only its end is seen, and never the work."""
+
 
 @contextmanager
-def even_time(step: float = 0.1) -> Iterator[None]:
-    """Let the block end a whole number of steps after it began, with an answer or an error.
-
-    A `step`, in seconds, is well above what the work takes: only its end is seen.
-    """
+def even_time() -> Iterator[None]:
+    """Let the block end a whole number of steps after it began, with an answer or an error."""
     began = time.monotonic()
     try:
         yield
     finally:
-        time.sleep(step - (time.monotonic() - began) % step)
+        time.sleep(STEP - (time.monotonic() - began) % STEP)
