@@ -31,8 +31,8 @@ _PRODUCT = ("usher", "invite", "invitation")
 # two bounds keep it under some 100 ms. What is longer is judged by its beginning.
 _JUDGED, _SIGNS = 32, frozenset("!$%(+<@[{|")
 _MOST_SIGNS = 3
-_GUESSES, _GUESSES_PERSONAL = 10**6, 10**8
-"""How many guesses a password has to withstand: some more where a word of the person's own is part of it."""
+_GUESSES, _GUESSES_PERSONAL = 10**8, 10**10
+"""How many guesses a password has to withstand (zxcvbn's scores 3 and 4): more if it holds the person's own words."""
 
 _TIMEOUT_SECONDS, _LARGEST = 2.0, 512 * 1024
 

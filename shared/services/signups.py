@@ -79,11 +79,12 @@ def resend(session: Session, *, rules: Rules, address: EmailAddress) -> None:
     """Enqueue an email with a fresh link for the newest sign-up of this address, where one still needs it."""
     serialize(session, address.key)
     user = _user(session, address.key)
-    if user is not None and user.email_verified_at is not None:
-        return
     newest = next(iter(of_address(session, address.key)), user)
-    if newest is not None:
+    if newest is not None and (user is None or user.email_verified_at is None):
         _send_proof(session, rules, newest)
+    else:
+        # An email to nobody, which the worker drops: an answer without a job would be quicker, and so tell.
+        jobs.promise(session, JobKind.VERIFICATION_MAIL, subject_id=new_id("usr"), lane=address.domain)
 
 
 def resend_own(session: Session, *, rules: Rules, signup_id: str) -> None:
@@ -187,17 +188,23 @@ _BLIND = {"synchronize_session": False}
 def _mail(session: Session, rules: Rules, signup: Unproven) -> None:
     owner = _user(session, signup.email_key)
     if owner is not None and owner.email_verified_at is not None:
+        # A link is made that nobody gets: the work is the same for every address, and so is its time.
+        _make_link(rules, signup)
         jobs.promise(session, JobKind.SIGNUP_NOTICE_MAIL, subject_id=owner.id, lane=signup.address.domain)
     else:
         _send_proof(session, rules, signup)
 
 
-def _send_proof(session: Session, rules: Rules, signup: Unproven) -> None:
-    """Enqueue an email with a fresh link; the sign-up's link before it no longer works."""
+def _make_link(rules: Rules, signup: Unproven) -> None:
     signup.proof_generation += 1
     token = derive(rules.settings.secret_keys[0], Purpose.VERIFICATION, signup.id, signup.proof_generation)
     signup.proof_hash = sha256(token)
     signup.proof_expires_at = func.now() + PROOF_TTL
+
+
+def _send_proof(session: Session, rules: Rules, signup: Unproven) -> None:
+    """Enqueue an email with a fresh link; the sign-up's link before it no longer works."""
+    _make_link(rules, signup)
     jobs.promise(
         session,
         JobKind.VERIFICATION_MAIL,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -53,14 +53,15 @@ def take(session: Session, key: str, pace: Pace) -> None:
     count = case((over, 1), else_=Throttle.count + 1)
     # A doubled wait is capped long before its figure could grow too large for an interval.
     doubled = func.power(2, func.least(count - pace.free, 20)) * pace.shortest
-    wait = case((count < pace.free, timedelta(0)), else_=func.least(doubled, pace.longest))
+    # No wait is no time at all: a transaction that began a moment earlier would find even `now()` in its future.
+    allowed_at = case((count < pace.free, null()), else_=func.now() + func.least(doubled, pace.longest))
     fresh = insert(Throttle).values(key=key, window_ends_at=func.now() + pace.forgotten_after, count=1)
     counted = fresh.on_conflict_do_update(
         index_elements=[Throttle.key],
         set_={
             "count": count,
             "window_ends_at": func.now() + pace.forgotten_after,
-            "allowed_at": func.now() + wait,
+            "allowed_at": allowed_at,
         },
         where=or_(over, Throttle.allowed_at.is_(None), Throttle.allowed_at <= func.now()),
     )
@@ -71,7 +72,7 @@ def take(session: Session, key: str, pace: Pace) -> None:
 
 def give_back(session: Session, key: str) -> None:
     """Give one counted try back: it came to a good end. What others have tried stays counted."""
-    one_less = {"count": func.greatest(Throttle.count - 1, 0), "allowed_at": func.now()}
+    one_less = {"count": func.greatest(Throttle.count - 1, 0), "allowed_at": None}
     session.execute(update(Throttle).where(Throttle.key == key).values(**one_less))
 
 

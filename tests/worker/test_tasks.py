@@ -10,12 +10,24 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from shared.actor import Actor, ActorKind
+from shared.actor import SYSTEM, Actor, ActorKind
 from shared.config import Settings
 from shared.db import transaction
 from shared.ids import new_id
-from shared.models import Contract, Delivery, Invitation, Job, JobKind, JobState, Status, User
-from shared.services import asking, deliveries, jobs, oversight, ringing, suppressions
+from shared.models import (
+    Contract,
+    Delivery,
+    Invitation,
+    Job,
+    JobKind,
+    JobState,
+    Membership,
+    Signup,
+    Status,
+    User,
+)
+from shared.permissions import Role
+from shared.services import api_keys, asking, deliveries, jobs, oversight, ringing, suppressions
 from shared.services.rules import Rules
 from shared.tokens import Purpose, derive, sha256
 from tests.cli.processes import eventually
@@ -388,6 +400,38 @@ def test_a_person_gets_the_mails_of_their_own_set_up(
     token = "/" + derive(runtime.settings.secret_keys[0], purpose, bob.id, 1) if purpose else ""
     assert f"http://localhost:8000/{path}{token}" in sent.body("plain")
     assert world.jobs(kind)[0].state == JobState.DONE
+
+
+def test_an_address_that_is_not_proven_reads_no_word_of_a_strangers_choosing(
+    runtime: Runtime, world: World, smtp: SmtpServer
+) -> None:
+    signup = Signup(id=new_id("usr"), email="bob@corp.example", email_key="bob@corp.example", password_hash="x")
+    signup.name, signup.proof_generation = "Claim your prize now", 1
+    signup.proof_hash = sha256(derive(runtime.settings.secret_keys[0], Purpose.VERIFICATION, signup.id, 1))
+    with transaction(world.sessions) as session:
+        session.add(signup)
+        jobs.promise(session, JobKind.VERIFICATION_MAIL, subject_id=signup.id, generation=1)
+    mail(runtime, world.job_ids(JobKind.VERIFICATION_MAIL))
+    (sent,) = smtp.mails
+    said = [str(sent.parsed["Subject"]), sent.body("plain"), sent.body("html"), str(sent.parsed["To"])]
+    assert not any("prize" in part for part in said)
+    assert f"/verify/{derive(runtime.settings.secret_keys[0], Purpose.VERIFICATION, signup.id, 1)}" in said[1]
+
+
+def test_the_email_for_a_new_password_says_how_many_api_keys_live_on(
+    runtime: Runtime, world: World, bob: User, smtp: SmtpServer
+) -> None:
+    with transaction(world.sessions) as session:
+        session.add(Membership(id=new_id("mem"), account_id=world.account.id, user_id=bob.id, role=Role.ADMIN))
+        session.flush()
+        for _ in range(2):
+            made = {"account_id": world.account.id, "name": "a program", "role": Role.ADMIN, "created_by": bob.id}
+            api_keys.create(session, actor=SYSTEM, **made)
+        jobs.promise(session, JobKind.PASSWORD_RESET_MAIL, subject_id=bob.id, generation=1)
+    mail(runtime, world.job_ids(JobKind.PASSWORD_RESET_MAIL))
+    (sent,) = smtp.mails
+    for part in ("plain", "html"):
+        assert "You have 2 active API keys. They keep working" in sent.body(part)
 
 
 def ask_for_a_new_link(world: World, runtime: Runtime, invitation: Invitation) -> None:

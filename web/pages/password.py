@@ -3,6 +3,7 @@
 from flask import Response, render_template
 
 from shared.services.users import RESET_TTL
+from web import auth
 from web.api import passwords
 from web.guard import public, signed_in
 from web.pages import form, visitor
@@ -53,7 +54,7 @@ def set_password(token: str) -> Response | str:
 @signed_in
 def show_change() -> str:
     """Show the form that changes the password."""
-    return render_template("pages/change_password.html")
+    return render_template("pages/change_password.html", email=auth.user().email)
 
 
 @site.post("/me/password")
@@ -63,5 +64,5 @@ def change_password() -> Response | str:
     try:
         passwords.change_password(form.filled(ChangePasswordBody))
     except form.REFUSALS as refusal:
-        return form.again("pages/change_password.html", refusal)
+        return form.again("pages/change_password.html", refusal, email=auth.user().email)
     return visitor.send_on("/me?password=changed")

@@ -132,6 +132,43 @@ def test_charlie_signs_up_proves_his_address_and_signs_in(window, world):
     assert "Send the link again" not in window.open("/").text
 
 
+def test_a_scanner_that_presses_every_button_proves_nothing(window, world):
+    window.send("/signup", name="Charlie", email="charlie@other.example", password=PASSWORD)
+    with world.sessions() as session:
+        signup = session.query(Signup).one()
+    link = f"/verify/{derive(world.settings.secret_keys[0], Purpose.VERIFICATION, signup.id, 1)}"
+    page = window.open(link).text
+    assert "charlie@other.example" in page
+    assert f'datetime="{signup.created_at:%Y-%m-%dT%H:%M}' in page
+    assert "Charlie" not in page, "the name is a stranger's word until the address is proven"
+    for fields in ({}, {"password": ""}, {"name": "", "new_password": ""}):
+        assert window.send(link, **fields).status_code in {401, 422}
+    with world.sessions() as session:
+        assert session.query(User).count() == 0
+    assert window.send(link, password="not this one").status_code == 401
+    assert "Email confirmed" in window.send(link, password=PASSWORD).text
+    assert window.sign_in("charlie@other.example").status_code == 303
+
+
+def test_the_mailboxs_owner_chooses_a_password_on_the_page(window, world):
+    window.send("/signup", name="Mallory", email="charlie@other.example", password="the stranger's own secret")
+    with world.sessions() as session:
+        signup = session.query(Signup).one()
+    link = f"/verify/{derive(world.settings.secret_keys[0], Purpose.VERIFICATION, signup.id, 1)}"
+    refused = window.send(link, name="Charlie", new_password="password123")
+    assert refused.status_code == 422
+    assert 'value="Charlie"' in refused.text
+    assert "password123" not in refused.text
+    assert window.send(link, name="Charlie", new_password=PASSWORD).status_code == 200
+    assert window.sign_in("charlie@other.example", "the stranger's own secret").status_code == 401
+    window.sign_in("charlie@other.example")
+    assert "Charlie" in window.open("/").text
+
+
+def test_a_link_that_nobody_sent_is_not_known(window):
+    assert window.open("/verify/" + "x" * 43).status_code == 404
+
+
 def test_a_refused_sign_up_loses_nothing_but_the_password(window, world):
     answer = window.send("/signup", name='"><b>Charlie', email="no address", password="short-1")
     assert answer.status_code == 422
