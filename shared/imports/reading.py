@@ -36,6 +36,11 @@ class Row:
     message: str = ""
     flaw: Reason | None = None
 
+    @property
+    def shown(self) -> str:
+        """The address, or the beginning of a row that has none."""
+        return self.email or self.source.strip()[:100]
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
