@@ -105,7 +105,7 @@ def try_out(account_id: str) -> str:
     rows = importing.settled(reading.read(body.addresses, most=MOST).rows, role=body.role)[:PORTION]
     with transaction() as session:
         found = importing.try_rows(session, actor=actor(), rules=kit().rules, account_id=account_id, rows=rows)
-    return render_template("pages/trials.html", trials=zip(rows, found, strict=True))
+    return render_template("pages/trials.html", trials=zip(rows, found, strict=True), several=len(rows) > 1)
 
 
 @site.post("/accounts/<account_id>/team/invite/results.csv")
