@@ -118,7 +118,7 @@ def _invite(session: Session, ground: Rules, account_id: str, batch: Sequence[Ro
 
 def _line(row: Row, outcome: Outcome) -> dict[str, str]:
     """The result of a row, safe to open in a spreadsheet."""
-    cells = {"line": str(row.line), "email": row.email or row.source, "role": row.role or "", "message": row.message}
+    cells = {"line": str(row.line), "email": row.shown, "role": row.role or "", "message": row.message}
     if isinstance(outcome, Refused):
         reason = outcome.reasons[0]
         cells |= {"outcome": "refused", "code": reason.code, "what": reason.message, "remedy": reason.remedy}

@@ -36,6 +36,11 @@ class Row:
     message: str = ""
     flaw: Reason | None = None
 
+    @property
+    def shown(self) -> str:
+        """The address, or the beginning of a row that has none."""
+        return self.email or self.source.strip()[:100]
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -93,13 +98,16 @@ def _from_columns(record: Record, where: Layout) -> Row:
     """The row of a table with a header."""
     flaw = _flaw(record, where)
     if flaw is not None:
-        return Row(record.line, record.source, _cell(record, where.email)[:LONGEST_CELL], flaw=flaw)
+        return Row(record.line, record.source, _cell(record, where.email).strip('"')[:LONGEST_CELL], flaw=flaw)
     email, role, message = (_cell(record, at) for at in (where.email, where.role, where.message))
     return row(record.line, record.source, email=email, role=role, message=message)
 
 
 def _without_header(record: Record, where: Layout, most: int | None) -> Iterator[Row]:
     """The row, or the rows, of a line in a list or in a table without a header."""
+    if record.flaw:
+        yield Row(record.line, record.source, flaw=record.flaw)
+        return
     filled = [(at, cell, people(cell, most=most)) for at, cell in enumerate(map(trimmed, record.cells)) if cell]
     count = sum(len(persons) for _, _, persons in filled)
     if count > 1:

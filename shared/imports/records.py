@@ -22,7 +22,10 @@ _ADDRESS_BEHIND = re.compile(r"[^\S\n\t]*(<[^<>\"\n]*>)?[^\S\n\t]*")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row of cells: the line it begins on, counted from 1, its text, and why it can't be read, if so."""
+    """One row of cells: the line it begins on, counted from 1, its text, and why it can't be read, if so.
+
+    With a flaw, the cells only show which row it is.
+    """
 
     line: int
     cells: tuple[str, ...]
@@ -40,7 +43,7 @@ def records(text: str, delimiter: str, *, first: int = 1) -> Iterator[Record]:
         after = bisect_left(starts, end) if end <= len(text) else len(starts)
         inside = source.split("\n")[1:]
         if cells is None:
-            yield Record(first + place, (), source, reasons.quote_not_closed())
+            yield Record(first + place, tuple(source.split(delimiter)), source, reasons.quote_not_closed())
         elif any(_looks_like_a_row(line, delimiter) for line in inside):
             yield from _in_doubt(source, inside, first + place, delimiter)
         elif any(map(trimmed, cells)):
@@ -63,7 +66,7 @@ def _in_doubt(source: str, inside: Sequence[str], line: int, delimiter: str) -> 
             found[-1][1].append(each)
     for number, lines in found:
         flaw = reasons.rows_within_quotes() if number == line else reasons.within_quotes_of(line)
-        yield Record(number, (), "\n".join(lines), flaw)
+        yield Record(number, tuple(lines[0].split(delimiter)), "\n".join(lines), flaw)
 
 
 def _looks_like_a_row(line: str, delimiter: str) -> bool:

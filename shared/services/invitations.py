@@ -17,6 +17,7 @@ from shared.models import OPEN, Delivery, Invitation, JobKind, Status, Supersede
 from shared.permissions import Role
 from shared.services import audit, facts, inviters, inviting, jobs, links, origins
 from shared.services.rules import Rules
+from shared.services.searching import holding_words
 
 RESENDABLE = (Status.PENDING, Status.EXPIRED)
 """Where an invitation can stand to be sent again; an expired one comes back to life."""
@@ -103,7 +104,7 @@ def searched(
     if delivery is not None:
         query = query.where(Invitation.delivery == delivery)
     if q:
-        query = query.where(Invitation.email.icontains(q, autoescape=True))
+        query = query.where(*holding_words(Invitation.email, q))
     return _listed(session.execute(query.order_by(Invitation.id.desc()).limit(limit)))
 
 

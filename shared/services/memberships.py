@@ -23,15 +23,17 @@ from sqlalchemy.orm import Session, aliased
 from shared.actor import Actor
 from shared.bulk import Rows, insert_rows
 from shared.db import Asked, Question
+from shared.folding import fold
 from shared.ids import new_id
 from shared.models import Account, AuditEvent, Membership, User
 from shared.models.user import WORDS
 from shared.permissions import Role
 from shared.services import audit
+from shared.services.searching import holding_words
 from shared.services.sessions import SignedIn
 
-# As the index has it: words are taken as they are written, in whatever language.
-_WORDS: ColumnElement[Any] = literal_column(WORDS.text)
+# As the index has it: words are folded, and taken for what they are in whatever language.
+_WORDS: ColumnElement[Any] = literal_column(WORDS)
 _AS_WRITTEN: ColumnElement[Any] = literal_column("'simple'")
 
 NEARBY = 500
@@ -143,7 +145,7 @@ def accounts_of(
     query = select(Account, Membership).join(Membership, Membership.account_id == Account.id)
     query = query.where(Membership.user_id == user_id, Account.id > after)
     if q:
-        query = query.where(Account.name.icontains(q, autoescape=True))
+        query = query.where(*holding_words(Account.name, q))
     return [(account, place) for account, place in session.execute(query.order_by(Account.id).limit(limit))]
 
 
@@ -166,7 +168,7 @@ def _places(rows: Iterable[Any]) -> list[Place]:
 
 
 def _called(q: str) -> ColumnElement[bool]:
-    beginnings = " & ".join(f"{word}:*" for word in re.findall(r"[^\W_]+", q))
+    beginnings = " & ".join(f"{word}:*" for word in re.findall(r"[^\W_]+", fold(q)))
     return _WORDS.op("@@", return_type=Boolean())(func.to_tsquery(_AS_WRITTEN, beginnings))
 
 

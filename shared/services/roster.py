@@ -14,6 +14,7 @@ from shared.models import Invitation, Membership, Status, User
 from shared.permissions import Role
 from shared.services import memberships
 from shared.services.inviting import Made
+from shared.services.searching import holding_words
 from shared.services.sessions import SignedIn
 
 _PREFIX = len("mem_")
@@ -88,7 +89,7 @@ def _invitations(account_id: str, wanted: Wanted, before: str, limit: int) -> Se
     if wanted.role is not None:
         query = query.where(Invitation.role == wanted.role)
     if wanted.q:
-        query = query.where(Invitation.email.icontains(wanted.q, autoescape=True))
+        query = query.where(*holding_words(Invitation.email, wanted.q))
     return query.order_by(Invitation.id.desc()).limit(limit)
 
 

@@ -30,10 +30,10 @@ def import_invitations(account_id: str, body: ImportBody | None, query: ImportQu
     """Invite everybody in a table of up to 1,000 rows and 2 MB. Each row has a result with its line number.
 
     The table is CSV, tab-separated, or a list of addresses, in UTF-8, UTF-16 or Windows-1252. A row that isn't
-    understood is refused: an unknown or missing role gets no default. `?dry_run=true` records and sends nothing.
+    understood is refused, and nothing takes the place of an unknown role. `?role=` is for rows that have none.
     """
     table = table_of(body)
-    rows = importing.settled(table.rows, role=None)
+    rows = importing.settled(table.rows, role=query.role)
     if query.dry_run:
         with transaction() as session:
             tried = importing.try_rows(session, actor=actor(), rules=kit().rules, account_id=account_id, rows=rows)

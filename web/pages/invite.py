@@ -1,9 +1,12 @@
-"""Add new user: one address or many, one role, and what became of each.
+"""Add new user: one address or many, one role, and the result of each.
 
-Many are invited a portion at a time where a script sends the form, so that the page shows how far it is; what is left
-and what became of the others travel in the form. Without scripts all are invited at once.
+Many are invited a portion at a time where a script sends the form, so that the page shows how far it is. The list, how
+many of it are done and their results travel in the form. Without scripts all are invited at once.
 """
 
+import csv
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,23 +14,25 @@ from typing import Any
 from flask import Response, render_template, request
 
 from shared.errors import Invalid, Reason, Refused
-from shared.permissions import Permission, Role
-from shared.services import inviting, trials
-from shared.services.inviting import Made, Wish
+from shared.imports import decoding, reading
+from shared.imports.reading import Row, Table
+from shared.permissions import Permission
+from shared.services import importing, inviting, trials
+from shared.services.importing import Terms
+from shared.services.inviting import MOST, Made
 from shared.services.roster import Entry
 from web import auth
 from web.api.audit import cell
 from web.database import at_once, transaction
 from web.guard import actor, requires
 from web.kit import kit
-from web.pages import form, languages, pasted, place, team
+from web.pages import form, languages, place, team
 from web.pages.languages import N_
-from web.pages.pasted import Line
 from web.pages.site import site
 from web.schemas.team import InviteForm, ResultsForm
 
-NOBODY = N_("Whom do you want to invite? Write at least one address.")
-TOO_MANY = N_("1,000 at once at the most; invite the others after them.")
+NOBODY = N_("Enter at least one email address.")
+TOO_MANY = N_("You can invite up to 1,000 people at once.")
 
 LIFETIMES = (1, 3, 7, 14, 30)
 """For how many days one can let an invitation stand, beside the account's usual span."""
@@ -38,9 +43,9 @@ PORTION = 100
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one line: an invitation, as a row of the team, or the reasons why there is none."""
+    """The result of one row: an invitation, as a row of the team, or the reasons why there is none."""
 
-    line: Line
+    row: Row
     entry: Entry | None = None
     reasons: tuple[Reason, ...] = ()
 
@@ -49,7 +54,13 @@ class Outcome:
         """The outcome as a line of the file of results."""
         said = " ".join(f"{reason.message} {reason.remedy}" for reason in self.reasons)
         codes = " ".join(reason.code for reason in self.reasons)
-        return (cell(self.line.email), "invited" if self.entry else "refused", codes, cell(said))
+        return (
+            str(self.row.line),
+            cell(self.row.shown),
+            "invited" if self.entry else "refused",
+            codes,
+            cell(said),
+        )
 
 
 @site.get("/accounts/<account_id>/team/invite")
@@ -65,24 +76,25 @@ def invite(account_id: str) -> Response | str:
     """Invite each by itself, and show what became of each."""
     try:
         body = form.filled(InviteForm)
-        lines = _lines(body)
+        lists = _lists(body)
+        rows = _rows(body, lists)
     except form.REFUSALS as refusal:
         return place.again("pages/invite.html", account_id, refusal, **_shown(account_id))
     scripted = "HX-Request" in request.headers
-    now, later = (lines[:PORTION], lines[PORTION:]) if scripted else (lines, [])
-    outcomes = _invited(account_id, body, now)
+    done = min(body.done + PORTION, len(rows)) if scripted else len(rows)
+    outcomes = _invited(account_id, body, rows[body.done : done])
     shown = {
         "outcomes": outcomes,
         "body": body,
-        "left": pasted.as_table(later) if later else "",
-        "results": body.results + pasted.written(outcome.cells for outcome in outcomes),
-        "total": body.total or len(lines),
-        "done": (body.total or len(lines)) - len(later),
+        "lists": lists,
+        "results": body.results + _written(outcome.cells for outcome in outcomes),
+        "total": len(rows),
+        "done": done,
         **team.around(),
     }
     if scripted:
         return render_template("pages/invited.html", account_id=account_id, **shown)
-    return place.page("pages/invite.html", account_id, **_shown(account_id) | shown, form=_left(body, outcomes))
+    return place.page("pages/invite.html", account_id, **_shown(account_id) | shown, form=_left(body, lists, outcomes))
 
 
 @site.post("/accounts/<account_id>/team/invite/check")
@@ -90,71 +102,81 @@ def invite(account_id: str) -> Response | str:
 def try_out(account_id: str) -> str:
     """Say beside each address what would come of inviting it; nothing is recorded, nothing is sent."""
     body = form.filled(InviteForm)
-    lines = pasted.addresses(body.addresses)[:PORTION]
+    rows = importing.settled(reading.read(body.addresses, most=MOST).rows, role=body.role)[:PORTION]
     with transaction() as session:
-        asked = [(line.email, body.role) for line in lines]
-        found = trials.try_out(session, actor=actor(), rules=kit().rules, account_id=account_id, asked=asked)
-    return render_template("pages/trials.html", trials=zip(lines, found, strict=True))
+        found = importing.try_rows(session, actor=actor(), rules=kit().rules, account_id=account_id, rows=rows)
+    return render_template("pages/trials.html", trials=zip(rows, found, strict=True), several=len(rows) > 1)
 
 
 @site.post("/accounts/<account_id>/team/invite/results.csv")
 @requires(Permission.TEAM_EDIT)
 def download_results(account_id: str) -> Response:
-    """Give back what became of each line, as a file to keep."""
+    """Give back the result of each row, as a file to keep."""
     del account_id
     body = form.filled(ResultsForm)
-    head = pasted.written([("email", "result", "codes", "what to do")])
+    head = _written([("line", "email", "result", "codes", "what to do")])
     disposition = {"Content-Disposition": 'attachment; filename="invitations.csv"'}
     return Response(head + body.results, content_type="text/csv; charset=utf-8", headers=disposition)
 
 
-def _lines(body: InviteForm) -> list[Line]:
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What was typed and the file, each by itself; `text` is the file's, to be sent again."""
+
+    typed: Table
+    file: Table
+    text: str
+    encoding: str
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows, in their order."""
+        return [*self.typed.rows, *self.file.rows]
+
+
+def _lists(body: InviteForm) -> Lists:
     file = request.files.get("file")
-    text = body.table or (file.read().decode("utf-8", errors="replace").replace("\0", "") if file else "")
-    lines = pasted.addresses(body.addresses) + pasted.table(text)
-    if not lines:
+    text, encoding = decoding.decode(file.read()) if file and not body.table else (body.table, "utf-8")
+    return Lists(reading.read(body.addresses, most=MOST), reading.read(text, most=MOST), text, encoding)
+
+
+def _rows(body: InviteForm, lists: Lists) -> list[Row]:
+    """The rows of both lists, with the form's role where they have none."""
+    if not lists.rows:
         raise Invalid([("addresses", NOBODY)])
-    if len(lines) > pasted.MOST:
+    if len(lists.rows) > MOST:
         raise Invalid([("addresses", TOO_MANY)])
-    return lines
+    return importing.settled(lists.rows, role=body.role)
 
 
-def _invited(account_id: str, body: InviteForm, lines: list[Line]) -> list[Outcome]:
+def _invited(account_id: str, body: InviteForm, rows: Sequence[Row]) -> list[Outcome]:
+    lifetime = timedelta(hours=body.hours) if body.hours else None
+    terms = Terms(body.message or None, lifetime, languages.spoken())
     with at_once() as asked:
-        made = inviting.invite_all(
-            asked,
-            actor=actor(),
-            rules=kit().rules,
-            account_id=account_id,
-            wishes=[_wish(line, body) for line in lines],
+        made = importing.invite_rows(
+            asked, actor=actor(), rules=kit().rules, account_id=account_id, rows=rows, terms=terms
         )
-    return [_outcome(line, found) for line, found in zip(lines, made, strict=True)]
+    return [_outcome(row, found) for row, found in zip(rows, made, strict=True)]
 
 
-def _wish(line: Line, body: InviteForm) -> Wish:
-    return Wish(
-        line.email,
-        _role(line, body),
-        line.message[:1000] or body.message or None,
-        timedelta(hours=body.hours) if body.hours else None,
-        languages.spoken(),
-    )
-
-
-def _outcome(line: Line, found: Made | Refused) -> Outcome:
+def _outcome(row: Row, found: Made | Refused) -> Outcome:
     if isinstance(found, Refused):
-        return Outcome(line, reasons=tuple(found.reasons))
-    return Outcome(line, entry=Entry(auth.user(), invitation=found))
+        return Outcome(row, reasons=tuple(found.reasons))
+    return Outcome(row, entry=Entry(auth.user(), invitation=found))
 
 
-def _left(body: InviteForm, outcomes: list[Outcome]) -> form.Form:
-    """The form with whoever was refused still in it, to be corrected and sent again."""
-    refused = "\n".join(outcome.line.email for outcome in outcomes if outcome.entry is None)
-    return form.Form({"addresses": refused, "role": body.role, "message": body.message or ""}, {}, "")
+def _left(body: InviteForm, lists: Lists, outcomes: Sequence[Outcome]) -> form.Form:
+    """The form with the rows that were refused still in it, as they were written, to be corrected and sent again."""
+    table = lists.typed if lists.typed.rows else lists.file
+    refused = [outcome.row.source for outcome in outcomes[: len(table.rows)] if outcome.entry is None]
+    text = "\n".join([table.header, *refused] if table.header and refused else refused)
+    return form.Form({"addresses": text, "role": body.role, "message": body.message or ""}, {}, "")
 
 
-def _role(line: Line, body: InviteForm) -> Role:
-    return Role(line.role) if line.role in set(Role) else body.role
+def _written(rows: Iterable[Iterable[str]]) -> str:
+    file = io.StringIO()
+    csv.writer(file).writerows(rows)
+    return file.getvalue()
 
 
 def _shown(account_id: str) -> dict[str, Any]:

@@ -4,12 +4,18 @@ Errors and reasons say it in English with every particular. Readers of other lan
 what to do about it: the codes are few and stable, the particulars are not.
 """
 
+import re
+
+from shared.imports import decoding
 from shared.services.password_policy import SENTENCES
 from web.pages.languages import N_, spoken, translated
 
 _MEANS = {
+    "address_missing": N_("This row has no email address. Add one or remove the row."),
     "already_invited": N_("This address is invited already. Send that invitation again, or revoke it."),
     "already_member": N_("This person is a member of the account already. There is nothing to do."),
+    "cell_too_long": N_("A cell has more than 1,000 characters. Shorten it."),
+    "columns_not_understood": N_("We can't tell some columns apart. Name them email, role and message, each once."),
     "contract_below_minimum": N_("The account's commitment is too low to invite. Talk to the operator about it."),
     "contract_ended": N_("The account's contract has ended. Once it is renewed, colleagues can be invited again."),
     "contract_missing": N_("The account has no contract with a committed spend. Talk to the operator about one."),
@@ -41,17 +47,33 @@ _MEANS = {
     "proxy_not_checked": N_("Whether the request came through a proxy could not be checked."),
     "proxy_tor": N_("The request came through Tor. Invite from your company's own network."),
     "proxy_vpn": N_("The request came through a VPN. Invite again without it."),
+    "quote_not_closed": N_("A quotation mark in this row, or in one above it, isn't closed. Close it or remove it."),
     "rate_limited": N_("That was tried too often. Wait a while, then try again."),
     "recipient_suppressed": N_("Mail to this address came back before. Check the address, or ask the operator."),
     "resend_too_soon": N_("This was sent a moment ago. Wait a minute, then send it again."),
+    "role_missing": N_("This row has no role. Add a role to the row."),
     "role_not_assignable": N_("You can't give this role. Choose one that you may give."),
+    "role_unknown": N_("“%(text)s” isn't a role. Use Admin, Developer, Finance analyst or Support."),
+    "row_not_readable": N_("This row contains characters that can't be read. Save the file as UTF-8 and try again."),
+    "row_not_understood": N_(
+        "We can't tell what “%(text)s” is. Remove it, or add a header row with the columns email, role and message."
+    ),
+    "same_address": N_("The same address is in line %(line)s. Remove one of the two rows."),
+    "several_addresses": N_("This row has more than one email address. Use one row for each person."),
+    "too_many_cells": N_(
+        "This row has more cells than the header. Put quotation marks around text that contains the separator."
+    ),
     "unauthenticated": N_("Nobody is signed in, or the address or the password is wrong."),
     "validation_failed": N_("Something that was sent is not valid, so nothing was changed. Mend it and send it again."),
     "unavailable": N_("A part of the service is away for the moment. Try again in a few seconds."),
     "internal_error": N_("That was our fault. Nothing was half done. Try again."),
 }
 
+_PARTICULARS = re.compile(r"“(?P<text>.*)”|line (?P<line>\d+)", re.DOTALL)
+"""What of an English message the words of other languages can have in them."""
+
 FIXED = (
+    decoding.WORKBOOK,
     "Choose a name to be called by.",
     "Choose a password.",
     "This is not your current password.",
@@ -77,6 +99,7 @@ _FIELDS = {
     "address": N_("Address"),
     "addresses": N_("E-mail addresses"),
     "email": N_("E-mail address"),
+    "file": N_("CSV file"),
     "hours": N_("How long it can be accepted"),
     "invitation_hours": N_("How many hours an invitation can be accepted"),
     "last_day": N_("Its last day, if it has one"),
@@ -97,7 +120,9 @@ def told(code: str, message: str, remedy: str) -> str:
     """What happened and what to do about it."""
     if spoken() == "en" or code not in _MEANS:
         return f"{message} {remedy}".strip()
-    return translated(_MEANS[code])
+    words = translated(_MEANS[code])
+    found = _PARTICULARS.search(message) if "%(" in words else None
+    return words % found.groupdict() if found else words
 
 
 def field(name: str) -> str:

@@ -125,7 +125,8 @@ def _entry(account_id: str, row_id: str) -> Entry:
 
 def _row(account_id: str, entry: Entry, refusal: UsherError | None = None) -> str:
     stopped = form.sentences(refusal) if refusal else ""
-    return render_template("pages/row.html", account_id=account_id, entry=entry, stopped=stopped, **around())
+    line = request.args.get("line", type=int)
+    return render_template("pages/row.html", account_id=account_id, entry=entry, stopped=stopped, line=line, **around())
 
 
 def around() -> dict[str, Any]:

@@ -42,9 +42,10 @@ class ImportBody(Body):
 
 
 class ImportQuery(Body):
-    """Whether to try it out."""
+    """How to import the rows."""
 
     dry_run: bool = Field(default=False, description="Answer each row without recording or sending anything.")
+    role: Role | None = Field(default=None, description="The role for rows that have none; else they are refused.")
 
 
 class ImportResultOut(ResultOut):

@@ -26,15 +26,16 @@ class TeamQuery(Body):
 
 
 class InviteForm(Body):
-    """Whom to invite: addresses as they were pasted, a role and a personal word for all of them.
+    """Whom to invite: addresses as they were pasted, a role for rows without one, a message for rows without one.
 
-    Many are invited a portion at a time: `table` is who is left as CSV, `results` what became of the others.
+    Many are invited a portion at a time: `table` is the text of the file, `done` how many rows of it all are done, and
+    `results` what came of them. What isn't text in them refuses its own row.
     """
 
-    addresses: Text = Field(default="", max_length=200_000)
-    table: Text = ""
-    results: Text = ""
-    total: int = Field(default=0, ge=0, le=1000)
+    addresses: str = Field(default="", max_length=200_000)
+    table: str = ""
+    results: str = ""
+    done: int = Field(default=0, ge=0, le=1000)
     role: Role
     message: Text | None = Field(default=None, max_length=1000)
     hours: Annotated[Hours | None, LeftEmpty] = None
@@ -65,9 +66,9 @@ class RemovalForm(Body):
 
 
 class ResultsForm(Body):
-    """What became of each line that was invited, as CSV."""
+    """The result of each row, as CSV."""
 
-    results: Text
+    results: str
 
 
 class AccountsQuery(Body):

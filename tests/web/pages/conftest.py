@@ -23,13 +23,13 @@ class Window:
     def open(self, path: str, **how: Any) -> Any:
         return self.http.get(path, headers={"Accept": "text/html"}, **how)
 
-    def send(self, path: str, *, seen_at: str | None = None, **fields: str) -> Any:
+    def send(self, path: str, *, seen_at: str | None = None, **fields: Any) -> Any:
         """Fill in and send a form of the page at `seen_at`, or of the one at the path itself."""
         token = _TOKEN.search(self.open(seen_at or path, follow_redirects=True).text)
         assert token, "the page holds no form"
         return self.bare(path, csrf_token=unescape(token[1]), **fields)
 
-    def bare(self, path: str, **fields: str) -> Any:
+    def bare(self, path: str, **fields: Any) -> Any:
         """Send fields without having seen a form."""
         return self.http.post(path, data=fields, headers={"Accept": "text/html"})
 

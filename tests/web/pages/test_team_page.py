@@ -1,11 +1,13 @@
 """The pages of an account: who is seen, who may do what there, and what comes of it."""
 
+import io
 import re
+from html import unescape
 
 import pytest
 from sqlalchemy import text
 
-from shared.models import Account, Invitation, Membership, Status
+from shared.models import Account, Invitation, Membership, Status, User
 from shared.permissions import Role
 
 
@@ -70,9 +72,86 @@ def test_what_became_of_each_can_be_taken_away(window, acme):
     answer = window.send(
         f"/accounts/{acme}/team/invite/results.csv",
         seen_at=f"/accounts/{acme}/team/invite",
-        results="dora@corp.example,invited,,\r\n",
+        results="1,dora@corp.example,invited,,\r\n",
     )
-    assert answer.text == "email,result,codes,what to do\r\ndora@corp.example,invited,,\r\n"
+    assert answer.text == "line,email,result,codes,what to do\r\n1,dora@corp.example,invited,,\r\n"
+
+
+def uploaded(window, acme: str, data: bytes, **fields: str):
+    """The answer to a file that is chosen in the form, whose other fields are as they come."""
+    file = (io.BytesIO(data), "people.csv")
+    return window.send(f"/accounts/{acme}/team/invite", file=file, role="developer", **fields)
+
+
+def textarea(answer) -> str:
+    return unescape(re.search(r'<textarea id="addresses"[^>]*>([^<]*)</textarea>', answer.text)[1])
+
+
+def invited(world) -> dict[str, tuple[str, str | None]]:
+    with world.sessions() as session:
+        return {row.email: (row.role, row.message) for row in session.query(Invitation)}
+
+
+def test_a_file_with_unknown_roles_and_an_open_quote_invites_the_others_and_keeps_the_rest(window, world, acme):
+    answer = uploaded(
+        window,
+        acme,
+        "E-Mail;Rolle;Nachricht\r\nann@corp.example;viewer;\r\nben@corp.example;Support;Grüße\r\n"
+        'cleo@corp.example;admin;"Hi\r\ndora@corp.example;;Hi\r\n;support;\r\nBEN@corp.example;admin;'.encode("cp1252"),
+    )
+    assert invited(world) == {"ben@corp.example": ("support", "Grüße"), "dora@corp.example": ("developer", "Hi")}
+    assert textarea(answer) == (
+        "E-Mail;Rolle;Nachricht\nann@corp.example;viewer;\n"
+        'cleo@corp.example;admin;"Hi\n;support;\nBEN@corp.example;admin;'
+    )
+    for said in ("“viewer” isn&#39;t a role.", "The same address is in line 3.", "windows-1252", "line 6"):
+        assert said in answer.text
+
+
+def test_rows_that_are_pasted_from_a_spreadsheet_keep_their_roles(window, world, acme):
+    pasted = "Name\tEmail\tRole\nAnna Kowalska\tanna@corp.example\tSupport\nBen Ortiz\tben@corp.example\tAdmin\n"
+    page = window.send(f"/accounts/{acme}/team/invite", addresses=pasted, role="developer")
+    assert page.status_code == 200
+    assert invited(world) == {"anna@corp.example": ("support", None), "ben@corp.example": ("admin", None)}
+    names = "Cleo Diaz <cleo@corp.example> Dan <dan@corp.example>"
+    window.send(f"/accounts/{acme}/team/invite", addresses=names, role="developer")
+    assert {"cleo@corp.example", "dan@corp.example"} <= invited(world).keys()
+
+
+def test_a_workbook_a_nul_and_a_cell_of_131073_characters_are_told_and_break_nothing(window, world, acme):
+    refused = uploaded(window, acme, b"PK\x03\x04...", addresses="x@corp.example")
+    assert refused.status_code == 422
+    assert "Save the sheet as CSV" in refused.text
+    assert textarea(refused) == "x@corp.example"
+    table = f"email,message\nann@corp.example,{'x' * 131_073}\nb\0b@corp.example,\ncleo@corp.example,Hi\n"
+    answer = uploaded(window, acme, table.encode())
+    assert answer.status_code == 200
+    assert answer.text.count("not invited") == 2
+    assert invited(world) == {"cleo@corp.example": ("developer", "Hi")}
+
+
+def test_a_portion_after_the_other_reads_the_same_rows(window, world, acme):
+    table = "email,role\n" + "".join(f"guest{n}@corp.example,support\n" for n in range(149)) + "nobody,viewer\n"
+    path = f"/accounts/{acme}/team/invite"
+    token = re.search(r'name="csrf_token" value="([^"]+)"', window.open(path).text)[1]
+    fields = {"csrf_token": token, "role": "developer", "addresses": "", "table": table}
+    results = ""
+    for done in (0, 100):
+        asked = {"Accept": "text/html", "HX-Request": "true"}
+        answer = window.http.post(path, data=fields | {"done": done, "results": results}, headers=asked)
+        results = unescape(re.search(r'name="results" value="([^"]*)"', answer.text)[1])
+    lines = results.splitlines()
+    assert [int(line.split(",")[0]) for line in lines] == list(range(2, 152))
+    assert [line.split(",")[2] for line in lines] == ["invited"] * 149 + ["refused"]
+    assert len(invited(world)) == 149
+
+
+def test_a_german_reader_is_told_the_line_and_the_word(window, world, carol, acme):
+    world.change(User, carol.id, locale="de")
+    pasted = "a@corp.example, viewer\nb@corp.example\nB@corp.example"
+    answer = window.send(f"/accounts/{acme}/team/invite", addresses=pasted, role="support")
+    assert "„viewer“ ist keine Rolle." in answer.text
+    assert "Dieselbe Adresse steht in Zeile 2." in answer.text
 
 
 def test_a_row_is_changed_by_a_form_alone(window, world, carol, acme):

@@ -45,6 +45,7 @@ def test_an_unknown_role_is_refused_with_the_roles_there_are_and_never_replaced(
 def test_an_unclosed_quote_mails_nobody_the_addresses_of_others(world, alice, acme):
     answer = post(alice, acme, SWALLOWING)
     assert results(answer) == [(2, 422, "quote_not_closed"), (3, 202, None), (4, 202, None)]
+    assert answer.json["results"][0]["email"] == "anna@corp.example"
     assert invited(world) == {
         "ben@corp.example": ("support", "Welcome"),
         "cleo@corp.example": ("support", "Welcome"),
@@ -65,6 +66,13 @@ def test_a_quote_that_another_row_happens_to_close_invites_nobody_within(world, 
 def test_a_row_without_an_address_or_a_role_is_told_and_not_left_out(world, alice, acme):
     answer = post(alice, acme, "email,role\nann@corp.example,support\n,support\n\nbob@corp.example,\n")
     assert results(answer) == [(2, 202, None), (3, 422, "address_missing"), (5, 422, "role_missing")]
+
+
+def test_a_role_that_is_given_is_for_rows_without_one_alone(world, alice, acme):
+    table = "Ann <ann@corp.example> Bob <bob@corp.example>\ncleo@corp.example, viewer\n"
+    answer = post(alice, acme, table, "text/plain", query="?role=support")
+    assert results(answer) == [(1, 202, None), (1, 202, None), (2, 422, "role_unknown")]
+    assert invited(world) == {"ann@corp.example": ("support", None), "bob@corp.example": ("support", None)}
 
 
 def test_the_second_row_of_an_address_names_the_line_of_the_first(alice, acme):
