@@ -19,14 +19,14 @@ from shared.models import Part
 from shared.services import heartbeats
 from web import auth, metrics, openapi
 from web.database import db
-from web.guard import public
+from web.guard import anonymous, public
 from web.kit import kit
 
 system = Blueprint("system", __name__)
 
 
 @system.get("/healthz")
-@public
+@anonymous
 def alive() -> Response:
     """Say that this process answers."""
     return _json({"status": "ok"})
