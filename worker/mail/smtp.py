@@ -115,6 +115,7 @@ class Mailer:
         `following` is whom the next mail goes to, where that is known: its envelope is sent ahead. `meanwhile` is done
         while the server thinks about its verdict, and must not fail.
         """
+        self.thought_for = timedelta(0)
         if _UNSAFE.search(recipient):
             return Answer(Stage.RECIPIENT, 553, "5.1.3 the address has signs in it that no address may have")
         if self._reason_to_rest is not None and time.monotonic() < self._rest_until:
