@@ -167,7 +167,7 @@ def vanished_host(part: str, folder: Path, *, times: int, seconds: float) -> Out
     )
     return Outcome(
         kept(found)
-        and max(done) < 60
+        and max(done) < 120  # A mail whose verdict was lost with the host is tried again after a minute.
         and alive.statuses() == {200}
         and inviting.statuses() <= {202, 503}
         and max(slowest) < 10
