@@ -115,7 +115,7 @@ class Publisher:
             self._app.send_task(task.name, args=args, queue=task.queue, producer=self._producer)
 
     def waiting(self) -> int:
-        """How many messages wait for the workers to take them."""
+        """How many messages wait for workers, who can take them; a Redis that takes no writes lets nobody do that."""
         with self._trouble_named():
             channel = self._connect().default_channel
             if not self._is_redis:
@@ -123,7 +123,9 @@ class Publisher:
             with channel.client.pipeline(transaction=False) as asked:
                 for name in QUEUES:
                     asked.llen(name)
-                return sum(map(int, asked.execute()))
+                # Adds nothing, for there is no such list. A replica and a full server refuse it, and answer the others.
+                asked.lpushx(f"{channel.global_keyprefix}usher.probe", "")
+                return sum(map(int, asked.execute()[: len(QUEUES)]))
 
     def evicts(self) -> bool:
         """Whether a full broker would drop keys, and with them queues; False where it doesn't say."""

@@ -4,10 +4,16 @@ from typing import Any
 
 from celery import Celery
 
+from shared.keepalive import tcp_options
+
 QUEUES = ("checks", "mail", "chores")
 
 VISIBILITY_SECONDS = 300
 """How long the broker waits before it hands a message that nobody acknowledged to another worker."""
+
+
+_TCP = tcp_options(idle=5, interval=2, count=3)
+"""A worker waits for messages without a time limit of its own; a broker that vanished has to be noticed by TCP."""
 
 
 def celery_app(broker_url: str, *, patience: float) -> Celery:
@@ -42,6 +48,7 @@ def _redis(patience: float) -> dict[str, Any]:
         # Longer than the second for which a worker's BRPOP waits.
         "socket_timeout": patience * 2,
         "socket_keepalive": True,
+        "socket_keepalive_options": _TCP,
         "health_check_interval": 25,
         "retry_on_timeout": False,
         "max_retries": 1,
@@ -57,6 +64,7 @@ def _rabbitmq(patience: float) -> dict[str, Any]:
         "connect_timeout": patience,
         "read_timeout": patience * 2,
         "write_timeout": patience * 2,
+        "socket_settings": _TCP,
         # A message that the server has not taken is no ring.
         "confirm_publish": True,
         "max_retries": 1,

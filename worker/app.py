@@ -24,6 +24,9 @@ def make_app(settings: Settings, runtime: Callable[[], Runtime]) -> Celery:
     app.conf.update(
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # A replica and a full broker answer, and are as good as away.
+        broker_channel_error_retry=True,
+        worker_consumer="worker.consumer:PatientConsumer",
         task_acks_late=False,
         task_time_limit=TIME_LIMIT,
         worker_concurrency=settings.worker_processes,

@@ -24,6 +24,7 @@ from shared.services.rules import load_later
 from worker import metrics
 from worker.runtime import Runtime
 from worker.tasks import checks, housekeeping, mail
+from worker.watchdog import Watchdog
 
 logger = log.get(__name__)
 
@@ -70,7 +71,7 @@ class Scheduler:
 
     def run(self, stop: threading.Event) -> None:
         """Tick until told to stop; a database that is away is waited for."""
-        while not stop.is_set():
+        while not stop.is_set() and not self._runtime.stopping():
             try:
                 rest = self.tick()
             except AWAY as trouble:
@@ -150,10 +151,18 @@ def main(settings: Settings) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda _signum, _frame: stop.set())
     name = f"{socket.gethostname()}-{secrets.token_hex(3)}"
-    runtime = Runtime(settings, load_later(settings), name=name, stopping=stop.is_set)
+    watchdog = Watchdog()
+
+    def stopping() -> bool:
+        watchdog.feed()  # Who asks this, before each mail and each batch, gets on with the work.
+        return stop.is_set()
+
+    runtime = Runtime(settings, load_later(settings), name=name, stopping=stopping)
     scheduler = Scheduler(settings, runtime, name)
+    watchdog.start()
     metrics.serve(settings)
     logger.info("scheduler ready")
     scheduler.run(stop)
+    watchdog.close()
     scheduler.close()
     runtime.close()

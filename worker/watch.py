@@ -84,6 +84,7 @@ class Watch:
                     logger.error("this worker hears nothing any more, ending it")
                     self._end_deaf()
             except SQLAlchemyError as trouble:
+                self._pulse.beat()  # Without a database nobody can take anything: that is no deafness.
                 logger.warning("no sign of life given", why=str(trouble.__cause__ or trouble))
             if self._closed.wait(heartbeats.EVERY.total_seconds()):
                 return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.faults import hosts, scenarios
 from tests.faults.scenarios import Outcome
+from tests.trials import vanished
 
 Scenario = Callable[[Path], Outcome]
 
@@ -26,6 +27,9 @@ def plan(seed: int) -> dict[str, Scenario]:
         "restarted-database": partial(scenarios.restarted_database, invitations=2000, times=10),
         "rolling-deployment": partial(scenarios.rolling_deployment, invitations=5000, every=20),
         "lost-host": partial(hosts.lost_host, invitations=2000, times=10),
+        "vanished-database": partial(vanished.vanished_host, "postgres", times=3, seconds=20),
+        "vanished-broker": partial(vanished.vanished_host, "valkey", times=3, seconds=20),
+        "vanished-mail-host": partial(vanished.vanished_host, "sink", times=3, seconds=20),
         "slow-domain": partial(scenarios.slow_domain, invitations=1000, seconds=6),
         "stopped-worker": partial(scenarios.stopped_worker, invitations=500),
     }

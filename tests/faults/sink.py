@@ -1,6 +1,6 @@
 """A mail server that keeps an fsynced ledger of what it took and misbehaves by script; run as a process of its own.
 
-    python -m tests.faults.sink PORT LEDGER '{"seed": 1, "refuse": 0.3, "drop": 0.01}'
+    python -m tests.faults.sink PORT LEDGER '{"seed": 1, "refuse": 0.3, "drop": 0.01}' [ADDRESS]
 
 Each line of the ledger is one mail at its final dot: `taken` (in the ledger before the 250 goes out), `refused` (4xx),
 `dropped` (taken, and the connection broken instead of an answer) or `vanished` (not taken, and broken the same).
@@ -113,14 +113,15 @@ class Conversation(asyncio.Protocol):
             self._transport.write(reply.encode() + b"\r\n")
 
 
-async def serve(port: int, sink: Sink) -> None:
+async def serve(address: str, port: int, sink: Sink) -> None:
     """Serve until killed."""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, sink.calm)
-    server = await loop.create_server(lambda: Conversation(sink), "127.0.0.1", port)
+    server = await loop.create_server(lambda: Conversation(sink), address, port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
     with Path(sys.argv[2]).open("a") as ledger:
-        asyncio.run(serve(int(sys.argv[1]), Sink(ledger, **json.loads(sys.argv[3]))))
+        address = sys.argv[4] if len(sys.argv) > 4 else "127.0.0.1"
+        asyncio.run(serve(address, int(sys.argv[1]), Sink(ledger, **json.loads(sys.argv[3]))))

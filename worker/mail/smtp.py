@@ -7,6 +7,7 @@ RFC 5321, 4.5.3.2, as far as a lease's patience goes; the one for the final dot 
 means a second copy.
 """
 
+import errno
 import re
 import select
 import smtplib
@@ -15,8 +16,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 
+from shared.keepalive import keep_alive, tcp_options
 from shared.smtp_route import Route
 from worker.mail.outcome import BEFORE_MAIL, Answer, Stage
 
@@ -32,6 +35,9 @@ REST_SECONDS = 3.0
 
 NONE_AHEAD_SECONDS = 600.0
 """How long no envelope is sent ahead to a server that hung up on one, or said nothing to it."""
+
+_TCP = tcp_options(idle=10, interval=5, count=3)
+"""A server that thinks acknowledges these probes; one whose host vanished won't give its verdict any more."""
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -92,6 +98,8 @@ class Mailer:
         self._connected_at = 0.0
         self._rest_until = 0.0
         self._reason_to_rest: Answer | None = None
+        self.thought_for = timedelta(0)
+        """How long the server took for the last mail; a connection that broke before, or whose host vanished, aside."""
 
     def send(
         self,
@@ -107,6 +115,7 @@ class Mailer:
         `following` is whom the next mail goes to, where that is known: its envelope is sent ahead. `meanwhile` is done
         while the server thinks about its verdict, and must not fail.
         """
+        self.thought_for = timedelta(0)
         if _UNSAFE.search(recipient):
             return Answer(Stage.RECIPIENT, 553, "5.1.3 the address has signs in it that no address may have")
         if self._reason_to_rest is not None and time.monotonic() < self._rest_until:
@@ -164,12 +173,15 @@ class Mailer:
         return self._carried >= MAILS_PER_CONNECTION or time.monotonic() - self._connected_at > SECONDS_PER_CONNECTION
 
     def _try(self, mail: _Mail) -> Answer:
+        began = time.monotonic()
         try:
             answer = self._converse(self._connected(), mail)
         except (smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPAuthenticationError) as error:
             answer = _answer(self._stage, error.smtp_code, error.smtp_error)
         except (OSError, smtplib.SMTPException) as error:
             answer = Answer(self._stage, None, _words(error))
+            began = time.monotonic() if _vanished(error) else began
+        self.thought_for = timedelta(seconds=time.monotonic() - began)
         if answer.code in {None, 421} or answer.stage in BEFORE_MAIL:
             self._drop()
         return answer
@@ -193,6 +205,7 @@ class Mailer:
         route = self._route
         # Without this, a mail's last packet may wait 40 ms for the receipt of the one before.
         _socket(client).setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        keep_alive(_socket(client), _TCP)
         _socket(client).settimeout(self._command_timeout)
         self._stage = Stage.HELLO
         client.ehlo_or_helo_if_needed()
@@ -291,6 +304,12 @@ def _answer(stage: Stage, code: int, text: bytes | str) -> Answer:
 
 def _clean(text: str) -> str:
     return _CONTROL.sub(" ", text).strip()[:512]
+
+
+def _vanished(error: BaseException) -> bool:
+    """Whether the system says so, because nothing comes from the host; a limit of our own has no number."""
+    cause = error.__context__ or error
+    return isinstance(cause, OSError) and cause.errno in {errno.ETIMEDOUT, errno.EHOSTUNREACH}
 
 
 def _words(error: Exception) -> str:
