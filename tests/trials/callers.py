@@ -10,11 +10,12 @@ KINDS = ("nobody", "owner", "support", "api key", "operator")
 
 @dataclass(frozen=True)
 class Caller:
-    """A credential, none for nobody, and real values for path parameters by their names."""
+    """A credential, none for nobody, and real values: ids for path parameters by their names, and tokens of links."""
 
     kind: str
     token: str | None
     ids: dict[str, list[str]]
+    links: list[str]
 
 
 class Furnished:
@@ -29,7 +30,7 @@ class Furnished:
         support = self._join("weak", "support")
         key = self._made(f"{self._path}/api-keys", {"name": "Trials", "role": "admin"})["key"]
         tokens = dict(zip(KINDS, (None, self._owner, support, key, OPERATOR_KEY), strict=True))
-        return Caller(kind, tokens[kind], self._ids())
+        return Caller(kind, tokens[kind], self._ids(), [self._link(f"guest{number}") for number in range(3)])
 
     def _ids(self) -> dict[str, list[str]]:
         for number in range(2):
@@ -52,9 +53,11 @@ class Furnished:
     def _join(self, name: str, role: str) -> str:
         """The token of a new member's session."""
         self._invite(name, role)
-        link = link_in(self._stack.mail_to(f"{name}@{self._name}.example"), "i")
-        joined = self._made("/v1/invitations/accept", {"token": link, "name": "Sam", "password": PASSWORD}, token=None)
-        return str(joined["token"])
+        body = {"token": self._link(name), "name": "Sam", "password": PASSWORD}
+        return str(self._made("/v1/invitations/accept", body, token=None)["token"])
+
+    def _link(self, name: str) -> str:
+        return link_in(self._stack.mail_to(f"{name}@{self._name}.example"), "i")
 
     def _listed(self, what: str) -> Any:
         return self._stack.ask("GET", f"{self._path}/{what}?limit=9", token=self._owner).json["data"]

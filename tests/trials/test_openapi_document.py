@@ -69,7 +69,7 @@ def test_every_answer_is_one_that_the_document_names(stack: Stack, tmp_path: Pat
     if caller.token is not None:
         command += ["--header", f"Authorization: Bearer {caller.token}"]
     environ = os.environ | {"SCHEMATHESIS_HOOKS": "tests.trials.odd_requests", "PYTHONPATH": str(ROOT)}
-    told = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300, env=environ, cwd=tmp_path)
+    told = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900, env=environ, cwd=tmp_path)
     assert told.returncode == 0, told.stdout[-30_000:] + told.stderr[-2000:]
     assert stack.ask("GET", "/readyz").status == 200
 
@@ -121,10 +121,11 @@ def _settings(caller: Caller) -> str:
     lines += ["[generation]", f"max-examples = {EXAMPLES}", "deterministic = true"]
     for check in UNCHECKED:
         lines += [f"[checks.{check}]", "enabled = false"]
-    for name, values in caller.ids.items():
+    for name, values in (caller.ids | {"links": caller.links}).items():
         lines += [f"[dictionaries.{name}]", f"values = {json.dumps(values)}"]
     lines.append("[parameters]")
     lines += [f'"path.{name}" = {{ dictionary = "{name}", probability = 0.9 }}' for name in caller.ids]
+    lines.append('"body.token" = { dictionary = "links", probability = 0.7 }')
     for name in LEFT_OUT.get(caller.kind, {}):
         lines += ["[[operations]]", f'include-name = "{name}"', "enabled = false"]
     for path, checks in UNCHECKED_OF.items():
