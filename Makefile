@@ -11,13 +11,17 @@ COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-head
 # Where this is set, every start would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up install test check bench faults pictures catalogues lock help
+.PHONY: up install test trials check bench faults pictures catalogues lock help
 
 up: install  ## Start everything on embedded defaults; Ctrl-C stops it.
 	@$(BIN)/usher up
 
 test: install  ## The whole test suite, on real PostgreSQL, Valkey and SMTP.
 	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
+
+# pytest answers 5 where there is nothing to try.
+trials: install  ## What needs network namespaces or servers of the system, and every call by its document. It tells what it left out.
+	$(BIN)/python -m pytest tests/trials || [ $$? = 5 ]
 
 check: install  ## Lint, format, types and import arrows.
 	$(BIN)/ruff check .

@@ -62,7 +62,7 @@ def call(
             elif body is not None:
                 parsed["body"] = read(lambda: body.model_validate_json(request.get_data() or b"{}"))
             if query is not None:
-                parsed["query"] = read(lambda: query.model_validate(request.args.to_dict()))
+                parsed["query"] = read(lambda: query.model_validate(_query()))
             returned = view(**path, **parsed)
             payload, headers = returned if isinstance(returned, tuple) else (returned, {})
             return _present(payload, answers, status, headers)
@@ -74,6 +74,14 @@ def call(
         return answered
 
     return described
+
+
+def _query() -> dict[str, str]:
+    found = request.args.to_dict()
+    unfit = [(name, "Holds a character that is not text.") for name, value in found.items() if "\0" in name + value]
+    if unfit:
+        raise Invalid([(name.replace("\0", ""), message) for name, message in unfit])
+    return found
 
 
 def written(payload: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -114,10 +114,12 @@ def _operation(view: Any, arguments: set[str], schemas: dict[str, Any]) -> dict[
         operation["security"] = _UNKEYED[view.guard]
     if spec.body is not None:
         content: dict[str, Any] = {"schema": {"$ref": schemas["refs"][spec.body]}}
+        # No body is read as an empty one.
+        needed = any(field.is_required() for field in spec.body.model_fields.values())
         if spec.example is not None:
             content["example"] = spec.example
         texts = {media_type: {"schema": {"type": "string"}} for media_type in spec.texts}
-        operation["requestBody"] = {"required": True, "content": {"application/json": content} | texts}
+        operation["requestBody"] = {"required": needed, "content": {"application/json": content} | texts}
     return operation
 
 

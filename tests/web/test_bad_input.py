@@ -84,6 +84,27 @@ def test_addresses_that_are_not_there(alice, acme):
     assert answer.headers["Allow"]
 
 
+def test_a_nul_in_a_query_is_refused_by_the_name_of_its_field(alice, acme):
+    for path in ("/v1/me/accounts?cursor=a%00", f"/v1/accounts/{acme}/members?cursor=a%00"):
+        answer = alice.get(path)
+        assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "cursor")
+    assert alice.get("/v1/me/accounts?limit%00=1").status_code == 422
+
+
+@pytest.mark.parametrize("number", ["0", "17", "0.5", "1e9"])
+def test_a_number_is_no_date(alice, operator, acme, number):
+    """A day or a moment is written out; digits alone are not taken for seconds since 1970."""
+    assert alice.get(f"/v1/accounts/{acme}/audit-events?since={number}").status_code == 422
+    rule = {"effect": "block", "subject": "domain", "value": "rival.example", "reason": "Rivals."}
+    contract = {"monthly_commitment": {"amount": "750.00", "currency": "USD"}, "ends_on": "2030-01-01"}
+    for value in (number, float(number)):
+        key = alice.post(f"/v1/accounts/{acme}/api-keys", {"name": "x", "role": "support", "expires_at": value})
+        exception = operator.post("/v1/exceptions", rule | {"ends_at": value})
+        terms = operator.ask("PUT", f"/v1/accounts/{acme}/contract", contract | {"starts_on": value})
+        named = [(answer.status_code, answer.json["errors"][0]["field"]) for answer in (key, exception, terms)]
+        assert named == [(422, "expires_at"), (422, "ends_at"), (422, "starts_on")]
+
+
 def test_credentials_that_open_nothing(world, nobody, acme):
     for token in ("", "x", "ushk_" + "x" * 43, "Ω", "a b"):
         answer = nobody.http.get("/v1/me", headers={"Authorization": f"Bearer {token}"})

@@ -50,6 +50,16 @@ def test_every_body_has_an_example_and_the_example_is_understood(world: World, a
             assert answer.json["code"] == ("link_invalid" if "token" in example else "not_found")
 
 
+def test_a_body_is_only_required_where_one_of_its_fields_is(alice, nobody):
+    paths = nobody.get("/openapi.json").json["paths"]
+    required = {
+        path: paths[path][method]["requestBody"]["required"]
+        for method, path in [("patch", "/v1/me"), ("post", "/v1/accounts")]
+    }
+    assert required == {"/v1/me": False, "/v1/accounts": True}
+    assert alice.http.patch("/v1/me", headers={"Authorization": f"Bearer {alice.token}"}).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/docs", "/healthz", "/readyz"])
 def test_what_the_service_says_of_itself(nobody, path):
     assert nobody.get(path).status_code == 200

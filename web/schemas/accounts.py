@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, model_validator
 
 from shared.models import LapsedContract
 from shared.permissions import Role
-from web.schemas.base import Body, Name, Out, PageQuery, ReasonOut, Text
+from web.schemas.base import Body, Day, Name, Out, PageQuery, ReasonOut, Text
 from web.schemas.people import AccountRef
 
 Amount = Annotated[
@@ -66,8 +66,8 @@ class ContractBody(Body):
     """A committed monthly spend; `ends_on` is the last day in force."""
 
     monthly_commitment: MoneyBody
-    starts_on: date
-    ends_on: date
+    starts_on: Day
+    ends_on: Day
 
     @model_validator(mode="after")
     def _in_order(self) -> "ContractBody":

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from shared.models import ApiKey
 from shared.permissions import Role
-from web.schemas.base import Body, Name, Out
+from web.schemas.base import Body, Moment, Name, Out
 
 
 class ApiKeyBody(Body):
@@ -15,7 +15,7 @@ class ApiKeyBody(Body):
 
     name: Name
     role: Role
-    expires_at: AwareDatetime | None = Field(default=None, description="When it ends; never, where this is left out.")
+    expires_at: Moment | None = Field(default=None, description="When it ends; never, where this is left out.")
 
 
 class ApiKeyOut(Out):

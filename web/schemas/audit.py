@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from shared.models import AuditEvent, AuditSeal
-from web.schemas.base import Out, PageQuery, Text
+from web.schemas.base import Moment, Out, PageQuery, Text
 from web.schemas.invitations import EventOut
 
 
 class AuditFilter(PageQuery):
     """Which events."""
 
-    since: AwareDatetime | None = Field(default=None, description="Those of this moment and after.")
+    since: Moment | None = Field(default=None, description="Those of this moment and after.")
     action: Text | None = Field(
         default=None, max_length=100, description="One action, `member.removed`, or all of a noun, `member`."
     )

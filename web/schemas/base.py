@@ -1,14 +1,17 @@
 """What all bodies share: unknown fields are refused, text is bounded and storable, times are RFC 3339."""
 
+import re
 import unicodedata
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from shared.services.passwords import LONGEST, SHORTEST
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LINKLIKE = ("://", "www.", "@")
+_WRITTEN_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def _storable(text: str) -> str:
@@ -28,8 +31,17 @@ def _name(text: str) -> str:
     return text
 
 
+def _written(value: Any) -> Any:
+    """Left to itself, pydantic takes numbers, and strings of digits, for seconds since 1970."""
+    if isinstance(value, (int, float)) or (isinstance(value, str) and not _WRITTEN_DAY.match(value)):
+        raise ValueError("Write it as in 2026-12-31, a time as in 2026-12-31T23:59:59Z.")
+    return value
+
+
 Text = Annotated[str, AfterValidator(_storable)]
 Name = Annotated[str, StringConstraints(max_length=100), AfterValidator(_storable), AfterValidator(_name)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+Day = Annotated[date, BeforeValidator(_written)]
 Email = Annotated[Text, Field(max_length=1000, description="An e-mail address.", examples=["bob@corp.example"])]
 Token = Annotated[Text, Field(min_length=1, max_length=200, description="The token, as it stands in the link.")]
 NewPassword = Annotated[

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from shared.permissions import Role
 from shared.policy import Effect, Subject
-from web.schemas.base import Body, Email, Locale, Out, ReasonOut, Text
+from web.schemas.base import Body, Email, Locale, Moment, Out, ReasonOut, Text
 from web.schemas.invitations import CheckOut
 
 Why = Annotated[Text, Field(min_length=1, max_length=500, description="Why, for whoever reads it later.")]
@@ -23,7 +23,7 @@ class ExceptionBody(Body):
     subject: Subject
     value: Text = Field(min_length=1, max_length=320, description="A domain, an address or a network.")
     reason: Why
-    ends_at: AwareDatetime | None = Field(default=None, description="When it ends by itself.")
+    ends_at: Moment | None = Field(default=None, description="When it ends by itself.")
 
 
 class ExceptionOut(Out):

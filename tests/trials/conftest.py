@@ -1,0 +1,16 @@
+"""What could not be tried on this machine is told at the end, where nobody overlooks it."""
+
+from typing import Any
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped: list[pytest.TestReport] = terminalreporter.stats.get("skipped", [])
+    if not skipped:
+        terminalreporter.write_line("TRIALS: nothing was left out.")
+        return
+    terminalreporter.section("NOT TRIED ON THIS MACHINE", red=True, bold=True)
+    for report in skipped:
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        terminalreporter.write_line(f"{report.nodeid}: {why.removeprefix('Skipped: ')}", red=True)
