@@ -13,15 +13,14 @@ import smtplib
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from shared.smtp_connection import COMMAND_SECONDS, GREETING_SECONDS, connect
 from shared.smtp_route import Route
 from worker.mail.outcome import BEFORE_MAIL, Answer, Stage
 
-CONNECT_TIMEOUT = 10.0
-COMMAND_TIMEOUT = 30.0
 DOT_TIMEOUT = 120.0
 
 MAILS_PER_CONNECTION = 100
@@ -76,11 +75,15 @@ class Mailer:
         self,
         route: Route,
         *,
-        command_timeout: float = COMMAND_TIMEOUT,
+        command_timeout: float = COMMAND_SECONDS,
         dot_timeout: float = DOT_TIMEOUT,
         rest_seconds: float = REST_SECONDS,
+        patience: Callable[[], AbstractContextManager[float]] = lambda: nullcontext(GREETING_SECONDS),
     ) -> None:
+        """`patience` says how many seconds to wait for a greeting, and is left once it is here."""
+        self.spent_connecting = 0.0
         self._route = route
+        self._patience = patience
         self._command_timeout = command_timeout
         self._dot_timeout = dot_timeout
         self._rest_seconds = rest_seconds
@@ -105,8 +108,10 @@ class Mailer:
         """Hand one mail over to one recipient; whatever happens, the answer says how far it came.
 
         `following` is whom the next mail goes to, where that is known: its envelope is sent ahead. `meanwhile` is done
-        while the server thinks about its verdict, and must not fail.
+        while the server thinks about its verdict, and must not fail. `spent_connecting` then tells how many seconds
+        went by before this mail itself was spoken of.
         """
+        self.spent_connecting = 0.0
         if _UNSAFE.search(recipient):
             return Answer(Stage.RECIPIENT, 553, "5.1.3 the address has signs in it that no address may have")
         if self._reason_to_rest is not None and time.monotonic() < self._rest_until:
@@ -176,17 +181,17 @@ class Mailer:
 
     def _connected(self) -> smtplib.SMTP:
         if self._client is None:
-            self._stage = Stage.CONNECT
-            self._client = self._dial()
-            self._prepare(self._client)
-            self._carried, self._connected_at = 0, time.monotonic()
+            began = time.monotonic()
+            try:
+                self._stage = Stage.CONNECT
+                with self._patience() as seconds:
+                    self._client = connect(self._route, patience=seconds)
+                self._prepare(self._client)
+            finally:
+                self._connected_at = time.monotonic()
+                self.spent_connecting += self._connected_at - began
+            self._carried = 0
         return self._client
-
-    def _dial(self) -> smtplib.SMTP:
-        way = self._route
-        if way.implicit_tls:
-            return smtplib.SMTP_SSL(way.host, way.port, way.greet_as, timeout=CONNECT_TIMEOUT, context=way.tls)
-        return smtplib.SMTP(way.host, way.port, way.greet_as, timeout=CONNECT_TIMEOUT)
 
     def _prepare(self, client: smtplib.SMTP) -> None:
         """Greet, secure the connection, sign in."""

@@ -146,7 +146,9 @@ class _Round:
         result = _judged(letter, answer, loaded_ago=timedelta(seconds=now - self._looked_at), took=now - began)
         if isinstance(result, Delivered):
             self._runtime.journal.note(self._lease.owner, letter.job.id, result.said)
-        return Carried(letter.job, result, after_slow(timedelta(seconds=now - began)))
+        # What the mail server itself takes until it greets says nothing of the domain.
+        about_the_mail = now - began - self._runtime.mailer.spent_connecting
+        return Carried(letter.job, result, after_slow(timedelta(seconds=about_the_mail)))
 
     def _hand_over(self, letter: Letter) -> Answer:
         content = self._written.pop(letter.job.id, None) or self._runtime.writer.write(letter)
