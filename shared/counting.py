@@ -48,7 +48,7 @@ class _Place:
         self._place = place
         self._name = ""
         self._generation = 0
-        self._missed = False
+        self._expected = False
         self._look_at = 0.0
 
     def __call__(self) -> str:
@@ -66,12 +66,12 @@ class _Place:
             folder().mkdir(mode=0o700, parents=True, exist_ok=True)
             there = any(folder().glob(f"*_{name}*.db"))
             # Just forked, it has none yet.
-            self._generation += self._missed and self._name == name and not there
-            self._name, self._missed = name, there
+            self._generation += self._expected and self._name == name and not there
+            self._name, self._expected = name, there
 
-    def lost(self) -> None:
-        """Say that a count could not be written; the next look has the files opened anew where they are gone."""
-        self._missed = True
+    def expect(self) -> None:
+        """Say that files should be there by now; where the next look finds none, they are opened anew."""
+        self._expected = True
 
 
 def _lasting(place: _Place) -> type:
@@ -88,18 +88,19 @@ def _lasting(place: _Place) -> type:
                 place.look()
                 with suppress(*_LOST):
                     super().__init__(*given, **more)
+            place.expect()
 
         def inc(self, *given: Any, **more: Any) -> None:
             try:
                 super().inc(*given, **more)
             except _LOST:
-                place.lost()
+                place.expect()
 
         def set(self, *given: Any, **more: Any) -> None:
             try:
                 super().set(*given, **more)
             except _LOST:
-                place.lost()
+                place.expect()
 
         def get(self) -> float:
             with suppress(*_LOST):

@@ -51,7 +51,7 @@ def raw_server(settings: Settings, folder: Path, *, output: str = "", **more: st
         process = subprocess.Popen(command, env=os.environ | told, stdout=sink, stderr=sink)
     server = RawServer(port, process, log)
     try:
-        eventually(server.is_up, within=30)
+        eventually(server.is_up, within=60)
         yield server
     finally:
         process.send_signal(signal.SIGTERM)
