@@ -10,15 +10,19 @@ from contextlib import contextmanager, suppress
 @contextmanager
 def late_greeting(port: int, *, seconds: float) -> Iterator[int]:
     """The port of a host that passes on to the server at `port`, each connection only after so many seconds."""
+    callers: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=_accept, args=(listening, port, seconds), daemon=True).start()
+        threading.Thread(target=_accept, args=(listening, callers, port, seconds), daemon=True).start()
         yield listening.getsockname()[1]
+    for caller in callers:
+        caller.close()
 
 
-def _accept(listening: socket.socket, port: int, seconds: float) -> None:
+def _accept(listening: socket.socket, callers: list[socket.socket], port: int, seconds: float) -> None:
     with suppress(OSError):
         while True:
             caller, _ = listening.accept()
+            callers.append(caller)
             threading.Thread(target=_pass_on, args=(caller, port, seconds), daemon=True).start()
 
 
