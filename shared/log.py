@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -23,8 +24,9 @@ class _Lines:
         self._file = sys.stderr.buffer
 
     def msg(self, line: bytes) -> None:
-        self._file.write(line + b"\n")
-        self._file.flush()
+        with suppress(OSError, ValueError):
+            self._file.write(line + b"\n")
+            self._file.flush()
 
     debug = info = warning = error = exception = critical = msg
 

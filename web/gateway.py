@@ -109,7 +109,7 @@ class Gateway:
             exchange.future = future
             future.add_done_callback(lambda future: self._received(exchange, future))
         else:  # The caller has hung up.
-            self._leave(exchange)
+            self._let_go(exchange)
 
     def _received(self, exchange: Exchange, future: Any) -> None:
         """Take in a piece of a body, in whatever thread it came; the last one moves the request on."""
@@ -120,13 +120,12 @@ class Gateway:
                 self._read_on(exchange)
         except BaseException as error:
             logger.error("a body could not be read", exc_info=error)
-            self._leave(exchange)
+            self._let_go(exchange)
 
     def _take_in(self, exchange: Exchange, message: dict[str, Any]) -> bool:
         """Whether more of the body is to come."""
         if message["type"] != "http.request":
-            self._leave(exchange)
-            return False
+            return self._let_go(exchange)
         piece, more = message["body"], message.get("more_body", False)
         if exchange.closes:
             exchange.left -= len(piece)
@@ -208,6 +207,8 @@ class Gateway:
             sender.abort()
         finally:
             sender.close()
+            if not exchange.closes:
+                exchange.protocol = None
 
     def _watch(self) -> None:
         """Refuse those whose body doesn't come in time."""

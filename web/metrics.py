@@ -18,13 +18,13 @@ from prometheus_client import (
     Counter,
     Histogram,
     generate_latest,
-    multiprocess,
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import clock, log, tracing
+from shared import clock, counting, log, tracing
 from shared.db import limit
+from shared.environ import METRICS_FOLDER
 from shared.models import JobKind, JobState, Part
 from shared.services import oversight
 from shared.services.oversight import Summary
@@ -32,6 +32,8 @@ from web.database import transaction
 from web.kit import kit
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+counting.count_together(str)
 
 REQUESTS = Counter("usher_http_requests", "Requests answered.", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
@@ -90,12 +92,7 @@ def _registries() -> Iterator[CollectorRegistry]:
     jobs.register(Jobs())
     jobs.register(Lists())
     yield jobs
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        yield REGISTRY
-        return
-    counted = CollectorRegistry()
-    multiprocess.MultiProcessCollector(counted)
-    yield counted
+    yield counting.registry() if METRICS_FOLDER in os.environ else REGISTRY
 
 
 def _of_jobs(found: Summary) -> Iterator[Metric]:

@@ -14,7 +14,7 @@ from shared.config import Settings
 from worker.runtime import Runtime
 from worker.tasks import checks, feeds, housekeeping, mail
 
-TIME_LIMIT = 330
+TIME_LIMIT = 390
 """Longer than the slowest round: 10 s of mails, and one last mail that meets every timeout of the mail server."""
 
 

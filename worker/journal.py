@@ -48,8 +48,11 @@ class Journal:
         self.folder = folder
         self._path = folder / f"{quote(owners, safe='')}.{secrets.token_hex(4)}{_ENDING}"
         self._file = -1
+        self._open()
+
+    def _open(self) -> None:
         try:
-            _make_private(folder)
+            _make_private(self.folder)
             # It gets its name, by which others find it, once it is locked.
             new = self._path.with_suffix(".new")
             self._file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
@@ -65,23 +68,29 @@ class Journal:
                 os.write(self._file, encode((owner, job_id, said)) + b"\n")
 
     def forget(self) -> None:
-        """All that was noted is recorded."""
+        """All that was noted is recorded; where somebody has cleaned the folder away, begin anew."""
         if self._file >= 0:
-            os.ftruncate(self._file, 0)
+            with suppress(OSError):
+                os.ftruncate(self._file, 0)
+            if os.fstat(self._file).st_nlink == 0:
+                os.close(self._file)
+                self._file = -1
+                self._open()
 
     def close(self) -> None:
         """Leave nothing behind but what could not be recorded, for the next process."""
         if self._file >= 0:
-            if not os.fstat(self._file).st_size:
-                self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                if not os.fstat(self._file).st_size:
+                    self._path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = -1
 
 
 def left_behind(folder: Path) -> Iterator[LeftBehind]:
     """What processes left that are dead by now; each file goes once its turn of the loop has come to its end."""
-    for path in folder.glob(f"*{_ENDING}") if _is_private(folder) else ():
-        with suppress(FileNotFoundError), path.open(errors="replace") as file:
+    for path in _journals(folder):
+        with suppress(OSError), path.open(errors="replace") as file:
             if _is_dead(file.fileno()):
                 owners = unquote(path.name.removesuffix(_ENDING).rpartition(".")[0])
                 yield LeftBehind(owners, _read(file))
@@ -95,11 +104,18 @@ def unrecorded(folder: Path) -> Mapping[str, str]:
     process holds the jobs.
     """
     found: dict[str, str] = {}
-    for path in folder.glob(f"*{_ENDING}") if _is_private(folder) else ():
-        with suppress(FileNotFoundError), path.open(errors="replace") as file:
+    for path in _journals(folder):
+        with suppress(OSError), path.open(errors="replace") as file:
             for said in _read(file).values():
                 found |= said
     return found
+
+
+def _journals(folder: Path) -> list[Path]:
+    """The journals in the folder; none where it is not ours, or goes away under our eyes."""
+    with suppress(OSError):
+        return list(folder.glob(f"*{_ENDING}")) if _is_private(folder) else []
+    return []
 
 
 def folder_of(settings: Settings) -> Path:
@@ -107,7 +123,11 @@ def folder_of(settings: Settings) -> Path:
     if settings.journal_dir is not None:
         return settings.journal_dir
     installation = hashlib.sha256(settings.database_url.encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"usher-{os.getuid()}-{installation}"
+    try:
+        place = tempfile.gettempdir()
+    except FileNotFoundError:  # None can be written to; that is seen again where the journal is opened.
+        place = "/tmp"  # noqa: S108
+    return Path(place) / f"usher-{os.getuid()}-{installation}"
 
 
 def _make_private(folder: Path) -> None:
@@ -120,7 +140,7 @@ def _make_private(folder: Path) -> None:
 def _is_private(folder: Path) -> bool:
     try:
         found = folder.lstat()
-    except FileNotFoundError:
+    except OSError:
         return False
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
 

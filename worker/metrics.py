@@ -10,12 +10,12 @@ from functools import cache
 from typing import Any
 
 from billiard import current_process
-from prometheus_client import CollectorRegistry, Counter, Histogram, multiprocess, start_http_server, values
+from prometheus_client import Counter, Histogram, start_http_server
 
+from shared import counting
 from shared.config import Settings
 from worker.mail.outcome import Trouble
 
-_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 
 
@@ -26,8 +26,7 @@ def _place(pid: int) -> str:
     return f"parent-{pid}" if index is None else f"worker-{os.getppid()}-{index}"
 
 
-if _FOLDER in os.environ:
-    values.ValueClass = values.MultiProcessValue(lambda: _place(os.getpid()))
+counting.count_together(_place)
 
 SMTP_REPLIES = Counter("usher_smtp_replies", "Mails by what the mail server said.", ["outcome"])
 SMTP_SECONDS = Histogram("usher_smtp_seconds", "How long handing over a mail took.", buckets=_SECONDS)
@@ -56,6 +55,4 @@ def judged(checks: Iterable[Mapping[str, Any]]) -> None:
 def serve(settings: Settings) -> None:
     """Let Prometheus read what all processes of this part have counted, where a port is set."""
     if settings.worker_metrics_port is not None:
-        registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)
-        start_http_server(settings.worker_metrics_port, addr=settings.web_host, registry=registry)
+        start_http_server(settings.worker_metrics_port, addr=settings.web_host, registry=counting.registry())

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from shared.smtp_route import route_of
 from worker.journal import Journal, folder_of
 from worker.leases import Lease, Leases
 from worker.lookups.desk import Desk
+from worker.mail.patience import patience
 from worker.mail.rendering import Writer
 from worker.mail.smtp import Mailer
 
@@ -51,7 +53,7 @@ class Runtime:
         self.sessions = session_factory(self._engine)
         self._alone = session_factory(self._engine.execution_options(isolation_level="AUTOCOMMIT"))
         self.writer = Writer(settings)
-        self.mailer = Mailer(route_of(settings))
+        self.mailer = Mailer(route_of(settings), patience=partial(patience, folder_of(settings)))
         self.desk = Desk(settings)
         owners = f"{name}/{os.getpid()}/"
         self.journal = Journal(folder_of(settings), owners)

@@ -22,9 +22,9 @@ from shared.email_address import a_labels
 from shared.errors import Unavailable
 from shared.models import ALL_MAIL, JobState, Part
 from shared.services import heartbeats, oversight, pauses, rules
+from shared.smtp_connection import connect
 from shared.smtp_route import Route, route_of
 
-HANDSHAKE_SECONDS = 10
 DNS_SECONDS = 5
 LONG_DUE_SECONDS = 60
 
@@ -120,12 +120,7 @@ def _mail_server(settings: Settings) -> Iterator[Finding]:
 
 @contextmanager
 def _talking(route: Route) -> Iterator[smtplib.SMTP]:
-    if route.implicit_tls:
-        server: smtplib.SMTP = smtplib.SMTP_SSL(
-            route.host, route.port, route.greet_as, timeout=HANDSHAKE_SECONDS, context=route.tls
-        )
-    else:
-        server = smtplib.SMTP(route.host, route.port, route.greet_as, timeout=HANDSHAKE_SECONDS)
+    server = connect(route)
     try:
         yield server
     finally:

@@ -6,7 +6,7 @@ A part is found by its name among the entry points, so that commands start web a
 import gc
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import EntryPoint, entry_points
 from tempfile import TemporaryDirectory
 
@@ -16,6 +16,7 @@ from shared import log
 from shared.cli.settings import settings_from
 from shared.config import Settings
 from shared.environ import METRICS_FOLDER
+from shared.standard_streams import never_fail
 
 
 @click.command()
@@ -37,6 +38,7 @@ def scheduler() -> None:
 
 
 def _run(name: str) -> None:
+    never_fail()
     settings = settings_from(os.environ)
     log.configure(settings.log_level)
     (part,) = entry_points(group="usher.parts", name=name)
@@ -62,6 +64,8 @@ def _counting() -> Iterator[None]:
     if METRICS_FOLDER in os.environ:
         yield
         return
-    with TemporaryDirectory(prefix="usher-metrics-") as folder:
-        os.environ[METRICS_FOLDER] = folder
+    with ExitStack() as stack:
+        # Without a temporary folder each process counts for itself: that is no reason not to work.
+        with suppress(OSError):
+            os.environ[METRICS_FOLDER] = stack.enter_context(TemporaryDirectory(prefix="usher-metrics-"))
         yield

@@ -15,6 +15,7 @@ from shared.cli.embedded.foundation import Foundation, free_port, lay, usher
 from shared.cli.embedded.home import Home, occupied
 from shared.cli.embedded.supervisor import Supervisor
 from shared.environ import METRICS_FOLDER
+from shared.standard_streams import never_fail
 
 if TYPE_CHECKING:
     from shared.config import Settings
@@ -48,6 +49,7 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
     USHER_DATABASE_URL, USHER_BROKER_URL and USHER_SMTP_URL each take the place of the embedded one, and any other
     setting counts as well. Ctrl-C stops it all.
     """
+    never_fail()
     with occupied(data_dir) as home:
         port = free_port(host, port)
         reach = _ANYWHERE.get(host, host)

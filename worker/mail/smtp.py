@@ -14,17 +14,16 @@ import smtplib
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
 from shared.keepalive import keep_alive, tcp_options
+from shared.smtp_connection import COMMAND_SECONDS, GREETING_SECONDS, connect
 from shared.smtp_route import Route
 from worker.mail.outcome import BEFORE_MAIL, Answer, Stage
 
-CONNECT_TIMEOUT = 10.0
-COMMAND_TIMEOUT = 30.0
 DOT_TIMEOUT = 120.0
 
 MAILS_PER_CONNECTION = 100
@@ -82,11 +81,14 @@ class Mailer:
         self,
         route: Route,
         *,
-        command_timeout: float = COMMAND_TIMEOUT,
+        command_timeout: float = COMMAND_SECONDS,
         dot_timeout: float = DOT_TIMEOUT,
         rest_seconds: float = REST_SECONDS,
+        patience: Callable[[], AbstractContextManager[float]] = lambda: nullcontext(GREETING_SECONDS),
     ) -> None:
+        """`patience` says how many seconds to wait for a greeting, and is left once it is here."""
         self._route = route
+        self._patience = patience
         self._command_timeout = command_timeout
         self._dot_timeout = dot_timeout
         self._rest_seconds = rest_seconds
@@ -99,7 +101,7 @@ class Mailer:
         self._rest_until = 0.0
         self._reason_to_rest: Answer | None = None
         self.thought_for = timedelta(0)
-        """How long the server took for the last mail; a connection that broke before, or whose host vanished, aside."""
+        """How long the server took for the last mail; connecting, and a host that vanished meanwhile, aside."""
 
     def send(
         self,
@@ -173,15 +175,17 @@ class Mailer:
         return self._carried >= MAILS_PER_CONNECTION or time.monotonic() - self._connected_at > SECONDS_PER_CONNECTION
 
     def _try(self, mail: _Mail) -> Answer:
-        began = time.monotonic()
+        began = None
         try:
-            answer = self._converse(self._connected(), mail)
+            client = self._connected()
+            began = time.monotonic()
+            answer = self._converse(client, mail)
         except (smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPAuthenticationError) as error:
             answer = _answer(self._stage, error.smtp_code, error.smtp_error)
         except (OSError, smtplib.SMTPException) as error:
             answer = Answer(self._stage, None, _words(error))
-            began = time.monotonic() if _vanished(error) else began
-        self.thought_for = timedelta(seconds=time.monotonic() - began)
+            began = None if _vanished(error) else began
+        self.thought_for = timedelta(seconds=time.monotonic() - began) if began is not None else timedelta(0)
         if answer.code in {None, 421} or answer.stage in BEFORE_MAIL:
             self._drop()
         return answer
@@ -189,16 +193,11 @@ class Mailer:
     def _connected(self) -> smtplib.SMTP:
         if self._client is None:
             self._stage = Stage.CONNECT
-            self._client = self._dial()
+            with self._patience() as seconds:
+                self._client = connect(self._route, patience=seconds)
             self._prepare(self._client)
-            self._carried, self._connected_at = 0, time.monotonic()
+            self._connected_at, self._carried = time.monotonic(), 0
         return self._client
-
-    def _dial(self) -> smtplib.SMTP:
-        way = self._route
-        if way.implicit_tls:
-            return smtplib.SMTP_SSL(way.host, way.port, way.greet_as, timeout=CONNECT_TIMEOUT, context=way.tls)
-        return smtplib.SMTP(way.host, way.port, way.greet_as, timeout=CONNECT_TIMEOUT)
 
     def _prepare(self, client: smtplib.SMTP) -> None:
         """Greet, secure the connection, sign in."""

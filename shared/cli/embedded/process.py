@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from shared.errors import CannotRun
 
@@ -58,7 +58,7 @@ class Server(Protocol):
 def start(command: Command, log: Path) -> subprocess.Popen[bytes]:
     """Start it, with its output appended to the log."""
     us = os.getpid()
-    with log.open("ab") as output:
+    with _opened(log) as output:
         return subprocess.Popen(  # noqa: S603 - the arguments are our own
             command.arguments,
             stdin=subprocess.DEVNULL,
@@ -68,6 +68,14 @@ def start(command: Command, log: Path) -> subprocess.Popen[bytes]:
             preexec_fn=lambda: _end_with(us, command.stop_signal),
             **_surroundings(command),
         )
+
+
+def _opened(log: Path) -> IO[bytes]:
+    """The log, to be appended to; nowhere where it can't be opened: a full disk is no reason not to start a part."""
+    try:
+        return log.open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")
 
 
 def run_to_end(command: Command) -> str:
