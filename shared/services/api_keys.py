@@ -65,9 +65,13 @@ def create(
     role: Role,
     created_by: str,
     expires_at: datetime | None = None,
+    secret: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key; the second of what is returned is the key itself, which nothing keeps."""
-    secret = PREFIX + draw()
+    """Make a key; the second of what is returned is the key itself, which nothing keeps.
+
+    It is drawn unless its `secret` is given: PREFIX and 256 bits that nobody else can know.
+    """
+    secret = secret or PREFIX + draw()
     key = ApiKey(
         id=new_id("key"),
         account_id=account_id,
@@ -85,7 +89,14 @@ def create(
 
 
 def issue(
-    session: Session, *, actor: Actor, account_id: str, name: str, role: Role, expires_at: datetime | None
+    session: Session,
+    *,
+    actor: Actor,
+    account_id: str,
+    name: str,
+    role: Role,
+    expires_at: datetime | None,
+    secret: str | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key for the actor, who answers for it; `Refused` where the key could do more than they."""
     actor = standing.permitted(session, actor, Permission.CREDENTIALS_EDIT, account_id=account_id)
@@ -101,6 +112,7 @@ def issue(
         role=role,
         created_by=str(actor.user_id),
         expires_at=expires_at,
+        secret=secret,
     )
 
 
@@ -110,6 +122,13 @@ def listed(session: Session, *, account_id: str, before: str | None, limit: int)
     if before is not None:
         query = query.where(ApiKey.id < before)
     return list(session.scalars(query.order_by(ApiKey.id.desc()).limit(limit)))
+
+
+def matching(session: Session, *, account_id: str, key_id: str, secrets: Sequence[str]) -> str | None:
+    """Which of these secrets this key of the account has, if any."""
+    this = and_(ApiKey.account_id == account_id, ApiKey.id == key_id)
+    digest = session.scalar(select(ApiKey.token_hash).where(this))
+    return next((secret for secret in secrets if sha256(secret) == digest), None)
 
 
 def revoke(session: Session, *, actor: Actor, account_id: str, key_id: str) -> None:

@@ -4,24 +4,24 @@ Many are invited a portion at a time where a script sends the form, so that the 
 and what became of the others travel in the form. Without scripts all are invited at once.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import timedelta
 from typing import Any
 
 from flask import Response, render_template, request
 
-from shared.errors import Invalid, Reason, Refused
+from shared.errors import Invalid, Reason, Refused, Who
 from shared.permissions import Permission, Role
-from shared.services import inviting, trials
+from shared.services import inviting, roster, trials
 from shared.services.inviting import Made, Wish
 from shared.services.roster import Entry
-from web import auth
 from web.api.audit import cell
 from web.database import at_once, transaction
 from web.guard import actor, requires
 from web.kit import kit
-from web.pages import form, languages, pasted, place, team
+from web.pages import form, languages, pasted, place, team, visitor
 from web.pages.languages import N_
+from web.pages.once import Press, once, recall
 from web.pages.pasted import Line
 from web.pages.site import site
 from web.schemas.team import InviteForm, ResultsForm
@@ -63,14 +63,17 @@ def show_invite(account_id: str) -> str:
 @requires(Permission.TEAM_EDIT)
 def invite(account_id: str) -> Response | str:
     """Invite each by itself, and show what became of each."""
+    scripted = "HX-Request" in request.headers
     try:
         body = form.filled(InviteForm)
         lines = _lines(body)
+        now, later = (lines[:PORTION], lines[PORTION:]) if scripted else (lines, [])
+        press = once(lambda: _invited(account_id, body, now))
     except form.REFUSALS as refusal:
         return place.again("pages/invite.html", account_id, refusal, **_shown(account_id))
-    scripted = "HX-Request" in request.headers
-    now, later = (lines[:PORTION], lines[PORTION:]) if scripted else (lines, [])
-    outcomes = _invited(account_id, body, now)
+    if not scripted:
+        return visitor.send_on(f"/accounts/{account_id}/team/invite/{press.handle}")
+    outcomes = _outcomes(account_id, press)
     shown = {
         "outcomes": outcomes,
         "body": body,
@@ -80,8 +83,23 @@ def invite(account_id: str) -> Response | str:
         "done": (body.total or len(lines)) - len(later),
         **team.around(),
     }
-    if scripted:
-        return render_template("pages/invited.html", account_id=account_id, **shown)
+    return render_template("pages/invited.html", account_id=account_id, **shown)
+
+
+@site.get("/accounts/<account_id>/team/invite/<handle>")
+@requires(Permission.TEAM_EDIT)
+def show_invited(account_id: str, handle: str) -> str:
+    """Show what came of each, and the form with those that were refused."""
+    press = recall(handle)
+    body, outcomes = InviteForm.model_validate(press.outcome["body"]), _outcomes(account_id, press)
+    shown = {
+        "outcomes": outcomes,
+        "body": body,
+        "left": "",
+        "results": pasted.written(outcome.cells for outcome in outcomes),
+        "total": len(outcomes),
+        **team.around(),
+    }
     return place.page("pages/invite.html", account_id, **_shown(account_id) | shown, form=_left(body, outcomes))
 
 
@@ -119,7 +137,8 @@ def _lines(body: InviteForm) -> list[Line]:
     return lines
 
 
-def _invited(account_id: str, body: InviteForm, lines: list[Line]) -> list[Outcome]:
+def _invited(account_id: str, body: InviteForm, lines: list[Line]) -> dict[str, Any]:
+    """Invite each; what came of it, for `_outcomes` to read again."""
     with at_once() as asked:
         made = inviting.invite_all(
             asked,
@@ -128,7 +147,8 @@ def _invited(account_id: str, body: InviteForm, lines: list[Line]) -> list[Outco
             account_id=account_id,
             wishes=[_wish(line, body) for line in lines],
         )
-    return [_outcome(line, found) for line, found in zip(lines, made, strict=True)]
+    came = [[astuple(line), *_came(found)] for line, found in zip(lines, made, strict=True)]
+    return {"body": body.model_dump(mode="json", include={"role", "message"}), "came": came}
 
 
 def _wish(line: Line, body: InviteForm) -> Wish:
@@ -141,10 +161,25 @@ def _wish(line: Line, body: InviteForm) -> Wish:
     )
 
 
-def _outcome(line: Line, found: Made | Refused) -> Outcome:
+def _came(found: Made | Refused) -> tuple[str | None, list[dict[str, str]]]:
     if isinstance(found, Refused):
-        return Outcome(line, reasons=tuple(found.reasons))
-    return Outcome(line, entry=Entry(auth.user(), invitation=found))
+        return None, [reason.as_json() for reason in found.reasons]
+    return found.id, []
+
+
+def _outcomes(account_id: str, press: Press) -> list[Outcome]:
+    came = press.outcome["came"]
+    with transaction() as session:
+        made = [invitation_id for _, invitation_id, _ in came if invitation_id]
+        entries = roster.invited(session, account_id=account_id, invitation_ids=made)
+    return [
+        Outcome(Line(*line), entries.get(invitation_id), tuple(_reason(**reason) for reason in reasons))
+        for line, invitation_id, reasons in came
+    ]
+
+
+def _reason(code: str, message: str, remedy: str, who: str) -> Reason:
+    return Reason(code, message, remedy, Who(who))
 
 
 def _left(body: InviteForm, outcomes: list[Outcome]) -> form.Form:

@@ -5,7 +5,7 @@ from flask import Response, render_template
 from web import auth
 from web.api import users
 from web.guard import public, signed_in
-from web.pages import form, languages
+from web.pages import done, form, languages
 from web.pages.site import site
 from web.schemas.people import SignUpBody
 
@@ -19,23 +19,26 @@ def show_sign_up() -> str:
 
 @site.post("/signup")
 @public
-def sign_up() -> Response | str:
+def sign_up() -> Response:
     """Sign up; the page is the same for an address that is known already."""
     try:
         body = form.filled(SignUpBody, locale=languages.spoken())
-        users.enrol(body)
+        return done.page("signed_up", lambda: {"email": _enrolled(body)})
     except form.REFUSALS as refusal:
         return form.again("pages/signup.html", refusal)
-    return render_template("pages/signed_up.html", email=body.email)
 
 
 @site.post("/verify")
 @signed_in
-def mail_proof_again() -> str:
+def mail_proof_again() -> Response:
     """Mail the proving link anew to whoever is signed in."""
     me = auth.user()
-    users.mail_proof(me.email)
-    return render_template("pages/signed_up.html", email=me.email)
+
+    def act() -> dict[str, str]:
+        users.mail_proof(me.email)
+        return {"email": me.email}
+
+    return done.page("signed_up", act)
 
 
 @site.get("/verify/<token>")
@@ -48,6 +51,11 @@ def show_proof(token: str) -> str:
 
 @site.post("/verify/<token>")
 @public
-def prove(token: str) -> str:
+def prove(token: str) -> Response:
     """Prove the address."""
-    return render_template("pages/verified.html", email=users.prove(token).email)
+    return done.page("verified", lambda: {"email": users.prove(token).email})
+
+
+def _enrolled(body: SignUpBody) -> str:
+    users.enrol(body)
+    return body.email

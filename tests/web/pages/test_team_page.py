@@ -52,7 +52,7 @@ def test_every_page_of_an_account_opens(window, world, carol, acme):
 
 
 def test_each_address_is_invited_by_itself(window, world, acme):
-    answer = window.send(
+    answer = window.see(
         f"/accounts/{acme}/team/invite",
         addresses="Dora Li <dora@corp.example>, eve@gmail.com\nnobody",
         role="support",
@@ -127,7 +127,7 @@ def test_the_page_says_that_nobody_can_be_invited_before_anyone_types(window, wo
 
 
 def test_a_key_is_shown_once(window, world, acme):
-    answer = window.send(f"/accounts/{acme}/api-keys", name="the deployment", role="developer", last_day="")
+    answer = window.see(f"/accounts/{acme}/api-keys", name="the deployment", role="developer", last_day="")
     (secret,) = re.findall(r"ushk_[\w-]{43}", answer.text)
     assert secret not in window.open(f"/accounts/{acme}/api-keys").text
 
