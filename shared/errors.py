@@ -66,6 +66,13 @@ class PermissionDenied(UsherError):
         self.permission = permission
 
 
+class CredentialNotAllowed(UsherError):
+    """The credential is good, and of a kind that may not do this; the remedy names the kind that may."""
+
+    code = "credential_not_allowed"
+    title = "Wrong kind of credential"
+
+
 class Forged(PermissionDenied):
     """The request may have been made by another site in the visitor's name."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import g, request
 
 from shared.actor import Actor, ActorKind
-from shared.errors import Unauthenticated
+from shared.errors import CredentialNotAllowed, Unauthenticated
 from shared.permissions import Role
 from shared.services import api_keys, sessions
 from shared.services.api_keys import FoundKey
@@ -16,6 +16,7 @@ from web.kit import kit
 from web.origin import SPEAKING, find_caller
 from web.origin import Caller as FoundCaller
 
+_KINDS = {ActorKind.API_KEY: "An API key", ActorKind.OPERATOR: "The operator key"}
 _VARIABLES = {name: "HTTP_" + name.upper().replace("-", "_") for name in SPEAKING}
 
 
@@ -68,11 +69,16 @@ def found_key(key: FoundKey | None) -> FoundKey:
 
 
 def user() -> SignedIn:
-    """The signed-in person; raises `Unauthenticated` for anybody else."""
-    person = caller().user
-    if person is None:
+    """The signed-in person; raises `Unauthenticated` for nobody, `CredentialNotAllowed` for a key."""
+    who = caller()
+    if who.user is not None:
+        return who.user
+    if who.kind is ActorKind.ANYONE:
         raise Unauthenticated("Nobody is signed in.", remedy="Sign in, and send the token as a bearer token.")
-    return person
+    raise CredentialNotAllowed(
+        f"{_KINDS[who.kind]} can't do this. Nothing was changed.",
+        remedy="Sign in as a person, and send the session's token as a bearer token.",
+    )
 
 
 def actor(account_id: str | None = None, roles: tuple[Role, ...] = ()) -> Actor:

@@ -16,6 +16,7 @@ STATUS: dict[type[errors.UsherError], int] = {
     errors.Unauthenticated: 401,
     errors.PermissionDenied: 403,
     errors.Forged: 403,
+    errors.CredentialNotAllowed: 403,
     errors.NotFound: 404,
     errors.LinkInvalid: 404,
     errors.Conflict: 409,

@@ -21,7 +21,11 @@ from web.kit import kit
 
 View = Callable[..., Any]
 
-_TOLD_TO_THE_AUDIT = frozenset({"permission_denied", "owner_immutable", "own_role", "role_not_assignable"})
+_TOLD_TO_THE_AUDIT = frozenset(
+    {"permission_denied", "credential_not_allowed", "owner_immutable", "own_role", "role_not_assignable"}
+)
+PERSON = "person with "
+"""What the mark of a guard begins with that lets in people only."""
 
 
 def public(view: View) -> View:
@@ -129,6 +133,17 @@ def requires(permission: Permission) -> Callable[[View], View]:
         g.actor.require(permission)
 
     return lambda view: _guarded(view, permission, admit)
+
+
+def person_with(permission: Permission) -> Callable[[View], View]:
+    """Only members of the account in the path with this permission may call this; none of its API keys."""
+
+    def admit(path: dict[str, Any]) -> None:
+        g.actor = _in_account(path["account_id"])
+        auth.user()
+        g.actor.require(permission)
+
+    return lambda view: _guarded(view, f"{PERSON}{permission}", admit)
 
 
 def operator_or(permission: Permission) -> Callable[[View], View]:

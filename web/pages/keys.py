@@ -10,7 +10,7 @@ from shared.models import ApiKey
 from shared.permissions import Permission, Role
 from shared.services import api_keys
 from web.database import transaction
-from web.guard import actor, requires
+from web.guard import actor, person_with, requires
 from web.pages import form, new_key, place, visitor
 from web.pages.once import once
 from web.pages.site import site
@@ -32,7 +32,7 @@ def show_keys(account_id: str) -> Response:
 
 
 @site.post("/accounts/<account_id>/api-keys")
-@requires(Permission.CREDENTIALS_EDIT)
+@person_with(Permission.CREDENTIALS_EDIT)
 def make_key(account_id: str) -> Response:
     """Create a key, and redirect to where it is shown."""
     try:
@@ -45,7 +45,7 @@ def make_key(account_id: str) -> Response:
 
 
 @site.post("/accounts/<account_id>/api-keys/<key_id>/revoke")
-@requires(Permission.CREDENTIALS_EDIT)
+@person_with(Permission.CREDENTIALS_EDIT)
 def revoke_key(account_id: str, key_id: str) -> Response:
     """End a key at once."""
     with transaction() as session:
@@ -76,5 +76,6 @@ def _shown(account_id: str) -> dict[str, Any]:
         "keys": page(rows, limit=PAGE, key=lambda row: row.id),
         "new": None,
         "covered": covered,
+        "may_end": lambda key: api_keys.may_end(actor(), key),
         "now": clock.now(),
     }

@@ -132,6 +132,18 @@ def test_a_key_is_shown_once(window, world, acme):
     assert secret not in window.open(f"/accounts/{acme}/api-keys").text
 
 
+def test_the_page_offers_no_end_to_a_key_of_a_role_above_ones_own(window, world, alice, carol):
+    acme = world.account(alice)
+    world.join(acme, carol, Role.ADMIN)
+    owners = f"/accounts/{acme}/api-keys/{world.api_key(acme, alice, Role.OWNER).id}/revoke"
+    admins = f"/accounts/{acme}/api-keys/{world.api_key(acme, alice, Role.ADMIN).id}/revoke"
+    window.sign_in("carol@corp.example")
+    page = window.open(f"/accounts/{acme}/api-keys").text
+    assert admins in page
+    assert owners not in page
+    assert window.send(owners, seen_at=f"/accounts/{acme}/api-keys").status_code == 403
+
+
 def test_carol_makes_an_account_and_lands_there(window, world, acme):
     answer = window.send("/accounts", name="Zenith")
     zenith = answer.headers["Location"].rpartition("/")[2]
