@@ -132,14 +132,15 @@ class Unreadable(UsherError):
 
 
 class Invalid(UsherError):
-    """The request can't be understood; `errors` names each field and what is wrong with it."""
+    """The request can't be understood; `errors` names bad fields and what is wrong with each, of `count` in all."""
 
     code = "validation_failed"
     title = "The request is not valid"
 
-    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, errors: Sequence[tuple[str, str]], *, count: int | None = None) -> None:
         super().__init__("Nothing was changed. Each field that has to be mended is named with what is wrong with it.")
         self.errors = list(errors)
+        self.count = len(self.errors) if count is None else count
 
 
 class Refused(UsherError):

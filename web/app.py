@@ -14,13 +14,10 @@ from shared.config import Settings
 from shared.errors import NotFound
 from shared.services import rules
 from shared.templating import TEMPLATES
-from web import api, cookies, csrf, errors, metrics, pages
+from web import api, bodies, cookies, csrf, errors, hosts, metrics, pages
 from web.always import REQUEST_ID, saying_always
 from web.database import db, give_back
 from web.kit import Kit
-
-MAX_BODY = 2 * 1024 * 1024
-"""The largest body that is taken, in bytes."""
 
 
 class _Web(Flask):
@@ -48,9 +45,9 @@ def create_app(settings: Settings) -> Flask:
     app.config.update(
         SQLALCHEMY_DATABASE_URI=database.with_driver(settings.database_url),
         SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.web_threads),
-        MAX_CONTENT_LENGTH=MAX_BODY,
+        MAX_CONTENT_LENGTH=bodies.LARGE,
         # A long list to invite travels in a form, a portion after the other.
-        MAX_FORM_MEMORY_SIZE=MAX_BODY,
+        MAX_FORM_MEMORY_SIZE=bodies.LARGE,
     )
     db.init_app(app)
     with app.app_context():
@@ -64,6 +61,8 @@ def create_app(settings: Settings) -> Flask:
     app.teardown_appcontext(give_back)
     metrics.register(app)
     app.before_request(_begin)
+    app.before_request(hosts.refuse_others)
+    app.before_request(bodies.bound)
     app.after_request(_keep_form_cookie)
     app.jinja_env.globals["csrf_token"] = csrf.token
     errors.register(app)

@@ -10,7 +10,7 @@ from shared.permissions import Role
 from shared.services import api_keys, sessions
 from shared.services.api_keys import FoundKey
 from shared.services.sessions import SignedIn
-from web import cookies, operators
+from web import cookies, hosts, operators
 from web.database import latest
 from web.kit import kit
 from web.origin import SPEAKING, find_caller
@@ -93,6 +93,12 @@ def actor(account_id: str | None = None, roles: tuple[Role, ...] = ()) -> Actor:
 def origin() -> str | None:
     """The caller's address behind our own proxies."""
     return _from_where().address
+
+
+def is_local() -> bool:
+    """Whether the request comes from this very machine, and through no proxy."""
+    where = _from_where()
+    return hosts.is_loopback(where.address) and not where.traces
 
 
 def _from_where() -> FoundCaller:

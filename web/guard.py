@@ -106,6 +106,17 @@ def operating(view: View) -> View:
     return _guarded(view, "operator", admit)
 
 
+def local(view: View) -> View:
+    """Anyone on this very machine may see this page; from elsewhere, only the operator's browser."""
+
+    def admit(_: dict[str, Any]) -> None:
+        if kit().settings.mailbox_dir is not None and not auth.is_local():
+            operators.require()
+        g.actor = auth.actor()
+
+    return _guarded(view, "local", admit)
+
+
 def asking(view: View) -> View:
     """Only API keys and the operator may ask this; the view's own query looks up the key, for `auth.found_key`."""
 

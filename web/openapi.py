@@ -6,6 +6,7 @@ from typing import Any
 from flask import Flask
 from pydantic.json_schema import models_json_schema
 
+from web.bodies import in_words
 from web.call import Spec
 from web.guard import PERSON
 from web.schemas.base import Problem
@@ -17,6 +18,7 @@ _MEANINGS = {
     404: "There is no such thing, or you are a stranger to it.",
     409: "It is no longer in a state in which this can be done.",
     410: "The link is over: expired, spent, withdrawn or superseded.",
+    413: "The body is larger than this call takes.",
     422: "Fields are invalid (`errors`), or a check refused (`reasons`).",
     429: "Too soon or too often; `Retry-After` says how many seconds to wait.",
 }
@@ -116,7 +118,11 @@ def _operation(view: Any, arguments: set[str], schemas: dict[str, Any]) -> dict[
         content: dict[str, Any] = {"schema": {"$ref": schemas["refs"][spec.body]}}
         if spec.example is not None:
             content["example"] = spec.example
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        operation["requestBody"] = {
+            "required": True,
+            "description": f"At most {in_words(spec.max_body)}.",
+            "content": {"application/json": content},
+        }
     return operation
 
 
@@ -138,7 +144,7 @@ def _responses(guard: str, spec: Spec, schemas: dict[str, Any]) -> dict[str, Any
     if spec.answers is not None:
         good["content"] = {"application/json": {"schema": {"$ref": schemas["refs"][spec.answers]}}}
     expected = set(spec.problems) | _GUARDS_ANSWERS.get(guard, {401, 403, 404})
-    expected |= {400, 422} if spec.body else ({422} if spec.query else set())
+    expected |= {400, 413, 422} if spec.body else ({422} if spec.query else set())
     problem = {"application/problem+json": {"schema": {"$ref": schemas["refs"][Problem]}}}
     return {str(spec.status): good} | {
         str(status): {"description": _MEANINGS[status], "content": problem} for status in sorted(expected)

@@ -16,6 +16,7 @@ from shared.services import inviting, roster, trials
 from shared.services.inviting import Made, Wish
 from shared.services.roster import Entry
 from web.api.audit import cell
+from web.bodies import LARGE, takes
 from web.database import at_once, transaction
 from web.guard import actor, requires
 from web.kit import kit
@@ -60,6 +61,7 @@ def show_invite(account_id: str) -> str:
 
 
 @site.post("/accounts/<account_id>/team/invite")
+@takes(LARGE)
 @requires(Permission.TEAM_EDIT)
 def invite(account_id: str) -> Response | str:
     """Invite each by itself, and show what became of each."""
@@ -104,6 +106,7 @@ def show_invited(account_id: str, handle: str) -> str:
 
 
 @site.post("/accounts/<account_id>/team/invite/check")
+@takes(LARGE)
 @requires(Permission.TEAM_EDIT)
 def try_out(account_id: str) -> str:
     """Say beside each address what would come of inviting it; nothing is recorded, nothing is sent."""
@@ -116,6 +119,7 @@ def try_out(account_id: str) -> str:
 
 
 @site.post("/accounts/<account_id>/team/invite/results.csv")
+@takes(LARGE)
 @requires(Permission.TEAM_EDIT)
 def download_results(account_id: str) -> Response:
     """Give back what became of each line, as a file to keep."""
