@@ -150,6 +150,12 @@ class Settings(BaseModel):
         "database: 90d to 36500d; without it the audit stays there for ever.",
     )
     web_host: str = Field(default="127.0.0.1", description="The address that the web server listens at.")
+    web_hosts: Literal["any", "public_url"] = Field(
+        default="any",
+        description="Which `Host` header the web server answers: `any`, for a proxy in front to decide, or "
+        "`public_url`, that host and loopback names alone, as `usher up` has it. `/healthz` and `/readyz` always "
+        "answer.",
+    )
     web_port: Annotated[int, Field(ge=1, le=65535)] = Field(
         default=8000, description="The port that the web server listens at."
     )

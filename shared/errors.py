@@ -73,6 +73,13 @@ class PermissionDenied(UsherError):
         self.permission = permission
 
 
+class CredentialNotAllowed(UsherError):
+    """The credential is good, and of a kind that may not do this; the remedy names the kind that may."""
+
+    code = "credential_not_allowed"
+    title = "Wrong kind of credential"
+
+
 class Forged(PermissionDenied):
     """The request may have been made by another site in the visitor's name."""
 
@@ -132,14 +139,15 @@ class Unreadable(UsherError):
 
 
 class Invalid(UsherError):
-    """The request can't be understood; `errors` names each field and what is wrong with it."""
+    """The request can't be understood; `errors` names bad fields and what is wrong with each, of `count` in all."""
 
     code = "validation_failed"
     title = "The request is not valid"
 
-    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, errors: Sequence[tuple[str, str]], *, count: int | None = None) -> None:
         super().__init__("Nothing was changed. Each field that has to be mended is named with what is wrong with it.")
         self.errors = list(errors)
+        self.count = len(self.errors) if count is None else count
 
 
 class PasswordCommon(Invalid):

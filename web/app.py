@@ -15,14 +15,11 @@ from shared.connection import WEB
 from shared.errors import NotFound
 from shared.services import rules
 from shared.templating import TEMPLATES
-from web import api, cookies, csrf, errors, metrics, pages
+from web import api, bodies, cookies, csrf, errors, hosts, metrics, pages
 from web.always import REQUEST_ID, saying_always
 from web.database import db, give_back
 from web.gateway import REFUSAL, Gateway
 from web.kit import Kit
-
-MAX_BODY = 2 * 1024 * 1024
-"""The largest body that is taken, in bytes."""
 
 
 class _Web(Flask):
@@ -41,7 +38,7 @@ def gateway() -> Gateway:
     app = create_app(settings)
     # What was made up to here stays for good: the collector of garbage would only lose its time with it.
     gc.freeze()
-    return Gateway(app, most=settings.web_threads, largest=MAX_BODY)
+    return Gateway(app, most=settings.web_threads, largest=bodies.LARGE)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -49,10 +46,11 @@ def create_app(settings: Settings) -> Flask:
     app = _Web("web", template_folder=str(TEMPLATES), static_folder=None)
     app.config.update(
         SQLALCHEMY_DATABASE_URI=database.DRIVER,
-        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.web_threads),
-        MAX_CONTENT_LENGTH=MAX_BODY,
+        # One more than threads: a thread that counts a try within its transaction needs a second one, and they take turns.
+        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.web_threads + 1),
+        MAX_CONTENT_LENGTH=bodies.LARGE,
         # A long list to invite travels in a form, a portion after the other.
-        MAX_FORM_MEMORY_SIZE=MAX_BODY,
+        MAX_FORM_MEMORY_SIZE=bodies.LARGE,
     )
     db.init_app(app)
     connector = database.connector(settings.database_url, WEB)
@@ -67,6 +65,8 @@ def create_app(settings: Settings) -> Flask:
     app.teardown_appcontext(give_back)
     metrics.register(app)
     app.before_request(_begin)
+    app.before_request(hosts.refuse_others)
+    app.before_request(bodies.bound)
     app.after_request(_keep_form_cookie)
     app.jinja_env.globals["csrf_token"] = csrf.token
     errors.register(app)

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from flask import g, request
 
 from shared.actor import Actor, ActorKind
-from shared.errors import Unauthenticated
+from shared.errors import CredentialNotAllowed, Unauthenticated
 from shared.permissions import Role
 from shared.services import api_keys, sessions
 from shared.services.api_keys import FoundKey
 from shared.services.sessions import SignedIn
-from web import cookies, guesses, operators
+from web import cookies, guesses, hosts, operators
 from web.database import latest
 from web.kit import kit
 from web.origin import SPEAKING, find_caller
 from web.origin import Caller as FoundCaller
 
+_KINDS = {ActorKind.API_KEY: "An API key", ActorKind.OPERATOR: "The operator key"}
 _VARIABLES = {name: "HTTP_" + name.upper().replace("-", "_") for name in SPEAKING}
 
 
@@ -68,11 +69,16 @@ def found_key(key: FoundKey | None) -> FoundKey:
 
 
 def user() -> SignedIn:
-    """The signed-in person; raises `Unauthenticated` for anybody else."""
-    person = caller().user
-    if person is None:
+    """The signed-in person; raises `Unauthenticated` for nobody, `CredentialNotAllowed` for a key."""
+    who = caller()
+    if who.user is not None:
+        return who.user
+    if who.kind is ActorKind.ANYONE:
         raise Unauthenticated("Nobody is signed in.", remedy="Sign in, and send the token as a bearer token.")
-    return person
+    raise CredentialNotAllowed(
+        f"{_KINDS[who.kind]} can't do this. Nothing was changed.",
+        remedy="Sign in as a person, and send the session's token as a bearer token.",
+    )
 
 
 def actor(account_id: str | None = None, roles: tuple[Role, ...] = ()) -> Actor:
@@ -93,6 +99,12 @@ def caller_network() -> str:
     """The name to count the caller's requests under; it tells callers apart even where no address can be read."""
     where = _from_where()
     return guesses.network_of(where.address) or where.key
+
+
+def is_local() -> bool:
+    """Whether the request comes from this very machine, and through no proxy."""
+    where = _from_where()
+    return hosts.is_loopback(where.address) and not where.traces
 
 
 def _from_where() -> FoundCaller:

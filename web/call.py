@@ -15,10 +15,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import Invalid, Unreadable
+from web.bodies import SMALL, takes
 
 v1 = Blueprint("v1", __name__, url_prefix="/v1")
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
+
+MOST_ERRORS = 20
+"""How many bad fields an answer names; it says how many there are."""
+
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class Spec:
     problems: tuple[int, ...]
     example: Mapping[str, Any] | None
     texts: tuple[str, ...]
+    max_body: int
 
 
 def call(
@@ -46,8 +53,9 @@ def call(
     problems: tuple[int, ...] = (),
     example: Mapping[str, Any] | None = None,
     texts: tuple[str, ...] = (),
+    max_body: int = SMALL,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Parse `body` and `query` for the view, and present what it returns as `answers` with `status`.
+    """Parse `body` (up to `max_body` bytes) and `query` for the view, and present what it returns with `status`.
 
     The view returns a row, a mapping or None, and headers beside it in a tuple where it has any; a whole response is
     left as it is. A body of one of the media types in `texts` is not parsed here: the view gets None and reads it.
@@ -69,9 +77,9 @@ def call(
 
         summary = (view.__doc__ or view.__name__).strip().split("\n")[0]
         answered.spec = Spec(  # type: ignore[attr-defined]
-            tag, summary, body, query, answers, status, problems, example, texts
+            tag, summary, body, query, answers, status, problems, example, texts, max_body
         )
-        return answered
+        return takes(max_body)(answered)
 
     return described
 
@@ -106,7 +114,12 @@ def read(parse: Callable[[], Parsed]) -> Parsed:
         found = error.errors(include_url=False, include_input=False)
     if any(problem["type"] == "json_invalid" for problem in found):
         raise Unreadable("The body is not JSON. Nothing was changed.", remedy="Send one JSON object.")
-    raise Invalid([(".".join(map(str, problem["loc"])), _sentence(problem)) for problem in found])
+    errors = [(_shortened(".".join(map(str, problem["loc"]))), _sentence(problem)) for problem in found[:MOST_ERRORS]]
+    raise Invalid(errors, count=len(found))
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
 _PLAINLY = {

@@ -71,9 +71,17 @@ def _from_elsewhere() -> bool:
     return urlsplit(origin).netloc not in ours
 
 
+def nonce() -> str:
+    """What is random in the token of the form that was sent."""
+    return _sent().partition(".")[0]
+
+
+def _sent() -> str:
+    return request.headers.get(HEADER) or (request.form.get(FIELD) if request.form else None) or ""
+
+
 def _has_token() -> bool:
-    sent = request.headers.get(HEADER) or (request.form.get(FIELD) if request.form else None) or ""
-    nonce, _, seal = sent.partition(".")
+    nonce, _, seal = _sent().partition(".")
     bound_to, keys = seed(), kit().settings.secret_keys
     return bool(bound_to) and any(
         hmac.compare_digest(seal.encode(), _seal(key, bound_to, nonce).encode()) for key in keys

@@ -41,6 +41,13 @@ def transaction() -> Iterator[Session]:
 
 
 @contextmanager
+def apart() -> Iterator[Session]:
+    """A transaction by itself, which holds whatever comes of the request's: for counts of tries."""
+    with Session(db.engine) as session, session.begin():
+        yield session
+
+
+@contextmanager
 def at_once() -> Iterator[Asked]:
     """For an effect that is one statement, and so a transaction by itself; within one of the request, a part of that.
 

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from shared import errors, log
 from shared.db import AWAY, GIVEN_UP
+from web import bodies
 from web.database import abandon
 
 STATUS: dict[type[errors.UsherError], int] = {
@@ -17,6 +18,7 @@ STATUS: dict[type[errors.UsherError], int] = {
     errors.PasswordNeeded: 401,
     errors.PermissionDenied: 403,
     errors.Forged: 403,
+    errors.CredentialNotAllowed: 403,
     errors.NotFound: 404,
     errors.LinkInvalid: 404,
     errors.Conflict: 409,
@@ -34,7 +36,13 @@ _HTTP_CODES = {
     404: ("not_found", "Not found", "There is nothing at this address.", "Check it; all calls stand at /docs."),
     405: ("method_not_allowed", "Not that method", "This address doesn't take it.", "The Allow header names others."),
     408: ("too_slow", "The request came too slowly", "Its body did not arrive in time.", "Send it again."),
-    413: ("too_large", "The request is too large", "It holds more than is taken at once.", "Send less at once."),
+    413: ("too_large", "The request is too large", "It is larger than {most}.", "Send at most {most}."),
+    421: (
+        "wrong_host",
+        "This address isn't served here",
+        "The Host header names another host.",
+        "Use the address in USHER_PUBLIC_URL.",
+    ),
     415: ("validation_failed", "The request can't be read", "It is not JSON.", "Send JSON."),
 }
 _REFUSED = ("http_error", "The request was refused", "It can't be answered.", "")
@@ -86,6 +94,7 @@ def _domain(error: errors.UsherError) -> Response:
         more["reasons"] = [reason.as_json() for reason in error.reasons]
     if isinstance(error, errors.Invalid):
         more["errors"] = [{"field": field, "message": message} for field, message in error.errors]
+        more["error_count"] = error.count
     if isinstance(error, errors.PermissionDenied) and error.permission:
         more["permission"] = error.permission
     status = STATUS[type(error)]
@@ -98,7 +107,7 @@ def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return Response(status=status, headers=dict(error.get_headers()))
-    answer = _plain(status)
+    answer = _plain(status, most=bodies.in_words(request.max_content_length or bodies.LARGE))
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         answer.headers["Allow"] = ", ".join(sorted(allowed))
@@ -109,9 +118,9 @@ def _unreadable(_: Exception) -> Response:
     return _plain(400)
 
 
-def _plain(status: int) -> Response:
+def _plain(status: int, **words: str) -> Response:
     code, title, detail, remedy = _HTTP_CODES.get(status, _REFUSED)
-    return problem(status, code, title, f"{detail} Nothing was changed.", remedy)
+    return problem(status, code, title, f"{detail} Nothing was changed.".format(**words), remedy.format(**words))
 
 
 def _database_away(error: Exception) -> Response:

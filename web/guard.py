@@ -21,7 +21,11 @@ from web.kit import kit
 
 View = Callable[..., Any]
 
-_TOLD_TO_THE_AUDIT = frozenset({"permission_denied", "owner_immutable", "own_role", "role_not_assignable"})
+_TOLD_TO_THE_AUDIT = frozenset(
+    {"permission_denied", "credential_not_allowed", "owner_immutable", "own_role", "role_not_assignable"}
+)
+PERSON = "person with "
+"""What the mark of a guard begins with that lets in people only."""
 
 
 def public(view: View) -> View:
@@ -102,6 +106,17 @@ def operating(view: View) -> View:
     return _guarded(view, "operator", admit)
 
 
+def local(view: View) -> View:
+    """Anyone on this very machine may see this page; from elsewhere, only the operator's browser."""
+
+    def admit(_: dict[str, Any]) -> None:
+        if kit().settings.mailbox_dir is not None and not auth.is_local():
+            operators.require()
+        g.actor = auth.actor()
+
+    return _guarded(view, "local", admit)
+
+
 def asking(view: View) -> View:
     """Only API keys and the operator may ask this; the view's own query looks up the key, for `auth.found_key`."""
 
@@ -129,6 +144,17 @@ def requires(permission: Permission) -> Callable[[View], View]:
         g.actor.require(permission)
 
     return lambda view: _guarded(view, permission, admit)
+
+
+def person_with(permission: Permission) -> Callable[[View], View]:
+    """Only members of the account in the path with this permission may call this; none of its API keys."""
+
+    def admit(path: dict[str, Any]) -> None:
+        g.actor = _in_account(path["account_id"])
+        auth.user()
+        g.actor.require(permission)
+
+    return lambda view: _guarded(view, f"{PERSON}{permission}", admit)
 
 
 def operator_or(permission: Permission) -> Callable[[View], View]:

@@ -17,7 +17,7 @@ from shared.email_address import masked
 from shared.errors import TooSoon, Unauthenticated
 from shared.services import throttles
 from shared.services.throttles import Pace
-from web.database import transaction
+from web.database import apart
 
 Found = TypeVar("Found")
 Bucket = tuple[str, Pace]
@@ -48,7 +48,7 @@ def tried(
     Raises `TooSoon` without trying while one of the buckets has to wait, and what the attempt raises.
     """
     try:
-        with transaction() as session:
+        with apart() as session:
             for key, pace in buckets:
                 throttles.take(session, key, pace)
     except TooSoon:
@@ -59,7 +59,7 @@ def tried(
     except Unauthenticated:
         report(reason, origin=origin, address=address)
         raise
-    with transaction() as session:
+    with apart() as session:
         for key, _ in buckets:
             throttles.give_back(session, key)
     return found
@@ -88,7 +88,7 @@ def on_keys(network: str) -> Bucket:
 def count_unknown_token(network: str, *, origin: str | None) -> None:
     """Count a bearer token that opened nothing; raises `TooSoon` beyond the limit, while nothing more is written."""
     key, pace = on_keys(network)
-    with transaction() as session:
+    with apart() as session:
         throttles.refuse_waiting(session, key)
         throttles.take(session, key, pace)
     report("token", origin=origin)
@@ -96,7 +96,7 @@ def count_unknown_token(network: str, *, origin: str | None) -> None:
 
 def refuse_operator_key(network: str) -> None:
     """Raise `TooSoon`, even for the right key, while this caller has to wait after wrong ones. Writes nothing."""
-    with transaction() as session:
+    with apart() as session:
         throttles.refuse_waiting(session, on_keys(network)[0])
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from shared.email_address import EmailAddress, folded
 from shared.services import throttles
 from web import auth, guesses
-from web.database import transaction
+from web.database import apart
 
 Person = TypeVar("Person")
 
@@ -31,7 +31,7 @@ _LIMITS = {
 def count(what: str, *who: str) -> None:
     """Count one try; raises `TooSoon` beyond the limit."""
     limit, window = _LIMITS[what]
-    with transaction() as session:
+    with apart() as session:
         throttles.hit(session, _key(what, who), limit=limit, window=window)
 
 

@@ -6,23 +6,25 @@ from typing import Any
 from flask import Flask
 from pydantic.json_schema import models_json_schema
 
+from web.bodies import in_words
 from web.call import Spec
+from web.guard import PERSON
 from web.schemas.base import Problem
 
 _MEANINGS = {
     400: "The body is not JSON.",
     401: "Nobody is signed in, or the credential opens nothing.",
-    403: "The permission is missing; `permission` names it.",
+    403: "The permission is missing (`permission` names it), or the credential is of the wrong kind.",
     404: "There is no such thing, or you are a stranger to it.",
     409: "It is no longer in a state in which this can be done.",
     410: "The link is over: expired, spent, withdrawn or superseded.",
-    413: "The body has more than 2 MB.",
+    413: "The body is larger than this call takes.",
     422: "Fields are invalid (`errors`), or a check refused (`reasons`).",
     429: "Too soon or too often; `Retry-After` says how many seconds to wait.",
 }
 _GUARDS_ANSWERS: dict[str, set[int]] = {
     "public": set(),
-    "signed_in": {401},
+    "signed_in": {401, 403},
     "authenticated": {401},
     "program": {401, 403, 404},
     "member": {401, 404},
@@ -32,7 +34,7 @@ _GUARDS_ANSWERS: dict[str, set[int]] = {
 _UNKEYED: dict[str, list[dict[str, list[str]]]] = {"public": [{}, {"bearer": []}], "mail_system": [{"signature": []}]}
 _NEEDS = {
     "public": "Anyone may call this.",
-    "signed_in": "For whoever is signed in.",
+    "signed_in": "For people who are signed in.",
     "authenticated": "For anybody with a valid credential.",
     "program": "For API keys and the operator.",
     "member": "For members of the account.",
@@ -98,7 +100,7 @@ def _schemas(specs: list[Spec]) -> dict[str, Any]:
 def _operation(view: Any, arguments: set[str], schemas: dict[str, Any]) -> dict[str, Any]:
     spec: Spec = view.spec
     told = (view.__doc__ or "").strip().partition("\n")[2].strip()
-    needs = _NEEDS.get(view.guard, f"Needs the permission `{view.guard}`.")
+    needs = _NEEDS.get(view.guard) or _needs_permission(view.guard)
     operation: dict[str, Any] = {
         "operationId": view.__name__,
         "tags": [spec.tag],
@@ -119,8 +121,18 @@ def _operation(view: Any, arguments: set[str], schemas: dict[str, Any]) -> dict[
         if spec.example is not None:
             content["example"] = spec.example
         texts = {media_type: {"schema": {"type": "string"}} for media_type in spec.texts}
-        operation["requestBody"] = {"required": needed, "content": {"application/json": content} | texts}
+        operation["requestBody"] = {
+            "required": needed,
+            "description": f"At most {in_words(spec.max_body)}.",
+            "content": {"application/json": content} | texts,
+        }
     return operation
+
+
+def _needs_permission(guard: str) -> str:
+    if guard.startswith(PERSON):
+        return f"For people with the permission `{guard.removeprefix(PERSON)}`; API keys can't call this."
+    return f"Needs the permission `{guard}`."
 
 
 def _query_parameters(spec: Spec, schemas: dict[str, Any]) -> list[dict[str, Any]]:
@@ -135,7 +147,7 @@ def _responses(guard: str, spec: Spec, schemas: dict[str, Any]) -> dict[str, Any
     if spec.answers is not None:
         good["content"] = {"application/json": {"schema": {"$ref": schemas["refs"][spec.answers]}}}
     expected = set(spec.problems) | _GUARDS_ANSWERS.get(guard, {401, 403, 404})
-    expected |= {400, 422} if spec.body else ({422} if spec.query else set())
+    expected |= {400, 413, 422} if spec.body else ({422} if spec.query else set())
     problem = {"application/problem+json": {"schema": {"$ref": schemas["refs"][Problem]}}}
     return {str(spec.status): good} | {
         str(status): {"description": _MEANINGS[status], "content": problem} for status in sorted(expected)

@@ -71,8 +71,23 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
             # These come second, so that they don't hold up the answer; what is asked for waits in the database.
             for part in ("worker", "scheduler"):
                 supervisor.start(part, usher(part, environment=foundation.environment), layer=1)
+            for line in _open_to_others(host, foundation.environment):
+                click.echo(line)
             click.echo("Usher is ready. Ctrl-C stops it.")
             supervisor.watch()
+
+
+def _open_to_others(host: str, environment: Mapping[str, str]) -> list[str]:
+    """What listening at this host means, where others than this machine can connect."""
+    if host == "localhost" or host.startswith("127.") or host == "::1":
+        return []
+    where = "every network this machine is on" if host in _ANYWHERE else "its network"
+    return [
+        f"Warning: Usher listens at {host}, so others on {where} can connect without encryption.",
+        f"It answers only requests for {environment['USHER_PUBLIC_URL']} and loopback names. To let others in, set "
+        "USHER_PUBLIC_URL to the address they use.",
+        "From other machines, the mailbox asks for the operator key.",
+    ]
 
 
 def _emptied(folder: Path) -> Path:

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.db import Asked, Question
-from shared.errors import Invalid, NotFound, Reason, Refused, Who
+from shared.errors import Invalid, NotFound, PermissionDenied, Reason, Refused, Who
 from shared.ids import new_id
 from shared.models import Account, ApiKey, Invitation, Membership
-from shared.permissions import Permission, Role
+from shared.permissions import PERMISSIONS_OF, Permission, Role
 from shared.services import audit, inviters, standing
 from shared.tokens import draw, sha256
 
@@ -69,9 +69,13 @@ def create(
     role: Role,
     created_by: str,
     expires_at: datetime | None = None,
+    secret: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key; the second of what is returned is the key itself, which nothing keeps."""
-    secret = PREFIX + draw()
+    """Make a key; the second of what is returned is the key itself, which nothing keeps.
+
+    It is drawn unless its `secret` is given: PREFIX and 256 bits that nobody else can know.
+    """
+    secret = secret or PREFIX + draw()
     key = ApiKey(
         id=new_id("key"),
         account_id=account_id,
@@ -89,7 +93,14 @@ def create(
 
 
 def issue(
-    session: Session, *, actor: Actor, account_id: str, name: str, role: Role, expires_at: datetime | None
+    session: Session,
+    *,
+    actor: Actor,
+    account_id: str,
+    name: str,
+    role: Role,
+    expires_at: datetime | None,
+    secret: str | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key for the actor, who answers for it; `Refused` where the key could do more than they."""
     actor = standing.permitted(session, actor, Permission.CREDENTIALS_EDIT, account_id=account_id)
@@ -105,6 +116,7 @@ def issue(
         role=role,
         created_by=str(actor.user_id),
         expires_at=expires_at,
+        secret=secret,
     )
 
 
@@ -116,15 +128,36 @@ def listed(session: Session, *, account_id: str, before: str | None, limit: int)
     return list(session.scalars(query.order_by(ApiKey.id.desc()).limit(limit)))
 
 
-def revoke(session: Session, *, actor: Actor, account_id: str, key_id: str) -> None:
-    """End a key at once, and hold what it invited; a key that was revoked before stays as it is."""
-    standing.permitted(session, actor, Permission.CREDENTIALS_EDIT, account_id=account_id, alone=True)
+def matching(session: Session, *, account_id: str, key_id: str, secrets: Sequence[str]) -> str | None:
+    """Which of these secrets this key of the account has, if any."""
     this = and_(ApiKey.account_id == account_id, ApiKey.id == key_id)
-    if session.scalar(select(ApiKey.id).where(this)) is None:
+    digest = session.scalar(select(ApiKey.token_hash).where(this))
+    return next((secret for secret in secrets if sha256(secret) == digest), None)
+
+
+def revoke(session: Session, *, actor: Actor, account_id: str, key_id: str) -> None:
+    """End a key at once, and hold what it invited; a key that was revoked before stays as it is.
+
+    Raises `PermissionDenied` for somebody else's key with a role above the actor's.
+    """
+    actor = standing.permitted(session, actor, Permission.CREDENTIALS_EDIT, account_id=account_id, alone=True)
+    this = and_(ApiKey.account_id == account_id, ApiKey.id == key_id)
+    key = session.scalars(select(ApiKey).where(this)).one_or_none()
+    if key is None:
         raise NotFound("There is no such key in this account.")
+    if not may_end(actor, key):
+        raise _stronger(actor, Role(key.role))
     _revoke(session, actor, account_id, this)
     whose = Invitation.invited_via == key_id
     inviters.hold_orphaned(session, actor=actor, account_id=account_id, whose=whose)
+
+
+def may_end(actor: Actor, key: ApiKey) -> bool:
+    """Whether the actor may end this key: one of their own, or one whose role is not above theirs.
+
+    A role is above another where it may do all that the other may, and more.
+    """
+    return key.created_by == actor.user_id or not PERMISSIONS_OF[Role(key.role)] > _permissions(actor)
 
 
 def revoke_all(session: Session, *, actor: Actor, account_id: str, created_by: str) -> None:
@@ -190,6 +223,18 @@ def _revoke(session: Session, actor: Actor, account_id: str, which: ColumnElemen
     for key_id, name, role in session.execute(ended.returning(ApiKey.id, ApiKey.name, ApiKey.role)).all():
         before = {"name": name, "role": role}
         audit.record(session, actor, "api_key.revoked", subject_id=key_id, account_id=account_id, before=before)
+
+
+def _permissions(actor: Actor) -> frozenset[Permission]:
+    return frozenset(permission for permission in Permission if actor.may(permission))
+
+
+def _stronger(actor: Actor, role: Role) -> PermissionDenied:
+    return PermissionDenied(
+        f"This key has the role {role}, which is above the role {actor.role}. Nothing was changed.",
+        permission=min(PERMISSIONS_OF[role] - _permissions(actor)),
+        remedy=f"Ask a person with the role {role}, or the one who created the key.",
+    )
 
 
 def _above(role: Role, actor: Actor) -> Reason:

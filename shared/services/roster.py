@@ -65,6 +65,12 @@ def entry(session: Session, *, account_id: str, row_id: str) -> Entry | None:
     return found[0] if found else None
 
 
+def invited(session: Session, *, account_id: str, invitation_ids: Collection[str]) -> dict[str, Entry]:
+    """The rows of these invitations of the account, by their ids."""
+    rows = _loaded(session, account_id, invitation_ids)
+    return {row.invitation.id: row for row in rows if row.invitation is not None}
+
+
 def _members(session: Session, account_id: str, wanted: Wanted, before: str, limit: int) -> Select[str, str]:
     query = select(Membership.id, func.substr(Membership.id, _PREFIX + 1).label("place"))
     query = query.where(Membership.account_id == account_id)

@@ -1,5 +1,7 @@
 """What can't be understood: each its own status, a stable code, a sentence; never a 500, never half a row."""
 
+import json
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -28,7 +30,7 @@ BODIES = {
     "/v1/invitations/accept": {"token": "x" * 43},
     "/v1/invitations/decline": {"token": "x" * 43},
 }
-NOT_JSON = [b"{", b"nonsense", b'{"email": "\xff"}', b"[" * 100_000, b"{" * 5 + b'"a":' * 100_000]
+NOT_JSON = [b"{", b"nonsense", b'{"email": "\xff"}', b"[" * 60_000, b"{" * 5 + b'"a":' * 15_000]
 NOT_AN_OBJECT = [b"[]", b"null", b'"text"', b"17"]
 
 
@@ -69,6 +71,44 @@ def test_every_error_is_named_at_once(alice, acme):
 def test_a_body_that_is_too_large_is_refused_unread(alice):
     answer = alice.http.post("/v1/users", data=b"x" * (3 * 1024 * 1024))
     assert (answer.status_code, answer.json["code"]) == (413, "too_large")
+
+
+def test_a_body_is_as_large_as_its_call_takes_and_the_refusal_says_how_large(alice, acme):
+    large = {"email": "dora@corp.example", "role": "developer", "message": "x" * 70_000}
+    one = alice.post(f"/v1/accounts/{acme}/invitations", large)
+    assert (one.status_code, one.json["code"]) == (413, "too_large")
+    assert "64 KB" in one.json["detail"]
+    assert "64 KB" in one.json["remedy"]
+    many = alice.post(f"/v1/accounts/{acme}/invitations/batch", {"invitations": [large]})
+    assert many.status_code == 207
+    assert alice.post(f"/v1/accounts/{acme}/invitations/batch", {"invitations": ["x" * 2**21]}).status_code == 413
+    page = alice.http.post("/login", data={"email": "x" * 70_000}, headers={"Accept": "text/html"})
+    assert page.status_code == 413
+
+
+def test_the_document_says_how_large_a_body_may_be(nobody):
+    paths = nobody.get("/openapi.json").json["paths"]
+    said = {
+        path: paths[path]["post"]["requestBody"]["description"]
+        for path in paths
+        if "requestBody" in paths[path].get("post", {})
+    }
+    assert said["/v1/users"] == "At most 64 KB."
+    assert said["/v1/accounts/{account_id}/invitations/batch"] == "At most 2 MB."
+    assert "413" in paths["/v1/users"]["post"]["responses"]
+
+
+def test_many_unknown_fields_get_a_short_answer(alice, acme):
+    path = f"/v1/accounts/{acme}/invitations"
+    answer = alice.post(path, {f"f{n}": 1 for n in range(5000)})
+    assert answer.status_code == 422
+    assert (len(answer.json["errors"]), answer.json["error_count"]) == (20, 5002)
+    assert len(answer.data) < 4000
+    answer = alice.post(path, {"n" * 60_000: 1})
+    assert len(answer.data) < 2000
+    rows = [{f"{'n' * 50}{n}": 1 for n in range(30)} for _ in range(1000)]
+    answer = alice.post(f"{path}/batch", {"invitations": rows})
+    assert len(answer.data) < 2 * len(json.dumps(rows))
 
 
 def test_addresses_that_are_not_there(alice, acme):

@@ -83,3 +83,9 @@ def test_an_operator_key_that_looks_like_an_api_key_is_the_operators(settings, a
 
     assert ask(operator, acme, alice.id).json["role"] == "owner"
     let_go(app)
+
+
+def test_a_thousand_questions_fit_into_one_request(world, alice, acme):
+    question = {"account_id": acme, "user_id": alice.id, "permission": "phone_numbers:view"}
+    answer = world.api_key(acme, alice, Role.SUPPORT).post("/v1/check", {"checks": [question] * 1000})
+    assert (answer.status_code, len(answer.json["results"])) == (200, 1000)

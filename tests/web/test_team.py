@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func
+from sqlalchemy import func, select
 
 from shared.clock import now, rfc3339
 from shared.models import ApiKey, Contract, Invitation, Membership
@@ -209,6 +209,44 @@ def test_a_key_can_do_no_more_than_its_maker_nor_ever_after(world, alice, bob, a
     assert program.get(path).status_code == 200
     alice.patch(f"/v1/accounts/{acme}/members/{place}", {"role": "support"})
     assert program.get(path).json["permission"] == "credentials:view"
+
+
+def test_a_key_makes_and_ends_no_keys(world, alice, acme):
+    """One that could would outlive its own end, under another name."""
+    path = f"/v1/accounts/{acme}/api-keys"
+    key, other = world.api_key(acme, alice, Role.OWNER), world.api_key(acme, alice, Role.SUPPORT)
+    for answer in (
+        key.post(path, {"name": "a second life", "role": "support"}),
+        key.delete(f"{path}/{other.id}"),
+        key.delete(f"{path}/{key.id}"),
+    ):
+        assert (answer.status_code, answer.json["code"]) == (403, "credential_not_allowed")
+        assert "Sign in as a person" in answer.json["remedy"]
+    assert key.get(path).status_code == 200
+    with world.sessions() as session:
+        assert [row.revoked_at for row in session.scalars(select(ApiKey))] == [None, None]
+
+
+def test_nobody_ends_a_key_of_a_role_above_their_own_but_everybody_their_own(world, alice, bob, acme):
+    place = world.join(acme, bob, Role.ADMIN)
+    path = f"/v1/accounts/{acme}/api-keys"
+    owners, admins = world.api_key(acme, alice, Role.OWNER), world.api_key(acme, alice, Role.ADMIN)
+    own = world.api_key(acme, bob, Role.ADMIN)
+    refused = bob.delete(f"{path}/{owners.id}")
+    assert (refused.status_code, refused.json["code"]) == (403, "permission_denied")
+    assert refused.json["permission"] == "account:edit"
+    assert owners.get(path).status_code == 200
+    assert bob.delete(f"{path}/{admins.id}").status_code == 204
+    alice.patch(f"/v1/accounts/{acme}/members/{place}", {"role": "developer"})
+    assert bob.delete(f"{path}/{own.id}").status_code == 204
+    assert alice.delete(f"{path}/{owners.id}").status_code == 204
+
+
+def test_a_key_that_is_good_and_of_the_wrong_kind_is_told_so(world, alice, operator, acme):
+    for who in (world.api_key(acme, alice, Role.OWNER), operator):
+        answer = who.get("/v1/me")
+        assert (answer.status_code, answer.json["code"]) == (403, "credential_not_allowed")
+    assert Caller(world.app.test_client(), "ushk_" + "x" * 43).get("/v1/me").status_code == 401
 
 
 def test_a_key_ends_when_it_was_said_to(world, alice, acme):

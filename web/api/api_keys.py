@@ -6,14 +6,14 @@ from shared.permissions import Permission
 from shared.services import api_keys
 from web.call import call, v1
 from web.database import transaction
-from web.guard import actor, requires
+from web.guard import actor, person_with, requires
 from web.paging import decoded, page
 from web.schemas.api_keys import ApiKeyBody, ApiKeysOut, NewApiKeyOut, api_key_out
 from web.schemas.base import PageQuery
 
 
 @v1.post("/accounts/<account_id>/api-keys")
-@requires(Permission.CREDENTIALS_EDIT)
+@person_with(Permission.CREDENTIALS_EDIT)
 @call(
     "API keys",
     body=ApiKeyBody,
@@ -44,9 +44,12 @@ def list_api_keys(account_id: str, query: PageQuery) -> dict[str, Any]:
 
 
 @v1.delete("/accounts/<account_id>/api-keys/<key_id>")
-@requires(Permission.CREDENTIALS_EDIT)
+@person_with(Permission.CREDENTIALS_EDIT)
 @call("API keys", status=204)
 def revoke_api_key(account_id: str, key_id: str) -> None:
-    """Revoke an API key: it opens nothing from now on, and what it invited is held."""
+    """Revoke an API key: it opens nothing from now on, and what it invited is held.
+
+    403 for a key with a role above your own, unless you created it.
+    """
     with transaction() as session:
         api_keys.revoke(session, actor=actor(), account_id=account_id, key_id=key_id)

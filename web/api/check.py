@@ -6,6 +6,7 @@ from shared.errors import NotFound
 from shared.services import access
 from shared.services.api_keys import FoundKey
 from web import auth
+from web.bodies import LARGE
 from web.call import call, v1
 from web.database import latest
 from web.guard import asking
@@ -24,6 +25,7 @@ _WRITTEN = {
     "Check",
     body=CheckBody,
     answers=CheckOut,
+    max_body=LARGE,
     example={"account_id": "acc_01k9", "user_id": "usr_01k9", "permission": "billing:view"},
 )
 def check(body: CheckBody) -> Response:

@@ -5,6 +5,7 @@ from flask import Response
 from shared.permissions import Permission
 from shared.services import importing
 from shared.services.importing import Terms
+from web.bodies import LARGE
 from web.call import call, v1, written
 from web.database import at_once, transaction
 from web.guard import actor, requires
@@ -25,6 +26,7 @@ from web.schemas.imports import TEXTS, ImportBody, ImportOut, ImportQuery, impor
     problems=(409, 413),
     example={"rows": [{"email": "carol@corp.example", "role": "Finance analyst"}, {"email": "dan@corp.example"}]},
     texts=TEXTS,
+    max_body=LARGE,
 )
 def import_invitations(account_id: str, body: ImportBody | None, query: ImportQuery) -> Response:
     """Invite everybody in a table of up to 1,000 rows and 2 MB. Each row has a result with its line number.

@@ -8,6 +8,7 @@ from shared.models import Invitation
 from shared.permissions import Permission
 from shared.services import audit, invitations, inviting, team
 from shared.services.inviting import Made
+from web.bodies import LARGE
 from web.call import call, v1, written
 from web.database import at_once, transaction
 from web.guard import actor, requires
@@ -60,6 +61,7 @@ def invite(account_id: str, body: InviteBody) -> Any:
     answers=BatchOut,
     status=207,
     problems=(409,),
+    max_body=LARGE,
     example={"invitations": [{"email": "carol@corp.example", "role": "support"}, {"email": "dan@corp.example"}]},
 )
 def invite_many(account_id: str, body: BatchBody) -> Response:

@@ -4,6 +4,7 @@ from typing import Any
 
 from shared.services import mail_events
 from shared.services.mail_events import MailEvent
+from web.bodies import LARGE
 from web.call import call, v1
 from web.database import transaction
 from web.guard import actor, mail_system
@@ -16,6 +17,7 @@ from web.schemas.mail_events import MailEventsBody, MailEventsOut
     "Mail",
     body=MailEventsBody,
     answers=MailEventsOut,
+    max_body=LARGE,
     example={
         "events": [
             {"message_id": "<inv_01k9.1@usher.example>", "type": "bounced", "reason": "550 5.1.1 no such user"},

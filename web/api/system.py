@@ -69,7 +69,7 @@ def show_document() -> Response:
 @public
 def read_document() -> str:
     """All calls, for a reader."""
-    return render_template("pages/docs.html", document=openapi.document(current_app))
+    return render_template("pages/docs.html", document=openapi.document(current_app), base=kit().settings.public_url)
 
 
 def _json(body: Any, status: int = 200) -> Response:

@@ -9,7 +9,8 @@ from web import auth
 from web.database import transaction
 from web.guard import actor, member, signed_in
 from web.kit import kit
-from web.pages import form, place, visitor
+from web.pages import done, form, place, visitor
+from web.pages.once import once
 from web.pages.site import site
 from web.paging import decoded, page
 from web.schemas.accounts import AccountBody
@@ -31,12 +32,10 @@ def show_accounts() -> Response | str:
 def make_account() -> Response | str:
     """Make an account of the visitor's own."""
     try:
-        body = form.filled(AccountBody)
-        with transaction() as session:
-            account: Account = accounts.create(session, actor=actor(), owner=auth.user(), name=body.name)
+        made = once(lambda: _make(form.filled(AccountBody)).id)
     except form.REFUSALS as refusal:
         return form.refused(listed(form.refused_form(refusal)), refusal)
-    return visitor.send_on(f"/accounts/{account.id}")
+    return visitor.send_on(f"/accounts/{made.outcome}")
 
 
 @site.post("/accounts/default")
@@ -45,9 +44,12 @@ def set_default() -> Response:
     """Set the account to land in after signing in."""
     body = form.filled(ProfileBody)
     changes = {"default_account_id": body.default_account_id or None}
-    with transaction() as session:
-        users.change_profile(session, actor=actor(), user_id=auth.user().id, changes=changes)
-    return visitor.send_on("/accounts")
+
+    def act() -> None:
+        with transaction() as session:
+            users.change_profile(session, actor=actor(), user_id=auth.user().id, changes=changes)
+
+    return done.redirect("/accounts", act)
 
 
 @site.get("/accounts/<account_id>")
@@ -59,6 +61,11 @@ def show_account(account_id: str) -> str:
         with transaction() as session:
             judged = contracts.judge(session, rules=kit().rules, account_id=account_id)
     return place.page("pages/overview.html", account_id, judged=judged, role=actor().role)
+
+
+def _make(body: AccountBody) -> Account:
+    with transaction() as session:
+        return accounts.create(session, actor=actor(), owner=auth.user(), name=body.name)
 
 
 def listed(shown: form.Form = form.BLANK) -> str:

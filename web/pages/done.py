@@ -1,13 +1,15 @@
-"""What a page shows once its form was acted on: at an address of its own, so that a reload sends nothing again."""
+"""Where a browser goes once its form was acted on: to an address of its own, so that a reload sends nothing again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 from flask import Response, render_template
 
+from shared.errors import UsherError
 from web.guard import public
 from web.pages import visitor
-from web.pages.once import once, recall
+from web.pages.once import before, once, recall
 from web.pages.site import site
 
 
@@ -19,11 +21,39 @@ def show_done(handle: str) -> str:
     return render_template(f"pages/{shown['page']}.html", **shown["values"])
 
 
-def page(name: str, act: Callable[[], object], **values: Any) -> Response:
-    """Act once, and redirect to the page of this name with these values, which JSON has to hold."""
+def page(name: str, act: Callable[[], Mapping[str, Any] | None]) -> Response:
+    """Act once, and redirect to the page of this name with the values that this returned, which JSON has to hold."""
 
     def acted() -> dict[str, Any]:
-        act()
-        return {"page": name, "values": values}
+        return {"page": name, "values": act() or {}}
 
     return visitor.send_on(f"/done/{once(acted).handle}")
+
+
+def redirect(path: str, act: Callable[[], object]) -> Response:
+    """Act once, and redirect to this path of ours."""
+
+    def acted() -> str:
+        act()
+        return path
+
+    return visitor.send_on(once(acted).outcome)
+
+
+def or_before(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Where the view refuses a press that was acted on before, redirect as that did.
+
+    For what takes away the visitor's own right to do it again, such as leaving an account.
+    """
+
+    @wraps(view)
+    def answered(**path: Any) -> Any:
+        try:
+            return view(**path)
+        except UsherError:
+            first = before()
+            if first is None:
+                raise
+            return visitor.send_on(first.outcome)
+
+    return answered

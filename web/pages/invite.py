@@ -13,21 +13,22 @@ from typing import Any
 
 from flask import Response, render_template, request
 
-from shared.errors import Invalid, Reason, Refused
+from shared.errors import Invalid, Reason, Refused, Who
 from shared.imports import decoding, reading
 from shared.imports.reading import Row, Table
 from shared.permissions import Permission
-from shared.services import importing, inviting, trials
+from shared.services import importing, inviting, roster, trials
 from shared.services.importing import Terms
 from shared.services.inviting import MOST, Made
 from shared.services.roster import Entry
-from web import auth
 from web.api.audit import cell
+from web.bodies import LARGE, takes
 from web.database import at_once, transaction
 from web.guard import actor, requires
 from web.kit import kit
-from web.pages import form, languages, place, team
+from web.pages import form, languages, place, team, visitor
 from web.pages.languages import N_
+from web.pages.once import Press, once, recall
 from web.pages.site import site
 from web.schemas.team import InviteForm, ResultsForm
 
@@ -71,33 +72,38 @@ def show_invite(account_id: str) -> str:
 
 
 @site.post("/accounts/<account_id>/team/invite")
+@takes(LARGE)
 @requires(Permission.TEAM_EDIT)
 def invite(account_id: str) -> Response | str:
-    """Invite each by itself, and show what became of each."""
+    """Invite each by itself, once, and show the results."""
+    scripted = "HX-Request" in request.headers
     try:
         body = form.filled(InviteForm)
         lists = _lists(body)
         rows = _rows(body, lists)
+        done = min(body.done + PORTION, len(rows)) if scripted else len(rows)
+        press = once(lambda: _invited(account_id, body, lists, rows[body.done : done]))
     except form.REFUSALS as refusal:
         return place.again("pages/invite.html", account_id, refusal, **_shown(account_id))
-    scripted = "HX-Request" in request.headers
-    done = min(body.done + PORTION, len(rows)) if scripted else len(rows)
-    outcomes = _invited(account_id, body, rows[body.done : done])
-    shown = {
-        "outcomes": outcomes,
-        "body": body,
-        "lists": lists,
-        "results": body.results + _written(outcome.cells for outcome in outcomes),
-        "total": len(rows),
-        "done": done,
-        **team.around(),
-    }
-    if scripted:
-        return render_template("pages/invited.html", account_id=account_id, **shown)
-    return place.page("pages/invite.html", account_id, **_shown(account_id) | shown, form=_left(body, lists, outcomes))
+    if not scripted:
+        return visitor.send_on(f"/accounts/{account_id}/team/invite/{press.handle}")
+    shown = _results(account_id, press, body) | {"table": lists.text, "total": len(rows), "done": done}
+    shown["results"] = body.results + shown["results"]
+    return render_template("pages/invited.html", account_id=account_id, **shown)
+
+
+@site.get("/accounts/<account_id>/team/invite/<handle>")
+@requires(Permission.TEAM_EDIT)
+def show_invited(account_id: str, handle: str) -> str:
+    """Show the results, and the form with the rows that were refused."""
+    press = recall(handle)
+    body = InviteForm.model_validate(press.outcome["body"])
+    shown = _shown(account_id) | _results(account_id, press, body)
+    return place.page("pages/invite.html", account_id, **shown, form=_left(body, press.outcome, shown["outcomes"]))
 
 
 @site.post("/accounts/<account_id>/team/invite/check")
+@takes(LARGE)
 @requires(Permission.TEAM_EDIT)
 def try_out(account_id: str) -> str:
     """Say beside each address what would come of inviting it; nothing is recorded, nothing is sent."""
@@ -109,6 +115,7 @@ def try_out(account_id: str) -> str:
 
 
 @site.post("/accounts/<account_id>/team/invite/results.csv")
+@takes(LARGE)
 @requires(Permission.TEAM_EDIT)
 def download_results(account_id: str) -> Response:
     """Give back the result of each row, as a file to keep."""
@@ -149,27 +156,53 @@ def _rows(body: InviteForm, lists: Lists) -> list[Row]:
     return importing.settled(lists.rows, role=body.role)
 
 
-def _invited(account_id: str, body: InviteForm, rows: Sequence[Row]) -> list[Outcome]:
+def _invited(account_id: str, body: InviteForm, lists: Lists, rows: Sequence[Row]) -> dict[str, Any]:
+    """Invite each; the results, and the form's list, as `_results` and `_left` read them again."""
     lifetime = timedelta(hours=body.hours) if body.hours else None
     terms = Terms(body.message or None, lifetime, languages.spoken())
     with at_once() as asked:
         made = importing.invite_rows(
             asked, actor=actor(), rules=kit().rules, account_id=account_id, rows=rows, terms=terms
         )
-    return [_outcome(row, found) for row, found in zip(rows, made, strict=True)]
-
-
-def _outcome(row: Row, found: Made | Refused) -> Outcome:
-    if isinstance(found, Refused):
-        return Outcome(row, reasons=tuple(found.reasons))
-    return Outcome(row, entry=Entry(auth.user(), invitation=found))
-
-
-def _left(body: InviteForm, lists: Lists, outcomes: Sequence[Outcome]) -> form.Form:
-    """The form with the rows that were refused still in it, as they were written, to be corrected and sent again."""
     table = lists.typed if lists.typed.rows else lists.file
-    refused = [outcome.row.source for outcome in outcomes[: len(table.rows)] if outcome.entry is None]
-    text = "\n".join([table.header, *refused] if table.header and refused else refused)
+    return {
+        "body": body.model_dump(mode="json", include={"role", "message"}),
+        "came": [[row.line, row.source, row.email, *_came(found)] for row, found in zip(rows, made, strict=True)],
+        "header": table.header,
+        "kept": len(table.rows),
+        "encoding": lists.encoding,
+    }
+
+
+def _came(found: Made | Refused) -> tuple[str | None, list[dict[str, str]]]:
+    if isinstance(found, Refused):
+        return None, [reason.as_json() for reason in found.reasons]
+    return found.id, []
+
+
+def _results(account_id: str, press: Press, body: InviteForm) -> dict[str, Any]:
+    """What a page of results shows; where it is the only one, all rows are done."""
+    came = press.outcome["came"]
+    with transaction() as session:
+        made = [invitation_id for *_, invitation_id, _ in came if invitation_id]
+        entries = roster.invited(session, account_id=account_id, invitation_ids=made)
+    outcomes = [
+        Outcome(Row(line, source, email), entries.get(invitation_id), tuple(_reason(**reason) for reason in reasons))
+        for line, source, email, invitation_id, reasons in came
+    ]
+    results = _written(outcome.cells for outcome in outcomes)
+    shown = {"outcomes": outcomes, "body": body, "results": results, "encoding": press.outcome["encoding"]}
+    return shown | {"total": len(outcomes), "done": len(outcomes), **team.around()}
+
+
+def _reason(code: str, message: str, remedy: str, who: str) -> Reason:
+    return Reason(code, message, remedy, Who(who))
+
+
+def _left(body: InviteForm, outcome: dict[str, Any], outcomes: Sequence[Outcome]) -> form.Form:
+    """The form with the rows that were refused still in it, as they were written, to be corrected and sent again."""
+    refused = [each.row.source for each in outcomes[: outcome["kept"]] if each.entry is None]
+    text = "\n".join([outcome["header"], *refused] if outcome["header"] and refused else refused)
     return form.Form({"addresses": text, "role": body.role, "message": body.message or ""}, {}, "")
 
 

@@ -8,7 +8,7 @@ from shared.permissions import Permission
 from shared.services import oversight, trends
 from web.database import transaction
 from web.guard import actor, operating, requires
-from web.pages import form, place, visitor, words
+from web.pages import done, form, place, words
 from web.pages.site import site
 from web.paging import decoded, page
 from web.schemas.jobs import JobQuery, job_out
@@ -34,18 +34,24 @@ def show_account_jobs(account_id: str) -> str:
 @operating
 def retry_job(job_id: str) -> Response:
     """Do a job again."""
-    with transaction() as session:
-        oversight.retry(session, actor=actor(), job_id=job_id)
-    return visitor.send_on("/jobs")
+
+    def act() -> None:
+        with transaction() as session:
+            oversight.retry(session, actor=actor(), job_id=job_id)
+
+    return done.redirect("/jobs", act)
 
 
 @site.post("/jobs/<job_id>/cancel")
 @operating
 def cancel_job(job_id: str) -> Response:
     """Call a job off."""
-    with transaction() as session:
-        oversight.cancel(session, actor=actor(), job_id=job_id)
-    return visitor.send_on("/jobs")
+
+    def act() -> None:
+        with transaction() as session:
+            oversight.cancel(session, actor=actor(), job_id=job_id)
+
+    return done.redirect("/jobs", act)
 
 
 def _shown(account_id: str | None) -> dict[str, Any]:

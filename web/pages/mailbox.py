@@ -1,4 +1,7 @@
-"""The mails that `usher up` caught, as a mail program shows them; nothing is here on a server that really mails."""
+"""The mails that `usher up` caught, as a mail program shows them; nothing is here on a server that really mails.
+
+They hold links that open accounts, so from another machine only the operator sees them.
+"""
 
 from pathlib import Path
 
@@ -6,7 +9,7 @@ from flask import Response, render_template
 
 from shared.errors import NotFound
 from web import caught_mail
-from web.guard import public
+from web.guard import local
 from web.kit import kit
 from web.pages.site import site
 
@@ -18,21 +21,21 @@ _MAIL_POLICY = (
 
 
 @site.get("/mailbox")
-@public
+@local
 def show_mailbox() -> str:
     """List the newest mails."""
     return render_template("pages/mailbox.html", mails=caught_mail.listed(_folder()), most=caught_mail.MOST)
 
 
 @site.get("/mailbox/<name>")
-@public
+@local
 def show_mail(name: str) -> str:
     """Show one mail: as HTML, as text, its headers and its source."""
     return render_template("pages/mail.html", mail=caught_mail.opened(_folder(), name))
 
 
 @site.get("/mailbox/<name>/html")
-@public
+@local
 def show_mail_html(name: str) -> Response:
     """The mail's HTML by itself, for the frame on its page; its links open in the whole window."""
     html = caught_mail.opened(_folder(), name).html

@@ -8,7 +8,7 @@ from web import auth
 from web.api import me as my
 from web.database import transaction
 from web.guard import actor, signed_in
-from web.pages import form, visitor
+from web.pages import done, form, visitor
 from web.pages.site import site
 from web.schemas.invitations import RefusalBody
 from web.schemas.people import ProfileBody
@@ -29,15 +29,16 @@ def show_profile() -> str:
 @signed_in
 def change_profile() -> Response:
     """Change name and language."""
-    try:
-        body = form.filled(ProfileBody)
+
+    def act() -> None:
+        changes = form.filled(ProfileBody).model_dump(include={"name", "locale"})
         with transaction() as session:
-            users.change_profile(
-                session, actor=actor(), user_id=auth.user().id, changes=body.model_dump(include={"name", "locale"})
-            )
+            users.change_profile(session, actor=actor(), user_id=auth.user().id, changes=changes)
+
+    try:
+        return done.redirect("/me", act)
     except form.REFUSALS as refusal:
         return form.refused(_profile(form.refused_form(refusal)), refusal)
-    return visitor.send_on("/me")
 
 
 @site.post("/me/sessions/<session_id>/end")
@@ -62,8 +63,8 @@ def answer_waiting(invitation_id: str) -> Response:
     """Accept or decline one of them."""
     try:
         if request.form.get("action") != "accept":
-            my.decline(invitation_id, form.filled(RefusalBody))
-            return visitor.send_on("/me/invitations")
+            body = form.filled(RefusalBody)
+            return done.redirect("/me/invitations", lambda: my.decline(invitation_id, body))
         joined = my.accept(invitation_id)
     except form.REFUSALS as refusal:
         return form.refused(_waiting(form.refused_form(refusal)), refusal)

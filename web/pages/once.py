@@ -48,13 +48,31 @@ def once(act: Callable[[], Any]) -> Press:
     return first
 
 
-def recall(handle: str) -> Press:
+def handle() -> str:
+    """The handle of the press that is being answered: nobody else's, and no other press's."""
+    return _requests()[0].key
+
+
+def before() -> Press | None:
+    """What came of this very press before, if it was made before."""
+    with transaction() as session:
+        kept = [idempotency.find(session, caller=each.caller, key=each.key) for each in _requests()]
+    return next((_press(each) for each in kept if each is not None), None)
+
+
+def find(handle: str) -> Press | None:
     """The press with this handle, where it was made in this browser."""
     with transaction() as session:
         kept = idempotency.find(session, caller=_browser(), key=handle)
-    if kept is None:
-        raise NotFound("This page shows what came of a form, and that is over.", remedy="Go to the home page.")
-    return _press(kept)
+    return _press(kept) if kept else None
+
+
+def recall(handle: str) -> Press:
+    """The same; raises `NotFound` where there is none, or it was made days ago."""
+    press = find(handle)
+    if press is None:
+        raise NotFound("This page has expired.", remedy="Go to the home page.")
+    return press
 
 
 def spend(press: Press) -> bool:

@@ -10,7 +10,7 @@ from shared.services.team import Ending
 from web import auth
 from web.database import transaction
 from web.guard import actor, member
-from web.pages import form, place, visitor
+from web.pages import done, form, place
 from web.pages.languages import N_
 from web.pages.site import site
 from web.schemas.team import RemovalForm
@@ -24,18 +24,22 @@ def show_removal(account_id: str, member_id: str) -> str:
 
 
 @site.post("/accounts/<account_id>/members/<member_id>/remove")
+@done.or_before
 @member
 def remove(account_id: str, member_id: str) -> Response:
     """Remove the member once their address was typed."""
     ending = _ending(account_id, member_id)
-    try:
+
+    def act() -> None:
         _refuse_another(form.filled(RemovalForm).address, ending)
         with transaction() as session:
             team.remove(session, actor=actor(), account_id=account_id, membership_id=member_id)
+
+    left = ending.user.id == auth.user().id
+    try:
+        return done.redirect("/accounts" if left else f"/accounts/{account_id}/team", act)
     except form.REFUSALS as refusal:
         return place.again("pages/removal.html", account_id, refusal, ending=ending)
-    left = ending.user.id == auth.user().id
-    return visitor.send_on("/accounts" if left else f"/accounts/{account_id}/team")
 
 
 def _ending(account_id: str, member_id: str) -> Ending:

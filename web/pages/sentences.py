@@ -21,6 +21,7 @@ _MEANS = {
     "contract_missing": N_("The account has no contract with a committed spend. Talk to the operator about one."),
     "contract_not_annual": N_("The account's contract is for less than a year. Talk to the operator about it."),
     "contract_not_started": N_("The account's contract has not begun yet. Colleagues can be invited from then on."),
+    "credential_not_allowed": N_("This kind of credential can't do this. Sign in as a person."),
     "domain_disposable": N_("This domain gives out throw-away addresses. Invite a work address."),
     "domain_no_mail": N_("This domain takes no mail. Check the address."),
     "domain_not_allowed": N_("This account doesn't invite to this domain. Look at its settings."),

@@ -4,12 +4,14 @@ A GET of the link proves nothing, since scanners follow links, and neither does 
 for the password of the sign-up, or for a new one, unless the browser is signed in to that very sign-up.
 """
 
+from typing import Any
+
 from flask import Response, render_template, request
 
 from web import auth
 from web.api import users
 from web.guard import public, signed_in
-from web.pages import form, languages
+from web.pages import done, form, languages
 from web.pages.site import site
 from web.schemas.people import ProofBody, SignUpBody
 
@@ -23,22 +25,26 @@ def show_sign_up() -> str:
 
 @site.post("/signup")
 @public
-def sign_up() -> Response | str:
+def sign_up() -> Response:
     """Sign up; the page is the same for an address that is known already."""
     try:
         body = form.filled(SignUpBody, locale=languages.spoken())
-        users.enrol(body)
+        return done.page("signed_up", lambda: {"email": _enrolled(body)})
     except form.REFUSALS as refusal:
         return form.again("pages/signup.html", refusal)
-    return render_template("pages/signed_up.html", email=body.email)
 
 
 @site.post("/verify")
 @signed_in
-def email_proof_again() -> str:
+def email_proof_again() -> Response:
     """Email the link of the visitor's own sign-up anew."""
-    users.resend_own_proof()
-    return render_template("pages/signed_up.html", email=auth.user().email)
+    me = auth.user()
+
+    def act() -> dict[str, str]:
+        users.resend_own_proof()
+        return {"email": me.email}
+
+    return done.page("signed_up", act)
 
 
 @site.get("/verify/<token>")
@@ -50,14 +56,18 @@ def show_proof(token: str) -> str:
 
 @site.post("/verify/<token>")
 @public
-def prove(token: str) -> Response | str:
+def prove(token: str) -> Response:
     """Prove the address."""
     try:
-        user = users.prove(form.filled(ProofBody, token=token))
+        body = form.filled(ProofBody, token=token)
+        return done.page("verified", lambda: _proven(body))
     except form.REFUSALS as refusal:
         return form.refused(_form(token, form.refused_form(refusal)), refusal)
-    me = auth.caller().user
-    return render_template("pages/verified.html", email=user.email, is_signed_in=me is not None and me.id == user.id)
+
+
+def _proven(body: ProofBody) -> dict[str, Any]:
+    user, me = users.prove(body), auth.caller().user
+    return {"email": user.email, "is_signed_in": me is not None and me.id == user.id}
 
 
 def _form(token: str, shown: form.Form) -> str:
@@ -69,3 +79,8 @@ def _form(token: str, shown: form.Form) -> str:
         is_choosing="new_password" in request.form,
         form=shown,
     )
+
+
+def _enrolled(body: SignUpBody) -> str:
+    users.enrol(body)
+    return body.email

@@ -14,7 +14,7 @@ from shared.services.roster import Entry, Wanted
 from web.database import transaction
 from web.guard import actor, requires
 from web.kit import kit
-from web.pages import form, place, visitor, words
+from web.pages import done, form, place, words
 from web.pages.languages import N_
 from web.pages.site import site
 from web.paging import decoded, page
@@ -105,14 +105,12 @@ def _act(account_id: str, row_id: str, change: Callable[[], None]) -> Response |
     """Change a row and show it again: by itself where a script asked, on the whole page otherwise."""
     alone = "HX-Request" in request.headers
     try:
-        change()
+        whole = done.redirect(f"/accounts/{account_id}/team#{row_id}", change)
     except (*form.REFUSALS, PermissionDenied) as refusal:
         if not alone:
             raise
         return _row(account_id, _entry(account_id, row_id), refusal)
-    if alone:
-        return _row(account_id, _entry(account_id, row_id))
-    return visitor.send_on(f"/accounts/{account_id}/team#{row_id}")
+    return _row(account_id, _entry(account_id, row_id)) if alone else whole
 
 
 def _entry(account_id: str, row_id: str) -> Entry:

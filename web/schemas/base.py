@@ -99,4 +99,5 @@ class Problem(Out):
     request_id: str | None = None
     permission: str | None = None
     reasons: list[ReasonOut] | None = None
-    errors: list[FieldError] | None = None
+    errors: list[FieldError] | None = Field(default=None, description="The first 20 of them.")
+    error_count: int | None = Field(default=None, description="How many there are in all.")

@@ -49,6 +49,7 @@ def lay(home: Home, given: Mapping[str, str], *, public_url: str) -> Foundation:
         "MAIL_FROM": "Usher <usher@demo.example>",
         "SECRET_KEYS": home.secrets.secret_key,
         "OPERATOR_KEY": home.secrets.operator_key,
+        "WEB_HOSTS": "public_url",
     }
     if not _says(given, "DNS_SERVERS"):
         # Somebody who tries it out invites bob@corp.example, which no name server knows.

@@ -29,6 +29,12 @@ class Window:
         assert token, "the page holds no form"
         return self.bare(path, csrf_token=unescape(token[1]), **fields)
 
+    def see(self, path: str, **fields: Any) -> Any:
+        """Send a form, and look at where it redirects to."""
+        answer = self.send(path, **fields)
+        assert answer.status_code == 303, answer.text
+        return self.open(answer.headers["Location"])
+
     def bare(self, path: str, **fields: Any) -> Any:
         """Send fields without having seen a form."""
         return self.http.post(path, data=fields, headers={"Accept": "text/html"})

@@ -44,7 +44,7 @@ def test_the_docs_tell_of_every_call(window, world):
         for operation in methods.values():
             assert f'<details id="{operation["operationId"]}">' in text
         assert path in text
-    assert "curl -X POST http://localhost/v1/accounts/{account_id}/invitations" in text
+    assert "curl -X POST http://localhost:8000/v1/accounts/{account_id}/invitations" in text
     assert "at most 1000 characters" in text
 
 

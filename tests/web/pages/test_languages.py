@@ -61,6 +61,6 @@ def test_a_refusal_is_told_in_the_readers_language(window, world, carol):
     acme = world.account(carol)
     world.change(User, carol.id, locale="de")
     window.sign_in("carol@corp.example")
-    answer = window.send(f"/accounts/{acme}/team/invite", addresses="eve@gmail.com", role="support")
+    answer = window.see(f"/accounts/{acme}/team/invite", addresses="eve@gmail.com", role="support")
     assert "Das ist eine private Adresse." in answer.text
     assert "Nicht gefunden" in window.open("/accounts/acc_none").text

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.web.conftest import let_go
+from tests.web.pages.conftest import Window
 from web.app import create_app
 from web.caught_mail import MOST
 
@@ -102,3 +103,15 @@ def test_a_mail_that_can_not_be_read_hides_no_other(http, mailbox):
 def test_where_mails_really_go_out_there_is_no_mailbox(window):
     for path in ("/mailbox", "/mailbox/mail_1", "/mailbox/mail_1/html"):
         assert window.open(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/mailbox", "/mailbox/mail_1", "/mailbox/mail_1/html"])
+def test_from_another_machine_the_mailbox_asks_for_the_operator_key(http, settings, mailbox, path):
+    put(mailbox, "mail_1")
+    assert http.get(path).status_code == 200
+    elsewhere = {"REMOTE_ADDR": "192.168.1.7"}
+    assert http.get(path, environ_base=elsewhere).status_code == 401
+    assert http.get(path, headers={"X-Forwarded-For": "192.168.1.7"}).status_code == 401
+    window = Window(http)
+    assert window.send("/operator", password=settings.operator_key).status_code == 303
+    assert http.get(path, environ_base=elsewhere).status_code == 200

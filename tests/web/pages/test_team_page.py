@@ -54,7 +54,7 @@ def test_every_page_of_an_account_opens(window, world, carol, acme):
 
 
 def test_each_address_is_invited_by_itself(window, world, acme):
-    answer = window.send(
+    answer = window.see(
         f"/accounts/{acme}/team/invite",
         addresses="Dora Li <dora@corp.example>, eve@gmail.com\nnobody",
         role="support",
@@ -206,9 +206,21 @@ def test_the_page_says_that_nobody_can_be_invited_before_anyone_types(window, wo
 
 
 def test_a_key_is_shown_once(window, world, acme):
-    answer = window.send(f"/accounts/{acme}/api-keys", name="the deployment", role="developer", last_day="")
+    answer = window.see(f"/accounts/{acme}/api-keys", name="the deployment", role="developer", last_day="")
     (secret,) = re.findall(r"ushk_[\w-]{43}", answer.text)
     assert secret not in window.open(f"/accounts/{acme}/api-keys").text
+
+
+def test_the_page_offers_no_end_to_a_key_of_a_role_above_ones_own(window, world, alice, carol):
+    acme = world.account(alice)
+    world.join(acme, carol, Role.ADMIN)
+    owners = f"/accounts/{acme}/api-keys/{world.api_key(acme, alice, Role.OWNER).id}/revoke"
+    admins = f"/accounts/{acme}/api-keys/{world.api_key(acme, alice, Role.ADMIN).id}/revoke"
+    window.sign_in("carol@corp.example")
+    page = window.open(f"/accounts/{acme}/api-keys").text
+    assert admins in page
+    assert owners not in page
+    assert window.send(owners, seen_at=f"/accounts/{acme}/api-keys").status_code == 403
 
 
 def test_carol_makes_an_account_and_lands_there(window, world, acme):

@@ -1,0 +1,38 @@
+"""How large a body each view takes: little, unless the view says that it takes much."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import current_app, request
+
+KB = 1024
+SMALL = 64 * KB
+"""The largest body of most calls and pages, in bytes."""
+
+LARGE = 2 * 1024 * KB
+"""The largest body of a call that takes a thousand rows, in bytes."""
+
+
+def takes(size: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Have the view take bodies up to this size, in bytes."""
+
+    def sized(view: Callable[..., Any]) -> Callable[..., Any]:
+        view.max_body = size  # type: ignore[attr-defined]
+        return view
+
+    return sized
+
+
+def limit_of(view: Callable[..., Any] | None) -> int:
+    """The largest body that the view takes, in bytes."""
+    return getattr(view, "max_body", SMALL)
+
+
+def bound() -> None:
+    """Have whatever reads this request's body refuse one that is too large for its view."""
+    request.max_content_length = limit_of(current_app.view_functions.get(request.endpoint or ""))
+
+
+def in_words(size: int) -> str:
+    """A size as people read it: `64 KB`, `2 MB`."""
+    return f"{size // (1024 * KB)} MB" if size >= 1024 * KB else f"{size // KB} KB"
