@@ -9,6 +9,8 @@ from shared.db import Base
 from shared.models import (
     Heartbeat,
     IdempotencyKey,
+    InvitationUsage,
+    InvitedRecipient,
     Job,
     JobState,
     MailDomain,
@@ -37,6 +39,8 @@ def _spent(jobs_kept: timedelta) -> list[tuple[type[Base], ColumnElement[bool]]]
         (SupersededLink, SupersededLink.superseded_at < func.now() - timedelta(days=90)),
         # A dead job stays until somebody has decided about it.
         (Job, Job.state.in_((JobState.DONE, JobState.CANCELLED)) & (Job.finished_at < func.now() - jobs_kept)),
+        (InvitationUsage, InvitationUsage.day_ends_at < func.now() - timedelta(days=1)),
+        (InvitedRecipient, InvitedRecipient.day_ends_at < func.now() - timedelta(hours=1)),
         (Heartbeat, Heartbeat.beat_at < func.now() - timedelta(days=1)),
         (Pause, Pause.until < func.now() - timedelta(days=1)),
         (Suppression, Suppression.until < func.now() - timedelta(days=1)),

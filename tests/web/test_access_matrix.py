@@ -43,6 +43,8 @@ TABLE = {
     "PATCH /v1/accounts/<account_id>": "account:edit",
     "GET /v1/accounts/<account_id>/eligibility": "team:view",
     "PUT /v1/accounts/<account_id>/contract": OPERATOR,
+    "GET /v1/accounts/<account_id>/limits": OR_OPERATOR + "team:view",
+    "PUT /v1/accounts/<account_id>/limits": OPERATOR,
     "GET /v1/accounts/<account_id>/members": "team:view",
     "PATCH /v1/accounts/<account_id>/members/<member_id>": "team:edit",
     "DELETE /v1/accounts/<account_id>/members/<member_id>": "team:edit",

@@ -11,6 +11,7 @@ from web.api import (
     holding,
     invitations,
     jobs,
+    limits,
     links,
     mail_events,
     me,
@@ -25,7 +26,7 @@ from web.call import v1
 
 _RESOURCES = (
     *(accounts, api_keys, audit, check, exceptions, holding, invitations),
-    *(jobs, links, mail_events, me, members, roles, sessions, trials, users),
+    *(jobs, limits, links, mail_events, me, members, roles, sessions, trials, users),
 )
 
 
