@@ -104,7 +104,8 @@ def eligibility(account: Committed, settings: Settings) -> Check:
 
 def _likeness(facts: Facts) -> tuple[Any, ...]:
     """What a judgement rests on beside its ground: a colleague of somebody who was just judged is judged alike."""
-    known = facts.address.shown if facts.is_member or facts.already_invited else None
+    alone = facts.is_member or facts.already_invited or not facts.address.shown.isascii()
+    known = facts.address.shown if alone else None
     exempt = of_recipient(facts.exemptions, facts.address)
     return facts.address.domain, facts.mail, exempt, facts.role, facts.assignable, facts.is_member, known
 

@@ -45,6 +45,8 @@ TABLE = {
     "PUT /v1/accounts/<account_id>/contract": OPERATOR,
     "GET /v1/accounts/<account_id>/limits": OR_OPERATOR + "team:view",
     "PUT /v1/accounts/<account_id>/limits": OPERATOR,
+    "GET /v1/abuse-reports": OPERATOR,
+    "POST /v1/accounts/<account_id>/abuse-reports/decide": OPERATOR,
     "GET /v1/accounts/<account_id>/members": "team:view",
     "PATCH /v1/accounts/<account_id>/members/<member_id>": "team:edit",
     "DELETE /v1/accounts/<account_id>/members/<member_id>": "team:edit",

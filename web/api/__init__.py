@@ -3,6 +3,7 @@
 from flask import Flask
 
 from web.api import (
+    abuse,
     accounts,
     api_keys,
     audit,
@@ -25,7 +26,7 @@ from web.api import (
 from web.call import v1
 
 _RESOURCES = (
-    *(accounts, api_keys, audit, check, exceptions, holding, invitations),
+    *(abuse, accounts, api_keys, audit, check, exceptions, holding, invitations),
     *(jobs, limits, links, mail_events, me, members, roles, sessions, trials, users),
 )
 
