@@ -47,6 +47,21 @@ class Rows:
         return {**row, **self.common, **{name: some[row[name]] for name, some in self.choices.items()}}
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Decides within the statement whether its rows are written.
+
+    `before` are CTEs that come first and take `values`. The rows are written where `condition` is true. `after` are
+    CTEs that may refer to the ids of what was written, in `made`, and the statement returns what `answer` selects.
+    """
+
+    before: str
+    condition: str
+    after: str
+    answer: str
+    values: tuple[Any, ...]
+
+
 def insert_rows(asked: Asked, model: type[Base], rows: Rows, *followers: tuple[type[Base], Rows]) -> set[str]:
     """Insert rows; a row that a unique index refuses is left out. Returns the ids of those that were written.
 
@@ -54,9 +69,17 @@ def insert_rows(asked: Asked, model: type[Base], rows: Rows, *followers: tuple[t
     """
     if not rows.each:
         return set()
-    every = ((model, rows), *followers)
-    insert_all = _insert_one_each if all(len(theirs.each) == 1 for _, theirs in every) else _insert_many
-    return {row_id for (row_id,) in run(asked, *insert_all(every))}
+    statement, values = _inserting(((model, rows), *followers))
+    return {row_id for (row_id,) in run(asked, _statement(*statement), values)}
+
+
+def insert_behind(
+    asked: Asked, gate: Gate, model: type[Base], rows: Rows, *followers: tuple[type[Base], Rows]
+) -> list[Any]:
+    """The same where the gate lets the rows through; returns what the gate answers."""
+    statement, values = _inserting(((model, rows), *followers))
+    written = _gated(gate.before, gate.condition, gate.after, gate.answer, *statement)
+    return run(asked, written, (*gate.values, *values))
 
 
 def append_rows(session: Session, model: type[Base], rows: Rows) -> None:
@@ -80,15 +103,14 @@ _Names = tuple[tuple[str, ...], ...]
 _Every = Sequence[tuple[type[Base], Rows]]
 
 
-def _insert_many(every: _Every) -> tuple[str, tuple[Any, ...]]:
-    statement = _statement(*(_many(model, rows.names) for model, rows in every))
-    return statement, tuple(text for _, rows in every for text in rows.texts())
-
-
-def _insert_one_each(every: _Every) -> tuple[str, tuple[Any, ...]]:
-    rows = [(model, theirs.fields()) for model, theirs in every]
-    statement = _statement(*(_one(model, tuple(row)) for model, row in rows))
-    return statement, tuple(value for model, row in rows for value in _parameters(model, row))
+def _inserting(every: _Every) -> tuple[list[str], tuple[Any, ...]]:
+    """An INSERT for each table, and what all of them take together."""
+    if all(len(theirs.each) == 1 for _, theirs in every):
+        rows = [(model, theirs.fields()) for model, theirs in every]
+        values = tuple(value for model, row in rows for value in _parameters(model, row))
+        return [_one(model, tuple(row)) for model, row in rows], values
+    texts = tuple(text for _, rows in every for text in rows.texts())
+    return [_many(model, rows.names) for model, rows in every], texts
 
 
 @cache
@@ -96,10 +118,21 @@ def _statement(first: str, *followers: str) -> str:
     insert = f"{first} ON CONFLICT DO NOTHING RETURNING id"
     if not followers:
         return insert
-    parts = [f"made AS ({insert})"]
-    for number, each in enumerate(followers):
-        parts.append(f"follower{number} AS ({each} WHERE subject_id IN (SELECT id FROM made))")  # noqa: S608
-    return f"WITH {', '.join(parts)} SELECT id FROM made"  # noqa: S608 - our own names
+    return f"WITH {', '.join(_made(insert, followers))} SELECT id FROM made"  # noqa: S608 - our own names
+
+
+@cache
+def _gated(before: str, condition: str, after: str, answer: str, first: str, *followers: str) -> str:
+    insert = f"{first} WHERE {condition} ON CONFLICT DO NOTHING RETURNING id"
+    return f"WITH {before}, {', '.join(_made(insert, followers))}, {after} {answer}"
+
+
+def _made(insert: str, followers: Sequence[str]) -> list[str]:
+    after = (
+        f"follower{number} AS ({each} WHERE subject_id IN (SELECT id FROM made))"  # noqa: S608 - our own names
+        for number, each in enumerate(followers)
+    )
+    return [f"made AS ({insert})", *after]
 
 
 @cache

@@ -31,6 +31,8 @@ from shared.setting_kinds import (
     url,
 )
 
+Count = Annotated[int, Field(ge=0, le=100_000_000)]
+
 
 class BadSettings(CannotRun):
     """The settings don't allow a start; the message names every problem, one a line."""
@@ -130,6 +132,24 @@ class Settings(BaseModel):
     resend_cooldown: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=1))] = Field(
         default=timedelta(seconds=60),
         description="How long until the same invitation can be sent again: 0s to 1d.",
+    )
+    invitations_per_hour: Count = Field(
+        default=1200,
+        description="Invitations, resends among them, that an account on the minimum commitment can send in an hour; "
+        "twice the commitment allows twice as many, and so on, up to ten times. The operator can set an account's own.",
+    )
+    invitations_per_day: Count = Field(default=3000, description="The same for a day.")
+    invitations_per_inviter: Count = Field(
+        default=1200, description="The same for an hour of one user or API key, over all accounts."
+    )
+    invitations_open: Count = Field(default=5000, description="The same for invitations that are open at a time.")
+    new_domains_per_day: Count = Field(
+        default=10, description="The same for recipient domains in a day that the account has not invited to before."
+    )
+    emails_per_recipient: Count = Field(
+        default=10,
+        description="Invitation emails to one recipient in a day, over all accounts; +tags and Gmail dots don't make "
+        "another recipient.",
     )
     session_ttl: Annotated[Duration, Field(ge=timedelta(minutes=5), le=timedelta(days=90))] = Field(
         default=timedelta(days=14), description="How long a sign-in lasts: 5m to 90d."

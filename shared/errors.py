@@ -172,6 +172,29 @@ class Refused(UsherError):
         self.remedy = self.reasons[0].remedy
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """One limit: how much it allows in how many seconds (None: at a time), what is left, and in how many seconds it
+    renews itself."""
+
+    name: str
+    limit: int
+    left: int
+    window: int | None
+    resets_in: int
+
+
+class LimitReached(Refused):
+    """A limit on inviting was reached; `retry_after` says in how many whole seconds it allows more."""
+
+    title = "Invitation limit reached"
+
+    def __init__(self, reasons: Sequence[Reason], *, quotas: tuple[Quota, ...]) -> None:
+        super().__init__(reasons)
+        self.quotas = quotas
+        self.retry_after = max(quota.resets_in for quota in quotas)
+
+
 class Unavailable(UsherError):
     """A part that this needs is away for the moment; nothing was half done."""
 

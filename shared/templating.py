@@ -5,19 +5,18 @@ shown with a space where a link would begin: an account named `evil.com` invites
 same name and time several times, and so do its neighbours: the answers are kept, which halves the time of a rendering.
 """
 
-import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from shared.visible import without_hidden, without_links
+
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
 MAX_NAME = 80
 """Names are cut to this many characters in a mail."""
-
-_LINK_STARTS = re.compile(r"(?<=\w)[.。．｡](?=[^\W\d_])|(?<=\w):(?=//)|(?<=\S)@(?=\S)")
 
 
 @lru_cache(maxsize=1024)
@@ -30,8 +29,7 @@ def moment(when: datetime) -> str:
 @lru_cache(maxsize=64)
 def harmless(text: str) -> str:
     """What a person wrote, without invisible characters and with nothing that a mail client makes a link of."""
-    visible = text if text.isprintable() else "".join(map(_shown, text))
-    return _LINK_STARTS.sub(lambda found: f"{found[0]} ", visible)
+    return without_links(without_hidden(text))
 
 
 @lru_cache(maxsize=1024)
@@ -39,12 +37,6 @@ def name(text: str) -> str:
     """A name on one line, harmless and of bounded length."""
     line = harmless(" ".join(text.split()))
     return line if len(line) <= MAX_NAME else line[: MAX_NAME - 1].rstrip() + "…"
-
-
-def _shown(sign: str) -> str:
-    if sign == "\n" or sign.isprintable():
-        return sign
-    return " " if sign.isspace() else ""
 
 
 def environment() -> Environment:

@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> Flask:
     app = _Web("web", template_folder=str(TEMPLATES), static_folder=None)
     app.config.update(
         SQLALCHEMY_DATABASE_URI=database.DRIVER,
-        # One more than threads: a thread that counts a try within its transaction needs a second one, and they take turns.
+        # One more than threads: a thread that counts a try within its transaction needs a second one for a moment.
         SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.web_threads + 1),
         MAX_CONTENT_LENGTH=bodies.LARGE,
         # A long list to invite travels in a form, a portion after the other.

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from shared import errors, log
 from shared.db import AWAY, GIVEN_UP
-from web import bodies
+from web import bodies, quotas
 from web.database import abandon
 
 STATUS: dict[type[errors.UsherError], int] = {
@@ -26,6 +26,7 @@ STATUS: dict[type[errors.UsherError], int] = {
     errors.Invalid: 422,
     errors.PasswordCommon: 422,
     errors.Refused: 422,
+    errors.LimitReached: 429,
     errors.TooSoon: 429,
     errors.Unavailable: 503,
 }
@@ -84,6 +85,8 @@ def headers_of(error: errors.UsherError) -> dict[str, str]:
     """What an answer to this error has in its head: when to come back, or how to sign in."""
     if isinstance(error, errors.TooSoon):
         return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, errors.LimitReached):
+        return {"Retry-After": str(error.retry_after), **quotas.headers(error.quotas)}
     told = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
     return told.get(STATUS[type(error)], {})
 

@@ -26,7 +26,7 @@ from shared import clock, counting, log, tracing
 from shared.db import limit
 from shared.environ import METRICS_FOLDER
 from shared.models import JobKind, JobState, Part
-from shared.services import oversight
+from shared.services import abuse, oversight
 from shared.services.oversight import Summary
 from web.database import transaction
 from web.kit import kit
@@ -75,6 +75,20 @@ class Jobs:
         yield from _of_parts(found)
 
 
+class Abuse:
+    """What recipients have reported."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Read the reports; nothing while the database is away, which `Jobs` tells."""
+        try:
+            with transaction() as session:
+                found = abuse.figures(session)
+        except SQLAlchemyError:
+            return
+        yield GaugeMetricFamily("usher_abuse_reports_open", "Reports of abuse to be decided.", found.open_reports)
+        yield GaugeMetricFamily("usher_accounts_held", "Accounts on hold because of reports.", found.held_accounts)
+
+
 class Lists:
     """From when the lists of networks are."""
 
@@ -91,6 +105,7 @@ def _registries() -> Iterator[CollectorRegistry]:
     jobs = CollectorRegistry()
     jobs.register(Jobs())
     jobs.register(Lists())
+    jobs.register(Abuse())
     yield jobs
     yield counting.registry() if METRICS_FOLDER in os.environ else REGISTRY
 

@@ -12,7 +12,7 @@ from disposable_email_domains import blocklist
 from publicsuffixlist import PSLFILE, PublicSuffixList
 
 from shared.checks.exceptions import Exemption, covers, of_recipient, only_domains
-from shared.checks.likeness import WELL_KNOWN, latin_twin, suggestion
+from shared.checks.likeness import WELL_KNOWN, latin_twin, local_twin, other_spelling, suggestion
 from shared.checks.mail_domain import MailFact, mail_reasons, mail_unknown
 from shared.checks.verdict import Check, Verdict
 from shared.email_address import EmailAddress, a_labels
@@ -96,9 +96,19 @@ def check_domain(
         return Check("domain", Verdict.HOLD, (_lookalike(address, twin),), data)
     if mail is not None and mail.answer is MailAnswer.UNKNOWN:
         return Check("domain", Verdict.UNKNOWN, (mail_unknown(address.domain, mail),), data)
+    return Check("domain", Verdict.ALLOW, tuple(_hints(address)) if exempt is None else (), data)
+
+
+def _hints(address: EmailAddress) -> Iterator[Reason]:
     near = suggestion(address.domain)
-    hints = () if near is None or exempt or address.domain in WELL_KNOWN else (_near_miss(address.domain, near),)
-    return Check("domain", Verdict.ALLOW, hints, data)
+    if near is not None and address.domain not in WELL_KNOWN:
+        yield _near_miss(address.domain, near)
+    letters = other_spelling(address.domain)
+    twin = local_twin(address.shown.rpartition("@")[0])
+    if letters is not None:
+        yield _foreign_letters(address, f"The domain {letters} is {address.domain} in plain letters")
+    elif twin is not None:
+        yield _foreign_letters(address, f"What comes before the @ looks like {twin}, and is written in other letters")
 
 
 def _said(mail: MailFact, now: datetime) -> dict[str, Any]:
@@ -183,6 +193,15 @@ def _lookalike(address: EmailAddress, twin: str) -> Reason:
         "Nothing was sent yet: somebody looks at it first.",
         f"If you meant {twin}, revoke this invitation and invite there; else wait for the operator to release it.",
         Who.OPERATOR,
+    )
+
+
+def _foreign_letters(address: EmailAddress, what: str) -> Reason:
+    return Reason(
+        "address_lookalike",
+        f"{what}. Some letters of other alphabets look like Latin ones.",
+        f"Check that {address.shown} is the address you mean.",
+        Who.INVITER,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from shared.checks.abuse import check_abuse
 from shared.checks.domain import DomainLists, check_domain
 from shared.checks.eligibility import Commitment, check_eligibility
 from shared.checks.exceptions import Exemption, of_recipient
@@ -36,6 +37,7 @@ class Facts:
     origin: Origin
     mail: MailFact | None
     exemptions: tuple[Exemption, ...]
+    abuse_held: bool
     at: datetime
 
 
@@ -66,6 +68,7 @@ def evaluate_all(many: Iterable[Facts], *, lists: DomainLists, settings: Setting
             judged: dict[Any, Judgement] = {}
             policy = settings.proxy_policy_api_keys if facts.origin.by_program else settings.proxy_policy
             eligible = eligibility(facts, settings)
+            abuse = check_abuse(held=facts.abuse_held)
             proxy = check_proxy(facts.origin, facts.exemptions, policy, facts.at)
         alike = _likeness(facts)
         if alike not in judged:
@@ -75,6 +78,7 @@ def evaluate_all(many: Iterable[Facts], *, lists: DomainLists, settings: Setting
                 check_recipient(facts.address.shown, is_member=facts.is_member, already_invited=facts.already_invited),
                 check_domain(facts.address, lists, facts.exemptions, facts.mail, facts.at),
                 proxy,
+                *abuse,
             ]
             judged[alike] = Judgement(overall(checks, unknown=Verdict(settings.unknown_policy)), checks)
         yield judged[alike]
@@ -100,7 +104,8 @@ def eligibility(account: Committed, settings: Settings) -> Check:
 
 def _likeness(facts: Facts) -> tuple[Any, ...]:
     """What a judgement rests on beside its ground: a colleague of somebody who was just judged is judged alike."""
-    known = facts.address.shown if facts.is_member or facts.already_invited else None
+    alone = facts.is_member or facts.already_invited or not facts.address.shown.isascii()
+    known = facts.address.shown if alone else None
     exempt = of_recipient(facts.exemptions, facts.address)
     return facts.address.domain, facts.mail, exempt, facts.role, facts.assignable, facts.is_member, known
 
@@ -111,5 +116,6 @@ def _same_ground(one: Facts, other: Facts) -> bool:
         and one.billed is other.billed
         and one.origin is other.origin
         and one.exemptions is other.exemptions
+        and one.abuse_held == other.abuse_held
         and one.at is other.at
     )

@@ -36,6 +36,23 @@ def latin_twin(domain: str) -> str | None:
     return twin if twin.isascii() and any(sign in _LATIN_TWINS for sign in shown) else None
 
 
+def other_spelling(domain: str) -> str | None:
+    """How an internationalized domain is spelled in the other form: A-labels for letters, letters for A-labels."""
+    if not domain.isascii():
+        return domain.encode("idna").decode()
+    if "xn--" not in domain:
+        return None
+    try:
+        return domain.encode().decode("idna")
+    except UnicodeError:
+        return None
+
+
+def local_twin(local: str) -> str | None:
+    """The same for what comes before the @."""
+    return latin_twin(local) if not local.isascii() else None
+
+
 def _without_marks(sign: str) -> str:
     return unicodedata.normalize("NFD", sign)[0]
 

@@ -1,6 +1,7 @@
 """The rows, one class a file. Importing this package makes the whole schema known to `Base.metadata`."""
 
 from shared.db import Base
+from shared.models.abuse_report import AbuseDecision, AbuseReport
 from shared.models.account import Account, LapsedContract
 from shared.models.api_key import ApiKey
 from shared.models.audit_archive import AuditArchive
@@ -12,6 +13,7 @@ from shared.models.failed_sign_in import FailedSignIn
 from shared.models.heartbeat import Heartbeat, Part
 from shared.models.idempotency_key import IdempotencyKey
 from shared.models.invitation import OPEN, Delivery, Invitation, Status
+from shared.models.invitation_usage import InvitationUsage, InvitedDomain, InvitedRecipient
 from shared.models.job import Job, JobKind, JobState
 from shared.models.mail_domain import MailDomain
 from shared.models.membership import Membership
@@ -29,6 +31,8 @@ from shared.models.user_session import UserSession
 __all__ = [
     "ALL_MAIL",
     "OPEN",
+    "AbuseDecision",
+    "AbuseReport",
     "Account",
     "ApiKey",
     "AuditArchive",
@@ -44,6 +48,9 @@ __all__ = [
     "Heartbeat",
     "IdempotencyKey",
     "Invitation",
+    "InvitationUsage",
+    "InvitedDomain",
+    "InvitedRecipient",
     "Job",
     "JobKind",
     "JobState",

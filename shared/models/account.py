@@ -1,6 +1,8 @@
 """The tenant: what several people share."""
 
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -20,6 +22,8 @@ class Account(Base):
     """An account of the company's product, shared by its members.
 
     `invitation_hours` is how long its invitations can be accepted; None is as long as the installation says.
+    `invitation_limits` are the limits on inviting that the operator has set for it, by their names. `abuse_held_at` is
+    when reports of abuse put its new invitations on hold; None while they aren't.
     """
 
     __tablename__ = "accounts"
@@ -32,4 +36,6 @@ class Account(Base):
     name: Mapped[str]
     lapsed_contract: Mapped[str] = mapped_column(server_default=LapsedContract.HOLD)
     invitation_hours: Mapped[int | None]
+    invitation_limits: Mapped[dict[str, Any] | None]
+    abuse_held_at: Mapped[datetime | None]
     created_at: Mapped[Written]

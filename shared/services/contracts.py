@@ -41,7 +41,7 @@ def set_terms(
         before=_as_json(before),
         after=_as_json(terms_of(contract)),
     )
-    _judge_held_again(session, account_id)
+    judge_held_again(session, account_id)
     return contract
 
 
@@ -79,7 +79,8 @@ def terms_of(contract: Contract | None) -> Terms | None:
     return Terms(contract.amount, contract.currency, contract.starts_on, contract.ends_on)
 
 
-def _judge_held_again(session: Session, account_id: str) -> None:
+def judge_held_again(session: Session, account_id: str) -> None:
+    """Have the account's held invitations checked again."""
     held = select(Invitation).where(Invitation.account_id == account_id, Invitation.status == Status.HELD)
     for invitation in session.scalars(held):
         jobs.promise(

@@ -34,6 +34,7 @@ from shared.checks.mail_domain import MailFact, is_fresh
 from shared.checks.networks import Origin
 from shared.db import Asked, Question
 from shared.email_address import EmailAddress
+from shared.errors import NotFound
 from shared.models import OPEN, Account, ApiKey, BillingAnswer, Contract, Invitation, MailDomain, Membership, User
 from shared.models.columns import among, there_is
 from shared.permissions import Role
@@ -49,6 +50,8 @@ class Ground:
     """What is the same for everybody that an account invites at this moment (`at`)."""
 
     invitation_hours: int | None
+    limits: dict[str, int] | None
+    abuse_held: bool
     commitment: Commitment
     billed: Commitment
     exemptions: tuple[Exemption, ...]
@@ -58,7 +61,7 @@ class Ground:
 def with_ground(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """The query about accounts, with an account's own ground behind its columns; `ground_of` reads what comes."""
     query = query.add_columns(
-        Account.invitation_hours,
+        *(Account.invitation_hours, Account.invitation_limits, Account.abuse_held_at.is_not(None)),
         *(Contract.amount, Contract.currency, Contract.starts_on, Contract.ends_on, Contract.updated_at),
         *(BillingAnswer.answered_at, BillingAnswer.terms, exceptions.in_force(Account.id), func.now()),
     )
@@ -68,10 +71,18 @@ def with_ground(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 
 def ground_of(columns: Sequence[Any]) -> Ground:
     """What the account's own rows say, by the columns of `with_ground`."""
-    hours, amount, currency, starts_on, ends_on, dated, answered_at, answer, exempt, at = columns
+    hours, limits, held, amount, currency, starts_on, ends_on, dated, answered_at, answer, exempt, at = columns
     terms = None if amount is None else Terms(amount, currency, starts_on, ends_on)
     commitment = Commitment(terms, dated=dated)
-    return Ground(hours, commitment, answered(answered_at, answer, at), exceptions.from_json(exempt), at)
+    return Ground(hours, limits, held, commitment, answered(answered_at, answer, at), exceptions.from_json(exempt), at)
+
+
+def ground(asked: Asked, *, account_id: str) -> Ground:
+    """The ground of this account at this moment, or `NotFound`."""
+    found = _GROUND.ask(asked, account_id=account_id)
+    if not found:
+        raise NotFound("There is no such account.")
+    return ground_of(found[0])
 
 
 def about(
@@ -117,6 +128,7 @@ def about_all(
             origin=origin,
             mail=_mail(mail, ground.at),
             exemptions=ground.exemptions,
+            abuse_held=ground.abuse_held,
             at=ground.at,
         )
         for (address, role), (is_member, invited, *mail) in zip(meant, known, strict=True)
@@ -154,6 +166,7 @@ def about_each(
                 origin=origins.from_json(invitation.origin),
                 mail=None if mail is None else _fresh(fact_of(mail), ground.at),
                 exemptions=ground.exemptions,
+                abuse_held=ground.abuse_held,
                 at=ground.at,
             ),
         )
@@ -226,3 +239,6 @@ def _known_of_addresses(account_id: BindParameter[str]) -> ColumnElement[Any]:
 
 
 _OF_ACCOUNT = _question_of_account()
+_GROUND = Question(
+    with_ground(select().select_from(Account)).where(Account.id == bindparam("account_id", type_=Text()))
+)

@@ -31,7 +31,7 @@ def release(
     if judgement.verdict is Verdict.DENY:
         raise Refused(reasons_of(judgement.checks, Verdict.DENY))
     if judgement.verdict is Verdict.HOLD:
-        _refuse_others(actor, rules)
+        _refuse_others(actor, rules, about)
     invitation.checks = judgement.as_json(about.at)
     for name, value in checking.let_through(session, invitation).items():
         setattr(invitation, name, value)
@@ -46,7 +46,7 @@ def refuse(
     actor = _admitted(session, actor, account_id)
     invitation, about = _held(session, account_id, invitation_id)
     if not checking.is_orphaned(about):
-        _refuse_others(actor, rules)
+        _refuse_others(actor, rules, about)
     invitation.status, invitation.ended_at = Status.BLOCKED, func.now()
     invitations.note(session, actor, "invitation.refused", invitation, reason=reason)
     return invitation
@@ -70,11 +70,15 @@ def _held(session: Session, account_id: str, invitation_id: str) -> tuple[Invita
     return invitation, about
 
 
-def _refuse_others(actor: Actor, rules: Rules) -> None:
-    """Raise `PermissionDenied` for whoever may not decide about what the checks hold."""
-    by_owner = rules.settings.held_release_by == "owner" and actor.kind is ActorKind.USER and actor.role is Role.OWNER
+def _refuse_others(actor: Actor, rules: Rules, about: Facts) -> None:
+    """Raise `PermissionDenied` for whoever may not decide about what the checks hold.
+
+    An account that was reported doesn't decide about itself.
+    """
+    owner_may = rules.settings.held_release_by == "owner" and not about.abuse_held
+    by_owner = owner_may and actor.kind is ActorKind.USER and actor.role is Role.OWNER
     if actor.kind is not ActorKind.OPERATOR and not by_owner:
-        also = " or the account's owner" if rules.settings.held_release_by == "owner" else ""
+        also = " or the account's owner" if owner_may else ""
         raise PermissionDenied(
             f"The checks hold this invitation, and only the operator{also} decides about it. Nothing was changed.",
             permission="operator",

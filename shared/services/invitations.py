@@ -15,7 +15,7 @@ from shared.db import Asked, Question, violated
 from shared.errors import Conflict, NotFound, Refused, TooSoon
 from shared.models import OPEN, Delivery, Invitation, JobKind, Status, SupersededLink
 from shared.permissions import Role
-from shared.services import audit, facts, inviters, inviting, jobs, links, origins
+from shared.services import audit, facts, invitation_limits, inviters, inviting, jobs, links, origins, usage
 from shared.services.rules import Rules
 from shared.services.searching import holding_words
 
@@ -26,8 +26,8 @@ RESENDABLE = (Status.PENDING, Status.EXPIRED)
 def resend(session: Session, *, actor: Actor, rules: Rules, account_id: str, invitation_id: str) -> Invitation:
     """Send the invitation anew under a fresh link; the link before it is dead from now on.
 
-    Raises `TooSoon` within the cool-down, `Refused` where the instant checks say no by now, and `Conflict` once the
-    invitation has ended in any other way than by its expiry.
+    Raises `TooSoon` within the cool-down, `LimitReached` beyond a limit on inviting, `Refused` where the instant checks
+    say no by now, and `Conflict` once the invitation has ended in any other way than by its expiry.
     """
     invitation = get(session, account_id=account_id, invitation_id=invitation_id, lock=True)
     _refuse_early(session, invitation)
@@ -42,6 +42,7 @@ def resend(session: Session, *, actor: Actor, rules: Rules, account_id: str, inv
     )
     judgement = inviting.passed(about, rules)
     inviters.take_over_orphaned(session, actor=actor, invitation=invitation)
+    _count(session, actor, rules, invitation)
     session.add(SupersededLink(link_hash=invitation.link_hash, invitation_id=invitation.id))
     invitation.generation += 1
     invitation.link_hash = links.hash_of(rules, invitation.id, invitation.generation)
@@ -139,6 +140,11 @@ def _refuse_early(session: Session, invitation: Invitation) -> None:
             retry_after=max(1, int(seconds or 0) + 1),
             remedy="Wait as long as Retry-After says, then resend.",
         )
+
+
+def _count(session: Session, actor: Actor, rules: Rules, invitation: Invitation) -> None:
+    bounds = invitation_limits.bounds_of(session, actor=actor, rules=rules, account_id=invitation.account_id)
+    usage.count_resend(session, bounds, invitation.address, opens=invitation.status == Status.EXPIRED)
 
 
 def _promise_check(session: Session, invitation: Invitation) -> None:

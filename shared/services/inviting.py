@@ -4,29 +4,34 @@ Of many, one that is refused stops no other: each has an outcome of its own, the
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from psycopg.errors import InvalidTextRepresentation
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
-from shared.bulk import Rows, bytea, insert_rows
+from shared.bulk import Rows, bytea, insert_behind, insert_rows
 from shared.checks.evaluate import Facts, Judgement, evaluate, evaluate_all
+from shared.checks.limits import admit, quotas
 from shared.checks.networks import Origin
 from shared.checks.recipient import already_invited, email_invalid
 from shared.checks.verdict import Verdict, reasons_of
-from shared.db import Asked
+from shared.db import Asked, Bare, Base
 from shared.email_address import BadAddress, EmailAddress, parse
-from shared.errors import Refused
+from shared.errors import Quota, Refused
 from shared.ids import new_ids
 from shared.models import Account, AuditEvent, Delivery, Invitation, Job, JobKind, Status
 from shared.permissions import Role
-from shared.services import audit, facts, jobs, links, origins
+from shared.services import audit, facts, jobs, links, origins, usage
 from shared.services.facts import Ground
 from shared.services.rules import Rules
+from shared.services.usage import Bounds
 
 MOST = 1000
 """How many can be invited at once."""
@@ -47,7 +52,7 @@ class Wish:
 
 @dataclass(slots=True)
 class Made:
-    """An invitation that was just made, with all that its row says."""
+    """An invitation that was just made, with all that its row says, and what is left of the limits."""
 
     id: str
     account_id: str
@@ -72,6 +77,12 @@ class Made:
     last_sent_at: datetime | None = None
     ended_at: datetime | None = None
     decline_reason: str | None = None
+    quotas: tuple[Quota, ...] = ()
+
+    @property
+    def address(self) -> EmailAddress:
+        """Whom the offer is for."""
+        return EmailAddress.kept(self.email, self.email_key)
 
 
 Outcome = Made | Refused
@@ -88,7 +99,7 @@ def invite(asked: Asked, *, actor: Actor, rules: Rules, account_id: str, wish: W
 def invite_all(asked: Asked, *, actor: Actor, rules: Rules, account_id: str, wishes: Sequence[Wish]) -> list[Outcome]:
     """Promise an invitation for each wish that no instant check refuses; outcomes in the order of the wishes.
 
-    All of it is written by one statement, so it needs no transaction around it.
+    All of it is written by one statement or in one transaction, so it needs none around it.
     """
     outcomes: dict[int, Outcome] = {}
     addresses: dict[int, EmailAddress] = {}
@@ -105,10 +116,11 @@ def invite_all(asked: Asked, *, actor: Actor, rules: Rules, account_id: str, wis
     for (place, address), judgement in zip(addresses.items(), judgements, strict=True):
         outcomes[place] = _refusal(judgement) or put_down(address, wishes[place], judgement)
     made = [outcome for outcome in outcomes.values() if isinstance(outcome, Made)]
-    written = _write(asked, actor, account_id, made)
+    bounds = Bounds.of(rules.settings, ground, actor, account_id=account_id)
+    refused = _write(asked, actor, bounds, made)
     for place, outcome in outcomes.items():
-        if isinstance(outcome, Made) and outcome.id not in written:
-            outcomes[place] = Refused([already_invited(outcome.email)])
+        if isinstance(outcome, Made) and outcome.id in refused:
+            outcomes[place] = refused[outcome.id]
     return [outcomes[place] for place in range(len(wishes))]
 
 
@@ -179,22 +191,74 @@ def _scribe(
     return put_down
 
 
-def _write(asked: Asked, actor: Actor, account_id: str, made: Sequence[Made]) -> set[str]:
-    """Write the invitations with their jobs and events; what another request has invited meanwhile is left out."""
-    if not made:
-        return set()
-    subjects = [each.id for each in made]
-    told = [(each.id, account_id, {"email": each.email, "role": each.role}) for each in made]
-    checks = jobs.rows(_CHECK, subjects=subjects, account_id=account_id, generation=1)
-    events = audit.rows(actor, "invitation.created", told)
+def _write(asked: Asked, actor: Actor, bounds: Bounds, made: Sequence[Made]) -> dict[str, Refused]:
+    """Write the invitations with their jobs and events, within the limits; returns what refused others, by their ids.
+
+    The row that somebody else has written meanwhile stays, and ours is refused.
+    """
+    if not made or _write_at_once(asked, actor, bounds, made):
+        return {}
+    with asked.transaction() if isinstance(asked, Bare) else nullcontext():
+        return _write_what_fits(asked, actor, bounds, made)
+
+
+def _write_at_once(asked: Asked, actor: Actor, bounds: Bounds, made: Sequence[Made]) -> bool:
+    """Write all of them by one statement that is a transaction by itself; false where not all can be written."""
+    if not isinstance(asked, Bare):
+        return False
+    (model, rows), *others = _insertion(actor, bounds.account_id, made)
+    gate = usage.gate(bounds, [each.address for each in made])
+    try:
+        found = insert_behind(asked, gate, model, rows, *others)
+    except InvalidTextRepresentation:
+        return False
+    for answer in found:
+        left = usage.left(bounds, answer)
+        for each in made:
+            each.quotas = left
+        _, checks = others[0]
+        jobs.wrote(asked, _CHECK, [job["id"] for job in checks.each])
+    return bool(found)
+
+
+def _write_what_fits(asked: Asked, actor: Actor, bounds: Bounds, made: Sequence[Made]) -> dict[str, Refused]:
+    """Lock what counts, and write each invitation that fits."""
+    used = usage.hold(asked, bounds, [each.address for each in made])
+    answers = admit([each.address for each in made], bounds.limits, bounds.per_recipient, deepcopy(used))
+    refused: dict[str, Refused] = {each.id: no for each, no in zip(made, answers, strict=True) if no is not None}
+    fitting = [each for each in made if each.id not in refused]
+    written = _insert(asked, actor, bounds.account_id, fitting) if fitting else set()
+    refused |= {each.id: Refused([already_invited(each.email)]) for each in fitting if each.id not in written}
+    for each in made:
+        if each.id in written:
+            used.count(each.address)
+    usage.record(asked, bounds, used)
+    left = quotas(bounds.limits, used)
+    for each in made:
+        each.quotas = left
+    return refused
+
+
+def _insert(asked: Asked, actor: Actor, account_id: str, made: Sequence[Made]) -> set[str]:
+    (model, rows), *others = _insertion(actor, account_id, made)
     # The unique index decides between two people who invite the same address at once.
-    written = insert_rows(asked, Invitation, _rows(made), (Job, checks), (AuditEvent, events))
+    written = insert_rows(asked, model, rows, *others)
+    _, checks = others[0]
     jobs.wrote(asked, _CHECK, [job["id"] for job in checks.each if job["subject_id"] in written])
     return written
 
 
+def _insertion(actor: Actor, account_id: str, made: Sequence[Made]) -> list[tuple[type[Base], Rows]]:
+    """The rows to insert: the invitations first, then the jobs and events about them."""
+    told = [(each.id, account_id, {"email": each.email, "role": each.role}) for each in made]
+    checks = jobs.rows(_CHECK, subjects=[each.id for each in made], account_id=account_id, generation=1)
+    events = audit.rows(actor, "invitation.created", told)
+    return [(Invitation, _rows(made)), (Job, checks), (AuditEvent, events)]
+
+
 _OWN = ("id", "email", "email_key", "role", "message", "locale", "link_hash", "lifetime_seconds", "expires_at")
-_COMMON = tuple(field.name for field in fields(Made) if field.name not in {*_OWN, "checks"})
+_UNSAID = ("last_sent_at", "ended_at", "decline_reason", "quotas")
+_COMMON = tuple(field.name for field in fields(Made) if field.name not in {*_OWN, *_UNSAID, "checks"})
 
 
 def _rows(made: Sequence[Made]) -> Rows:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from shared.actor import Actor
 from shared.errors import NotFound
 from shared.models import Account, Invitation, Status, User
-from shared.services import invitations, links, sessions
+from shared.services import abuse, invitations, links, sessions, standing
 from shared.services.sessions import SignedIn
 
 
@@ -56,7 +56,10 @@ def waiting(session: Session, *, user: SignedIn, after: str, limit: int) -> list
 
 
 def decline(session: Session, *, actor: Actor, token: str, reason: str | None, report_abuse: bool) -> Invitation:
-    """Say no; the link is spent. `report_abuse` tells the account that its sender was not known."""
+    """Say no; the link is spent. `report_abuse` reports the account to the operator."""
+    if report_abuse:
+        # Before the invitation, as everybody locks them in this order.
+        standing.hold(session, links.find(session, token).account_id, alone=True)
     invitation = links.find(session, token, lock=True)
     return _decline(session, actor, invitation, reason=reason, report_abuse=report_abuse)
 
@@ -65,6 +68,8 @@ def decline_mine(
     session: Session, *, actor: Actor, user: SignedIn, invitation_id: str, reason: str | None, report_abuse: bool
 ) -> Invitation:
     """Say no without the mail, as the signed-in user whose proven address was invited."""
+    if report_abuse:
+        standing.hold(session, _mine(session, user, invitation_id, lock=False).account_id, alone=True)
     invitation = _mine(session, user, invitation_id)
     return _decline(session, actor, invitation, reason=reason, report_abuse=report_abuse)
 
@@ -81,6 +86,8 @@ def _decline(
     invitation.status, invitation.ended_at = Status.DECLINED, func.now()
     invitation.decline_reason = reason
     invitations.note(session, actor, "invitation.declined", invitation, reason=reason, report_abuse=report_abuse)
+    if report_abuse:
+        abuse.report(session, actor=actor, invitation=invitation, reason=reason)
     return invitation
 
 
@@ -88,10 +95,10 @@ def _now(session: Session) -> datetime:
     return session.scalars(select(func.now())).one()
 
 
-def _mine(session: Session, user: SignedIn, invitation_id: str) -> Invitation:
+def _mine(session: Session, user: SignedIn, invitation_id: str, *, lock: bool = True) -> Invitation:
     query = select(Invitation).where(Invitation.id == invitation_id, Invitation.email_key == user.email_key)
     query = query.execution_options(populate_existing=True)
-    found = session.scalars(query.with_for_update()).one_or_none()
+    found = session.scalars(query.with_for_update() if lock else query).one_or_none()
     if found is None or user.email_verified_at is None:
         raise not_mine()
     return found

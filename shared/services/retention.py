@@ -10,6 +10,8 @@ from shared.models import (
     FailedSignIn,
     Heartbeat,
     IdempotencyKey,
+    InvitationUsage,
+    InvitedRecipient,
     Job,
     JobState,
     MailDomain,
@@ -46,6 +48,8 @@ def _spent(jobs_kept: timedelta) -> list[tuple[type[Base], ColumnElement[bool]]]
         (SupersededLink, SupersededLink.superseded_at < func.now() - timedelta(days=90)),
         # A dead job stays until somebody has decided about it.
         (Job, Job.state.in_((JobState.DONE, JobState.CANCELLED)) & (Job.finished_at < func.now() - jobs_kept)),
+        (InvitationUsage, InvitationUsage.day_ends_at < func.now() - timedelta(days=1)),
+        (InvitedRecipient, InvitedRecipient.day_ends_at < func.now() - timedelta(hours=1)),
         (Heartbeat, Heartbeat.beat_at < func.now() - timedelta(days=1)),
         (Pause, Pause.until < func.now() - timedelta(days=1)),
         (Suppression, Suppression.until < func.now() - timedelta(days=1)),

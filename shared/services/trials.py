@@ -8,15 +8,18 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
+from shared.checks.abuse import check_abuse
 from shared.checks.evaluate import Facts, evaluate
+from shared.checks.limits import Usage, admit, exhausted
 from shared.checks.proxy import check_proxy
 from shared.checks.recipient import already_invited, email_invalid
 from shared.checks.verdict import Verdict, reasons_of
 from shared.email_address import BadAddress, EmailAddress, parse
 from shared.errors import Reason
 from shared.permissions import Role
-from shared.services import contracts, exceptions, facts, origins
+from shared.services import contracts, exceptions, facts, origins, usage
 from shared.services.rules import Rules
+from shared.services.usage import Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,9 @@ def try_out(
     """What would come of inviting each of these, one after the other; nobody is asked but the database."""
     parsed = [_parsed(email) for email, _ in asked]
     good = [(found, role) for found, (_, role) in zip(parsed, asked, strict=True) if isinstance(found, EmailAddress)]
-    _, abouts = facts.about_all(session, actor, origins.of(actor, rules), account_id=account_id, meant=good)
+    ground, abouts = facts.about_all(session, actor, origins.of(actor, rules), account_id=account_id, meant=good)
+    bounds = Bounds.of(rules.settings, ground, actor, account_id=account_id)
+    used = usage.look(session, bounds, [address for address, _ in good])
     judged = iter(abouts)
     invited: set[str] = set()
     trials = []
@@ -43,6 +48,8 @@ def try_out(
             trials.append(Trial(Verdict.DENY, [found], []))
             continue
         trial = _trial(next(judged), rules, invited)
+        if trial.verdict is not Verdict.DENY:
+            trial = _within_limits(trial, found, bounds, used)
         if trial.verdict is not Verdict.DENY:
             invited.add(found.key)
         trials.append(trial)
@@ -57,6 +64,11 @@ def _trial(about: Facts, rules: Rules, invited: set[str]) -> Trial:
     return Trial(judgement.verdict, reasons_of(judgement.checks), checks)
 
 
+def _within_limits(trial: Trial, address: EmailAddress, bounds: Bounds, used: Usage) -> Trial:
+    (refusal,) = admit([address], bounds.limits, bounds.per_recipient, used)
+    return trial if refusal is None else Trial(Verdict.DENY, refusal.reasons, trial.checks)
+
+
 def _parsed(email: str) -> EmailAddress | Reason:
     try:
         return parse(email)
@@ -65,9 +77,20 @@ def _parsed(email: str) -> EmailAddress | Reason:
 
 
 def in_the_way(session: Session, *, actor: Actor, rules: Rules, account_id: str) -> list[Reason]:
-    """What would stop whomever this actor invited from where they are: the contract, or the network they call from."""
+    """What would stop whomever this actor invited from where they are.
+
+    That is the contract, the network they call from, a limit on inviting, or reports of abuse.
+    """
     eligible, _ = contracts.judge(session, rules=rules, account_id=account_id)
     rows, now = session.execute(select(exceptions.in_force(literal(account_id)), func.now())).one()
     origin, exempt = origins.of(actor, rules), exceptions.from_json(rows)
     proxy = check_proxy(origin, exempt, rules.settings.proxy_policy, now)
-    return reasons_of([eligible, proxy], Verdict.DENY, Verdict.HOLD)
+    reasons = reasons_of([eligible, proxy], Verdict.DENY, Verdict.HOLD)
+    return reasons + of_account(session, actor=actor, rules=rules, account_id=account_id)
+
+
+def of_account(session: Session, *, actor: Actor, rules: Rules, account_id: str) -> list[Reason]:
+    """What stops or holds everybody whom this actor invites into the account, beside its contract."""
+    ground = facts.ground(session, account_id=account_id)
+    bounds = Bounds.of(rules.settings, ground, actor, account_id=account_id)
+    return reasons_of(check_abuse(held=ground.abuse_held)) + exhausted(bounds.limits, usage.look(session, bounds, []))

@@ -1,5 +1,7 @@
 """An account with very many members, made by the database itself."""
 
+import json
+
 import psycopg
 
 from shared.actor import SYSTEM
@@ -9,8 +11,17 @@ from shared.services import api_keys
 
 ACCOUNT = "acc_bench"
 
+# What is measured is inviting, not being stopped.
+_LIMITS = {
+    "invitations_per_hour": 100_000_000,
+    "invitations_per_day": 100_000_000,
+    "open_invitations": 100_000_000,
+    "new_domains_per_day": 1000,
+    "inviter_per_hour": 100_000_000,
+}
+
 _ROWS = """
-INSERT INTO accounts (id, name) VALUES ('acc_bench', 'Bench');
+INSERT INTO accounts (id, name, invitation_limits) VALUES ('acc_bench', 'Bench', '{limits}');
 INSERT INTO contracts (account_id, amount, currency, starts_on, ends_on)
   VALUES ('acc_bench', 1000, 'USD', current_date, current_date + 365);
 INSERT INTO users (id, email, email_key, name, password_hash, email_verified_at)
@@ -31,7 +42,7 @@ def user_id(number: int) -> str:
 def fill(database_url: str, members: int, *, role: Role = Role.SUPPORT) -> str:
     """Make the account, its contract and its members; returns an API key of it."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(_ROWS.format(n=members))
+        connection.execute(_ROWS.format(n=members, limits=json.dumps(_LIMITS)))
         connection.execute("VACUUM ANALYZE")
     engine = open_engine(database_url)
     with transaction(session_factory(engine)) as session:

@@ -20,6 +20,8 @@ READ_FROM_THE_DATABASE = {
     "usher_scheduler_heartbeat_timestamp_seconds",
     "usher_database_up",
     "usher_list_age_seconds",
+    "usher_abuse_reports_open",
+    "usher_accounts_held",
 }
 
 

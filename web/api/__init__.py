@@ -3,6 +3,7 @@
 from flask import Flask
 
 from web.api import (
+    abuse,
     accounts,
     api_keys,
     audit,
@@ -12,6 +13,7 @@ from web.api import (
     imports,
     invitations,
     jobs,
+    limits,
     links,
     mail_events,
     me,
@@ -26,8 +28,8 @@ from web.api import (
 from web.call import v1
 
 _RESOURCES = (
-    *(accounts, api_keys, audit, check, exceptions, holding, imports, invitations),
-    *(jobs, links, mail_events, me, members, passwords, roles, sessions, trials, users),
+    *(abuse, accounts, api_keys, audit, check, exceptions, holding, imports, invitations),
+    *(jobs, limits, links, mail_events, me, members, passwords, roles, sessions, trials, users),
 )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from shared.checks.eligibility import Terms
 from shared.models import Contract
 from shared.permissions import Permission
-from shared.services import accounts, contracts
+from shared.services import accounts, contracts, trials
 from web import auth
 from web.call import call, v1
 from web.database import transaction
@@ -57,10 +57,15 @@ def change_account(account_id: str, body: AccountChange) -> Any:
 @requires(Permission.TEAM_VIEW)
 @call("Accounts", answers=EligibilityOut)
 def show_eligibility(account_id: str) -> dict[str, Any]:
-    """Say whether the account may invite today, and if not, why and who can mend it."""
+    """Say whether the account may invite now, and if not, why and who can change that.
+
+    That is by its contract, by its limits on inviting, and by reports of abuse.
+    """
     with transaction() as session:
         check, terms = contracts.judge(session, rules=kit().rules, account_id=account_id)
-    return {"eligible": not check.reasons, "reasons": list(check.reasons), "contract": terms and contract_out(terms)}
+        others = trials.of_account(session, actor=actor(), rules=kit().rules, account_id=account_id)
+    reasons = [*check.reasons, *others]
+    return {"eligible": not reasons, "reasons": reasons, "contract": terms and contract_out(terms)}
 
 
 @v1.put("/accounts/<account_id>/contract")

@@ -8,6 +8,7 @@ from shared.models import Invitation
 from shared.permissions import Permission
 from shared.services import audit, invitations, inviting, team
 from shared.services.inviting import Made
+from web import quotas
 from web.bodies import LARGE
 from web.call import call, v1, written
 from web.database import at_once, transaction
@@ -38,13 +39,14 @@ from web.schemas.invitations import (
     body=InviteBody,
     answers=InvitationOut,
     status=202,
-    problems=(409,),
+    problems=(409, 429),
     example={"email": "bob@corp.example", "role": "developer", "message": "Welcome aboard!"},
 )
 def invite(account_id: str, body: InviteBody) -> Any:
     """Invite somebody. It is promised once this answers, and checked and mailed by the workers.
 
-    422 with `reasons` where an instant check refuses; nothing is sent then. `Prefer: wait=N` (N up to 10 seconds)
+    422 with `reasons` where an instant check refuses, 429 where a limit on inviting is reached; nothing is sent then.
+    `RateLimit` tells what is left. `Prefer: wait=N` (N up to 10 seconds)
     answers only once the checks are done.
     """
     with at_once() as asked:
@@ -65,14 +67,18 @@ def invite(account_id: str, body: InviteBody) -> Any:
     example={"invitations": [{"email": "carol@corp.example", "role": "support"}, {"email": "dan@corp.example"}]},
 )
 def invite_many(account_id: str, body: BatchBody) -> Response:
-    """Invite up to 1,000 at once. Each row has an outcome of its own; one that is refused stops no other."""
+    """Invite up to 1,000 at once. Each row has an outcome of its own; one that is refused stops no other.
+
+    Rows beyond a limit on inviting are refused with `invitation_limit`; those before them go.
+    """
     rows = [understood(row) for row in body.invitations]
     wishes = [wish_of(row) for row in rows if isinstance(row, InviteBody)]
     with at_once() as asked:
         made = inviting.invite_all(asked, actor=actor(), rules=kit().rules, account_id=account_id, wishes=wishes)
     outcomes = iter(made)
     results = [next(outcomes) if isinstance(row, InviteBody) else row for row in rows]
-    return written({"results": [result_out(index, result) for index, result in enumerate(results)]}, 207)
+    left = quotas.headers(next((each.quotas for each in made if isinstance(each, Made)), ()))
+    return written({"results": [result_out(index, result) for index, result in enumerate(results)]}, 207, left)
 
 
 @v1.get("/accounts/<account_id>/invitations")
@@ -163,4 +169,5 @@ def change_invitation(account_id: str, invitation_id: str, body: RoleBody) -> di
 
 def _located(invitation: Invitation | Made) -> Response:
     path = f"/v1/accounts/{invitation.account_id}/invitations/{invitation.id}"
-    return written(invitation_out(invitation), 202, {"Location": path})
+    left = quotas.headers(getattr(invitation, "quotas", ()))
+    return written(invitation_out(invitation), 202, {"Location": path, **left})

@@ -77,6 +77,7 @@ def register(app: Flask) -> None:
         "actor": words.actor,
         "mender": words.mender,
         "field": sentences.field,
+        "other_spelling": words.other_spelling,
     }
     app.jinja_env.globals |= {
         "asset": assets.address,

@@ -11,6 +11,8 @@ from shared.services.password_policy import SENTENCES
 from web.pages.languages import N_, spoken, translated
 
 _MEANS = {
+    "abuse_reported": N_("Recipients have reported this account. The operator is reviewing the reports."),
+    "address_lookalike": N_("This domain looks like another one. Check the address before you invite it."),
     "address_missing": N_("This row has no email address. Add one or remove the row."),
     "already_invited": N_("This address is invited already. Send that invitation again, or revoke it."),
     "already_member": N_("This person is a member of the account already. There is nothing to do."),
@@ -32,6 +34,7 @@ _MEANS = {
     "email_mismatch": N_("This invitation is for another address than yours. Sign in with the invited one."),
     "invitation_closed": N_("This invitation is over, or not open yet. Ask for a new one."),
     "invitation_expired": N_("This invitation has expired. Ask whoever invited you to send it again."),
+    "invitation_limit": N_("The invitation limit is reached. Try again later, or ask the operator to raise it."),
     "inviter_gone": N_("Whoever invited may no longer do so. Somebody else has to answer for the invitation."),
     "job_closed": N_("The job is at a place where this can't be done. Nothing was changed."),
     "link_expired": N_("This link is too old. Ask for a new one."),
@@ -83,6 +86,7 @@ FIXED = (
     "Lies in the past.",
     "Must not be empty.",
     "Must not hold an address of a site or a mailbox: names stand in mails to others.",
+    "Must not hold a phone number: names stand in emails to others.",
     "Holds a character that can't be seen.",
     "This is missing.",
     "At least 8 characters.",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.checks import likeness
 from shared.models import Delivery, Invitation, JobKind, JobState, Status
 from shared.permissions import PERMISSIONS_OF, RESOURCES, Role
 from shared.policy import Effect, Subject
@@ -57,8 +58,11 @@ _ROLES = {
 
 _EVENTS = {
     "access.refused": N_("Access was refused"),
+    "account.abuse_decided": N_("The operator decided about abuse reports"),
+    "account.abuse_held": N_("New invitations were put on hold after abuse reports"),
     "account.changed": N_("The account was changed"),
     "account.created": N_("The account was made"),
+    "account.limits_set": N_("The operator changed the invitation limits"),
     "api_key.created": N_("An API key was made"),
     "api_key.revoked": N_("An API key was revoked"),
     "contract.set": N_("The contract was set"),
@@ -209,3 +213,8 @@ def reasons(checks: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def _highest(role: Role, resource: str) -> str:
     """What the role may do at the most: edit, view, or nothing."""
     return next((action for action in ("edit", "view") if f"{resource}:{action}" in PERMISSIONS_OF[role]), "")
+
+
+def other_spelling(email: str) -> str:
+    """The domain of an address in the other spelling, where it has one; else nothing."""
+    return likeness.other_spelling(email.rpartition("@")[2]) or ""

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from shared.services.passwords import LONGEST, SHORTEST
+from shared.visible import is_visible
 
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LINKLIKE = ("://", "www.", "@")
 _WRITTEN_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_PHONE = re.compile(r"(?:\d[ .()/-]{0,3}){7}")
 
 
 def _storable(text: str) -> str:
@@ -24,9 +25,12 @@ def _name(text: str) -> str:
     text = unicodedata.normalize("NFC", " ".join(text.split()))
     if not text:
         raise ValueError("Must not be empty.")
-    if any(unicodedata.category(sign) in _HIDDEN for sign in text):
+    if not is_visible(text):
         raise ValueError("Holds a character that can't be seen.")
-    if any(part in text.lower() for part in _LINKLIKE):
+    plain = unicodedata.normalize("NFKC", text).lower()
+    if _PHONE.search(plain):
+        raise ValueError("Must not hold a phone number: names stand in emails to others.")
+    if any(part in plain for part in _LINKLIKE):
         raise ValueError("Must not hold an address of a site or a mailbox: names stand in mails to others.")
     return text
 

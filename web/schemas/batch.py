@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from shared.errors import Invalid, Refused
+from shared.errors import Invalid, LimitReached, Refused
 from shared.services.inviting import MOST, Made, Wish
 from web.call import read
 from web.schemas.base import Body, FieldError, Out, ReasonOut
@@ -24,7 +24,7 @@ class BatchBody(Body):
 
 
 class ResultOut(Out):
-    """What came of a row: `status` is what the row alone would have been answered, 202 or 422."""
+    """What came of a row: `status` is what the row alone would have been answered: 202, 422 or 429."""
 
     index: int
     status: int
@@ -58,6 +58,8 @@ def result_out(index: int, result: Made | Refused | Invalid) -> dict[str, Any]:
     """The outcome of a row, with all that `ResultOut` names."""
     out: dict[str, Any] = {"index": index, "status": 422, "invitation": None, "code": None}
     out |= {"reasons": None, "errors": None}
+    if isinstance(result, LimitReached):
+        out["status"] = 429
     if isinstance(result, Refused):
         return out | {"code": result.code, "reasons": result.reasons}
     if isinstance(result, Invalid):

@@ -77,9 +77,12 @@ def _part(boundary: str, subtype: str, text: str) -> bytes:
 
 
 def _unstructured(text: str) -> str:
-    """A header's text: no control characters, so no second header; folded and encoded where it isn't ASCII."""
+    """A header's text: no control characters, so no second header; folded and encoded where it isn't ASCII.
+
+    What looks like an encoded word is encoded as well: it says what people see, and not what it decodes to.
+    """
     plain = _CONTROL.sub(" ", text).strip()
-    if plain.isascii() and len(plain) < 900:
+    if plain.isascii() and len(plain) < 900 and "=?" not in plain:
         return plain
     return Header(plain, "utf-8", maxlinelen=76).encode(linesep="\r\n")
 

@@ -1,0 +1,218 @@
+"""The limits on inviting, and which of several invitations fit within them. Pure: counts in, refusals out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+
+from shared.checks.eligibility import Terms
+from shared.config import Settings
+from shared.email_address import EmailAddress
+from shared.errors import LimitReached, Quota, Reason, Who
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+_HOUR_SECONDS, _DAY_SECONDS = 3600, 86400
+
+Used = tuple[int, int]
+"""How much was used, and in how many seconds it is renewed."""
+
+LARGEST_FACTOR = 10
+"""How many times the limits of the minimum commitment an account can have without the operator."""
+
+_DOTS_IGNORED = frozenset({"gmail.com", "googlemail.com"})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many invitations an account can send; `inviter_per_hour` binds one user or key over all accounts."""
+
+    invitations_per_hour: int
+    invitations_per_day: int
+    open_invitations: int
+    new_domains_per_day: int
+    inviter_per_hour: int
+
+    def as_json(self) -> dict[str, int]:
+        """The limits by the names that the operator sets them by."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Window:
+    """How much was used within an hour or a day that ends at this moment."""
+
+    used: int
+    ends_at: datetime
+
+
+@dataclass(slots=True)
+class Usage:
+    """What an account and an inviter have used by `at`; `recipients` and `domains` are those that are known."""
+
+    hour: Window
+    day: Window
+    domains_used: int
+    open_used: int
+    inviter: Window
+    at: datetime
+    recipients: dict[str, Window] = field(default_factory=dict)
+    domains: set[str] = field(default_factory=set)
+    new_domains: set[str] = field(default_factory=set)
+
+    def count(self, address: EmailAddress, *, opens: bool = True) -> None:
+        """Count one email to this address; `opens` where the invitation was not open before."""
+        self.hour.used += 1
+        self.day.used += 1
+        self.inviter.used += 1
+        self.open_used += opens
+        if address.domain not in self.domains:
+            self.domains_used += 1
+            self.domains.add(address.domain)
+            self.new_domains.add(address.domain)
+        self.recipients.setdefault(recipient_of(address), Window(0, self.at + DAY)).used += 1
+
+
+def limits_of(settings: Settings, terms: Terms | None, overrides: Mapping[str, int] | None) -> Limits:
+    """The limits of an account: the operator's own for it, else those that its committed spend allows."""
+    factor = _factor(settings, terms)
+    usual = {
+        "invitations_per_hour": int(settings.invitations_per_hour * factor),
+        "invitations_per_day": int(settings.invitations_per_day * factor),
+        "open_invitations": int(settings.invitations_open * factor),
+        "new_domains_per_day": int(settings.new_domains_per_day * factor),
+        "inviter_per_hour": int(settings.invitations_per_inviter * factor),
+    }
+    return Limits(**(usual | dict(overrides or {})))
+
+
+def admit(
+    addresses: Sequence[EmailAddress], limits: Limits, per_recipient: int, usage: Usage, *, opens: bool = True
+) -> list[LimitReached | None]:
+    """For each address, in order, the limit that stands in the way, or None; what fits is counted in `usage`."""
+    answers: list[LimitReached | None] = []
+    for address in addresses:
+        refusal = _refusal(address, limits, per_recipient, usage, opens)
+        if refusal is None:
+            usage.count(address, opens=opens)
+        answers.append(refusal)
+    return answers
+
+
+def exhausted(limits: Limits, usage: Usage) -> list[Reason]:
+    """The limits that keep everybody from being invited now."""
+    found = _of_account(limits, usage, opens=True)
+    return [reason for refusal in found for reason in refusal.reasons]
+
+
+def quotas(limits: Limits, usage: Usage) -> tuple[Quota, ...]:
+    """What is left of the limits that renew themselves."""
+    windows = usage.hour, usage.day, usage.inviter
+    return quotas_of(limits, *((each.used, _left(each, usage.at)) for each in windows))
+
+
+def quotas_of(limits: Limits, hour: Used, day: Used, inviter: Used) -> tuple[Quota, ...]:
+    """The same, by what was used of each and in how many seconds it is renewed."""
+    return (
+        _quota("hour", limits.invitations_per_hour, hour, _HOUR_SECONDS),
+        _quota("day", limits.invitations_per_day, day, _DAY_SECONDS),
+        _quota("inviter", limits.inviter_per_hour, inviter, _HOUR_SECONDS),
+    )
+
+
+def recipient_of(address: EmailAddress) -> str:
+    """What emails to one person are counted under: a hash of the address without its +tag and Gmail's dots.
+
+    32 hexadecimal digits, which PostgreSQL takes for a UUID.
+    """
+    return sha256(folded(address).encode()).hexdigest()[:32]
+
+
+def folded(address: EmailAddress) -> str:
+    """The address of the mailbox that this one most likely leads to; for counting, never for sending."""
+    local = address.key.rpartition("@")[0].partition("+")[0] or address.key.rpartition("@")[0]
+    if address.domain in _DOTS_IGNORED:
+        return f"{local.replace('.', '')}@gmail.com"
+    return f"{local}@{address.domain}"
+
+
+def _factor(settings: Settings, terms: Terms | None) -> Decimal:
+    least = settings.minimum_commitment
+    if terms is None or terms.currency != least.currency or least.amount <= 0:
+        return Decimal(1)
+    return max(Decimal(1), min(Decimal(LARGEST_FACTOR), terms.amount / least.amount))
+
+
+def _refusal(
+    address: EmailAddress, limits: Limits, per_recipient: int, usage: Usage, opens: bool
+) -> LimitReached | None:
+    refusal: LimitReached | None = next(_of_account(limits, usage, opens=opens), None)
+    if refusal is None and address.domain not in usage.domains and usage.domains_used >= limits.new_domains_per_day:
+        refusal = _reached("new domain", "new_domains_per_day", limits.new_domains_per_day, usage.day, DAY, usage.at)
+    mailed = usage.recipients.get(recipient_of(address)) or Window(0, usage.at + DAY)
+    if refusal is None and mailed.used >= per_recipient:
+        refusal = _recipient_reached(address, per_recipient, mailed, usage.at)
+    return refusal
+
+
+def _of_account(limits: Limits, usage: Usage, *, opens: bool) -> Iterator[LimitReached]:
+    at = usage.at
+    if usage.hour.used >= limits.invitations_per_hour:
+        yield _reached("hour", "invitations_per_hour", limits.invitations_per_hour, usage.hour, HOUR, at)
+    if usage.day.used >= limits.invitations_per_day:
+        yield _reached("day", "invitations_per_day", limits.invitations_per_day, usage.day, DAY, at)
+    if usage.inviter.used >= limits.inviter_per_hour:
+        yield _reached("inviter", "inviter_per_hour", limits.inviter_per_hour, usage.inviter, HOUR, at)
+    if opens and usage.open_used >= limits.open_invitations:
+        yield _open_reached(limits.open_invitations)
+
+
+_SENTENCES = {
+    "hour": "This account can send {limit:,} invitations an hour, and has sent them.",
+    "day": "This account can send {limit:,} invitations a day, and has sent them.",
+    "inviter": "You can send {limit:,} invitations an hour over all your accounts, and have sent them.",
+    "new domain": "This account can invite people at {limit:,} new domains a day, and has done so.",
+}
+
+
+def _reached(which: str, name: str, limit: int, window: Window, span: timedelta, at: datetime) -> LimitReached:
+    remedy = f"Try again after {_moment(window.ends_at)}, or ask the operator to raise `{name}` for this account."
+    reason = _reason(_SENTENCES[which].format(limit=limit), remedy)
+    return _limit_reached(reason, Quota(which.replace(" ", "-"), limit, 0, _seconds(span), _left(window, at)))
+
+
+def _recipient_reached(address: EmailAddress, limit: int, window: Window, at: datetime) -> LimitReached:
+    message = f"{address.shown} can get {limit:,} invitation emails a day from all accounts together, and has got them."
+    remedy = f"Try again after {_moment(window.ends_at)}. The operator can raise USHER_EMAILS_PER_RECIPIENT."
+    return _limit_reached(_reason(message, remedy), Quota("recipient", limit, 0, _DAY_SECONDS, _left(window, at)))
+
+
+def _open_reached(limit: int) -> LimitReached:
+    message = f"This account can have {limit:,} invitations open at a time, and has as many."
+    remedy = "Revoke invitations that you no longer need, or ask the operator to raise `open_invitations`."
+    return _limit_reached(_reason(message, remedy), Quota("open", limit, 0, None, _HOUR_SECONDS))
+
+
+def _limit_reached(reason: Reason, quota: Quota) -> LimitReached:
+    return LimitReached([reason], quotas=(quota,))
+
+
+def _reason(message: str, remedy: str) -> Reason:
+    return Reason("invitation_limit", f"{message} Nothing was sent.", remedy, Who.OPERATOR)
+
+
+def _quota(name: str, limit: int, used: Used, window: int) -> Quota:
+    count, resets_in = used
+    return Quota(name, limit, max(0, limit - count), window, resets_in)
+
+
+def _left(window: Window, at: datetime) -> int:
+    return max(1, _seconds(window.ends_at - at) + 1)
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds())
+
+
+def _moment(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M} UTC"

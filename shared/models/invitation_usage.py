@@ -1,0 +1,55 @@
+"""What the limits on inviting count: by account, by inviter, by domain, and by recipient."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, Text, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+
+
+class InvitationUsage(Base):
+    """The invitations that an account or an inviter has sent; `subject` is the id of the account, user, or API key.
+
+    An hour and a day begin with the first invitation that is counted in them. `open_count` is never lower than the
+    number of the account's open invitations, and may be higher: closing one doesn't change it. NULL means unknown.
+    """
+
+    __tablename__ = "invitation_usage"
+    # Most changes are to counts, which no index names, so they leave the indexes alone.
+    __table_args__ = (Index("ix_invitation_usage_day_ends_at", "day_ends_at", postgresql_using="brin"),)
+
+    subject: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    hour_ends_at: Mapped[datetime]
+    hour_count: Mapped[int]
+    day_ends_at: Mapped[datetime]
+    day_count: Mapped[int]
+    domain_count: Mapped[int]
+    open_count: Mapped[int | None]
+
+
+class InvitedDomain(Base):
+    """A domain that an account has invited to before."""
+
+    __tablename__ = "invited_domains"
+
+    account_id: Mapped[str] = mapped_column(
+        Text(collation="C"), ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True
+    )
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[date] = mapped_column(server_default=func.current_date())
+
+
+class InvitedRecipient(Base):
+    """The invitation emails to one recipient within a day, over all accounts.
+
+    `recipient` is a hash of the folded address, which is the same for `bob+news@` and `bob@`.
+    """
+
+    __tablename__ = "invited_recipients"
+    __table_args__ = (Index("ix_invited_recipients_day_ends_at", "day_ends_at", postgresql_using="brin"),)
+
+    recipient: Mapped[UUID] = mapped_column(primary_key=True)
+    day_ends_at: Mapped[datetime]
+    count: Mapped[int]

@@ -1,0 +1,49 @@
+"""Reports of abuse, for the operator."""
+
+from typing import Any
+
+from shared.services import abuse
+from web.call import call, v1
+from web.database import transaction
+from web.guard import actor, operator
+from web.paging import decoded, page
+from web.schemas.abuse import AbuseDecidedOut, AbuseDecisionBody, AbuseQuery, AbuseReportsOut, report_out
+
+
+@v1.get("/abuse-reports")
+@operator
+@call("Abuse", query=AbuseQuery, answers=AbuseReportsOut)
+def list_abuse_reports(query: AbuseQuery) -> dict[str, Any]:
+    """List the reports of recipients who declined an invitation as abuse, the newest first."""
+    with transaction() as session:
+        found = abuse.reports(
+            session,
+            account_id=query.account_id,
+            is_open=None if query.state is None else query.state == "open",
+            before=decoded(query.cursor),
+            limit=query.limit + 1,
+        )
+    return page([report_out(each) for each in found], limit=query.limit, key=lambda row: row["id"])
+
+
+@v1.post("/accounts/<account_id>/abuse-reports/decide")
+@operator
+@call(
+    "Abuse",
+    body=AbuseDecisionBody,
+    answers=AbuseDecidedOut,
+    problems=(404, 409),
+    example={"decision": "clear", "reason": "Former employees reported their own company."},
+)
+def decide_abuse_reports(account_id: str, body: AbuseDecisionBody) -> dict[str, Any]:
+    """Decide about an account's open reports.
+
+    `clear` lifts the hold and checks its held invitations again; `keep` leaves its new invitations on hold.
+    """
+    with transaction() as session:
+        account = abuse.decide(
+            session, actor=actor(), account_id=account_id, decision=body.decision, reason=body.reason
+        )
+        session.flush()
+        session.refresh(account)
+    return {"account_id": account.id, "account_held_at": account.abuse_held_at}
