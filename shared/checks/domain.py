@@ -12,7 +12,7 @@ from disposable_email_domains import blocklist
 from publicsuffixlist import PSLFILE, PublicSuffixList
 
 from shared.checks.exceptions import Exemption, covers, of_recipient, only_domains
-from shared.checks.likeness import WELL_KNOWN, latin_twin, local_twin, other_spelling, suggestion
+from shared.checks.likeness import WELL_KNOWN, has_twins, latin_twin, local_twin, other_spelling, suggestion
 from shared.checks.mail_domain import MailFact, mail_reasons, mail_unknown
 from shared.checks.verdict import Check, Verdict
 from shared.email_address import EmailAddress, a_labels
@@ -105,7 +105,7 @@ def _hints(address: EmailAddress) -> Iterator[Reason]:
         yield _near_miss(address.domain, near)
     letters = other_spelling(address.domain)
     twin = local_twin(address.shown.rpartition("@")[0])
-    if letters is not None:
+    if letters is not None and has_twins(letters):
         yield _foreign_letters(address, f"The domain {letters} is {address.domain} in plain letters")
     elif twin is not None:
         yield _foreign_letters(address, f"What comes before the @ looks like {twin}, and is written in other letters")

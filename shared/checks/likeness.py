@@ -53,6 +53,12 @@ def local_twin(local: str) -> str | None:
     return latin_twin(local) if not local.isascii() else None
 
 
+def has_twins(domain: str) -> bool:
+    """Whether a domain has letters of another alphabet that look like Latin ones."""
+    shown = domain if not domain.isascii() else other_spelling(domain) or ""
+    return any(sign in _LATIN_TWINS for sign in shown if not sign.isascii())
+
+
 def _without_marks(sign: str) -> str:
     return unicodedata.normalize("NFD", sign)[0]
 

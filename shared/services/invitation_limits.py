@@ -34,7 +34,7 @@ def standing(session: Session, *, actor: Actor, rules: Rules, account_id: str) -
     """The limits of an account and what is used of them; raises `NotFound`."""
     bounds = bounds_of(session, actor=actor, rules=rules, account_id=account_id)
     account = session.get_one(Account, account_id)
-    return Standing(bounds.limits, dict(account.invitation_limits or {}), usage.look(session, bounds, []))
+    return Standing(bounds.limits, dict(account.invitation_limits or {}), usage.look(session, bounds, [], exact=True))
 
 
 def set_overrides(session: Session, *, actor: Actor, account_id: str, overrides: Mapping[str, int]) -> None:

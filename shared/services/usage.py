@@ -92,13 +92,17 @@ def hold(asked: Asked, bounds: Bounds, addresses: Sequence[EmailAddress]) -> Usa
     return usage
 
 
-def look(asked: Asked, bounds: Bounds, addresses: Sequence[EmailAddress]) -> Usage:
-    """What is used at this moment, for whoever only wants to know."""
+def look(asked: Asked, bounds: Bounds, addresses: Sequence[EmailAddress], *, exact: bool = False) -> Usage:
+    """What is used at this moment, for whoever only wants to know.
+
+    Open invitations are counted where it is `exact` or the limit seems to be reached.
+    """
     (account,), (inviter,) = (run(asked, _LOOK, (subject,)) for subject in (bounds.account_id, bounds.inviter))
     recipients = run(asked, _LOOK_AT_RECIPIENTS, (_json(sorted(set(map(recipient_of, addresses)))),))
     usage = _usage(account, inviter, recipients)
     usage.domains = _known_domains(asked, bounds, addresses)
-    usage.open_used = _open(asked, bounds.account_id)
+    if exact or usage.open_used + len(addresses) >= bounds.limits.open_invitations:
+        usage.open_used = _open(asked, bounds.account_id)
     return usage
 
 
@@ -168,9 +172,7 @@ ON CONFLICT (subject) DO UPDATE SET
     hour_ends_at = {_unless_over("u", "hour", "hour_ends_at", "excluded.hour_ends_at")},
     day_count = {_unless_over("u", "day", "day_count", "0")},
     day_ends_at = {_unless_over("u", "day", "day_ends_at", "excluded.day_ends_at")},
-    domain_count = {_unless_over("u", "day", "domain_count", "0")},
-    -- Once a day the open invitations are counted anew.
-    open_count = {_unless_over("u", "day", "open_count", "NULL")}
+    domain_count = {_unless_over("u", "day", "domain_count", "0")}
 RETURNING {_COUNTS}
 """  # noqa: S608 - our own names
 

@@ -20,7 +20,7 @@ from shared.db import transaction
 from shared.models import BillingAnswer, Invitation, Job, MailDomain, PolicyException
 from shared.permissions import Role
 from shared.services.rules import load
-from tests.web.conftest import Caller, World, let_go
+from tests.web.conftest import Caller, World, let_go, unlimited
 from web.app import create_app
 from worker.lookups.contracts import signature
 from worker.runtime import Runtime
@@ -221,6 +221,7 @@ def test_look_alike_domains_wait_for_a_person(world: World, alice: Caller, acme:
 def test_a_silent_name_server_holds_up_no_other_domain(
     world: World, alice: Caller, acme: str, runtime: Runtime
 ) -> None:
+    unlimited(world, acme)
     silent = [invite(alice, acme, f"dora@silent-{number}.test") for number in range(3)]
     others = [invite(alice, acme, f"dora@mx-{number}.test") for number in range(12)]
     with world.sessions() as session:

@@ -11,7 +11,7 @@ from shared.clock import now
 from shared.db import transaction
 from shared.models import Contract, Job, JobState
 from tests.checks.conftest import FOLDERS
-from tests.web.conftest import Caller, World
+from tests.web.conftest import Caller, World, unlimited
 from worker.runtime import Runtime
 from worker.tasks.checks import check
 
@@ -88,6 +88,7 @@ def test_contracts_are_judged_to_the_day(world: World, alice: Caller, acme: str)
 
 
 def test_domains_are_judged_by_what_name_servers_say(world: World, alice: Caller, acme: str, runtime: Runtime) -> None:
+    unlimited(world, acme)
     cases = list(mail_servers())
     sent = [invite(alice, acme, f"dora@{domain}") for domain, _, _ in cases]
     assert [answer.status_code for answer in sent] == [202] * len(cases)

@@ -168,6 +168,12 @@ class World:
                 setattr(session.get_one(row, row_id), name, value)
 
 
+def unlimited(world: World, account: str) -> None:
+    """Let the account invite as many as a test is about."""
+    names = ("invitations_per_hour", "invitations_per_day", "open_invitations", "new_domains_per_day")
+    world.change(Account, account, invitation_limits=dict.fromkeys((*names, "inviter_per_hour"), 1_000_000))
+
+
 def let_go(app: Flask) -> None:
     """Close the connections that the application keeps."""
     with app.app_context():

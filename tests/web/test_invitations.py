@@ -302,3 +302,16 @@ def test_who_may_invite_sees_the_members(world, alice, bob, acme):
     ]
     assert len(alice.get(f"/v1/accounts/{acme}/members?role=support&q=BOB").json["data"]) == 1
     assert alice.get(f"/v1/accounts/{acme}/members?q=charlie").json["data"] == []
+
+
+@pytest.mark.parametrize("email", ["dora@почта.example", "\u0430\u0441\u0430@corp.example"])
+def test_an_address_in_letters_that_look_like_others_is_shown_with_a_hint(alice, acme, email):
+    tried = alice.post(f"/v1/accounts/{acme}/invitations/check", {"email": email, "role": "support"}).json
+    assert [reason["code"] for reason in tried["reasons"]] == ["address_lookalike"]
+
+
+def test_the_team_shows_a_domain_in_other_letters_in_plain_ones_too(world, alice, acme):
+    world.invited(acme, alice, "dora@bücher.example")
+    browser = world.app.test_client()
+    browser.set_cookie("usher", alice.token)
+    assert "<code>xn--bcher-kva.example</code>" in browser.get(f"/accounts/{acme}/team").text
