@@ -38,8 +38,8 @@ def scheduler() -> None:
 
 
 def _run(name: str) -> None:
-    never_fail()
     settings = settings_from(os.environ)
+    never_fail()
     log.configure(settings.log_level)
     (part,) = entry_points(group="usher.parts", name=name)
     with _counting():

@@ -47,7 +47,7 @@ POINTS: dict[str, Point] = {
     "before the claim of a mail": Point("shared.services.jobs", "claim", "call", time=2),
     "after the claim of a mail": Point("shared.services.letters", "load", "call"),
     "after writing": Point("worker.mail.rendering", "write", "return"),
-    "before connecting": Point("worker.mail.smtp", "_dial", "call"),
+    "before connecting": Point("shared.smtp_connection", "connect", "call"),
     "after the envelope": Point("worker.mail.smtp", "_open", "return"),
     "after the final dot": Point("smtplib", "getreply", "call", may_copy=True, time=6),
     "after the server's yes": Point("worker.mail.smtp", "send", "return", may_copy=True),

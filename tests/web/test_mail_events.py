@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from shared.models import AuditEvent, Invitation, Job, JobKind, Suppression
-from tests.web.conftest import Caller, World, application, let_go
+from tests.web.conftest import Caller, World, application, let_go, unlimited
 from web.app import create_app
 
 KEY = "whsec_" + base64.b64encode(b"the key that the mail system signs with").decode()
@@ -116,6 +116,7 @@ def test_without_a_key_the_call_is_not_there(settings) -> None:
 def test_in_any_order_and_however_often_the_worst_news_stays(world: World, alice: Caller, acme: str) -> None:
     """Row 21 of the fault plan in small: shuffled, doubled, one in twenty forged; the end is that of an oracle."""
     dice = random.Random(7)
+    unlimited(world, acme)
     ids = [world.invited(acme, alice, f"guest{number}@corp{number}.example") for number in range(20)]
     news = [about(dice.choice(ids), dice.choice(["delivered", "bounced", "complained", "delayed"])) for _ in range(40)]
     news += news

@@ -54,6 +54,7 @@ def letter(kind: JobKind = JobKind.INVITATION_MAIL, *, key: str = KEY, **words: 
         "invitee": "bob@corp.example",
         "account_id": "acc_1",
         "status": "expired",
+        "api_keys": 0,
     } | words
     return Letter(
         job=Job(id="job_1", kind=kind, subject_id="inv_1", generation=2, created_at=WHEN),

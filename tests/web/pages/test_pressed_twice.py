@@ -19,6 +19,7 @@ from shared.models import (
     JobKind,
     Membership,
     PolicyException,
+    Signup,
     Status,
     User,
 )
@@ -28,7 +29,7 @@ from tests.web.conftest import PASSWORD, World
 from tests.web.pages.conftest import Window
 
 CAROL = "carol@corp.example"
-COUNTED = (Account, ApiKey, AuditEvent, Invitation, Job, Membership, PolicyException, User)
+COUNTED = (Account, ApiKey, AuditEvent, Invitation, Job, Membership, PolicyException, Signup, User)
 
 
 @dataclass
@@ -105,8 +106,8 @@ def _session(scene: Scene) -> str:
 def _proof(scene: Scene) -> str:
     scene.window.send("/signup", email="new@corp.example", name="New", password=PASSWORD)
     with scene.world.sessions() as session:
-        user = session.scalars(select(User).where(User.email_key == "new@corp.example")).one()
-    return f"/verify/{derive(scene.world.settings.secret_keys[0], Purpose.VERIFICATION, user.id, 1)}"
+        signup = session.scalars(select(Signup).where(Signup.email_key == "new@corp.example")).one()
+    return f"/verify/{derive(scene.world.settings.secret_keys[0], Purpose.VERIFICATION, signup.id, 1)}"
 
 
 def _reset(scene: Scene) -> str:
@@ -162,7 +163,8 @@ FORMS = {
     "POST /me/sessions/<session_id>/end": Form(_session, _to("/me"), {}),
     "POST /accounts/default": Form(_to("/accounts/default"), _to("/accounts"), {"default_account_id": ""}),
     "POST /signup": Form(_to("/signup"), same, {"email": "new@corp.example", "name": "New", "password": PASSWORD}),
-    "POST /verify/<token>": Form(_proof, same, {}),
+    "POST /verify/<token>": Form(_proof, same, {"password": PASSWORD}),
+    "POST /me/password": Form(_to("/me/password"), same, {"current": PASSWORD, "new": "a purple elephant dances"}),
     "POST /forgot": Form(_to("/forgot"), same, {"email": CAROL}),
     "POST /reset/<token>": Form(_reset, same, {"password": PASSWORD}),
     "POST /invitations/<invitation_id>": Form(_link, same, {"action": "decline"}),

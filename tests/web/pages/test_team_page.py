@@ -78,9 +78,10 @@ def test_what_became_of_each_can_be_taken_away(window, acme):
 
 
 def uploaded(window, acme: str, data: bytes, **fields: str):
-    """The answer to a file that is chosen in the form, whose other fields are as they come."""
+    """The page after a file was chosen in the form, whose other fields are as they come."""
     file = (io.BytesIO(data), "people.csv")
-    return window.send(f"/accounts/{acme}/team/invite", file=file, role="developer", **fields)
+    answer = window.send(f"/accounts/{acme}/team/invite", file=file, role="developer", **fields)
+    return window.open(answer.headers["Location"]) if answer.status_code == 303 else answer
 
 
 def textarea(answer) -> str:
@@ -110,7 +111,7 @@ def test_a_file_with_unknown_roles_and_an_open_quote_invites_the_others_and_keep
 
 def test_rows_that_are_pasted_from_a_spreadsheet_keep_their_roles(window, world, acme):
     pasted = "Name\tEmail\tRole\nAnna Kowalska\tanna@corp.example\tSupport\nBen Ortiz\tben@corp.example\tAdmin\n"
-    page = window.send(f"/accounts/{acme}/team/invite", addresses=pasted, role="developer")
+    page = window.see(f"/accounts/{acme}/team/invite", addresses=pasted, role="developer")
     assert page.status_code == 200
     assert invited(world) == {"anna@corp.example": ("support", None), "ben@corp.example": ("admin", None)}
     names = "Cleo Diaz <cleo@corp.example> Dan <dan@corp.example>"
@@ -149,7 +150,7 @@ def test_a_portion_after_the_other_reads_the_same_rows(window, world, acme):
 def test_a_german_reader_is_told_the_line_and_the_word(window, world, carol, acme):
     world.change(User, carol.id, locale="de")
     pasted = "a@corp.example, viewer\nb@corp.example\nB@corp.example"
-    answer = window.send(f"/accounts/{acme}/team/invite", addresses=pasted, role="support")
+    answer = window.see(f"/accounts/{acme}/team/invite", addresses=pasted, role="support")
     assert "„viewer“ ist keine Rolle." in answer.text
     assert "Dieselbe Adresse steht in Zeile 2." in answer.text
 
