@@ -12,7 +12,7 @@ from shared.actor import Actor
 from shared.email_address import EmailAddress
 from shared.errors import NotFound
 from shared.models import JobKind, Signup, User, UserSession
-from shared.services import api_keys, audit, jobs, memberships, sessions, signups
+from shared.services import audit, jobs, memberships, sessions, signups
 from shared.services.rules import Rules
 from shared.tokens import Purpose, derive, sha256
 
@@ -51,13 +51,8 @@ def find_reset(session: Session, *, token: str) -> User:
     return user
 
 
-def reset_password(
-    session: Session, *, actor: Actor, token: str, password_hash: str, revoke_api_keys: bool = False
-) -> User:
-    """Set a new password, spend the link and end every sign-in; the link came by mail, so it proves the address too.
-
-    `revoke_api_keys` ends the API keys that the person has made, in whatever account.
-    """
+def reset_password(session: Session, *, actor: Actor, token: str, password_hash: str) -> User:
+    """Set a new password, spend the link and end every sign-in; the link came by mail, so it proves the address too."""
     user = find_reset(session, token=token)
     user.password_hash = password_hash
     user.reset_hash = user.reset_expires_at = None
@@ -65,8 +60,6 @@ def reset_password(
     signups.forget(session, user.email_key)
     end_sessions(session, user_id=user.id)
     audit.record(session, actor, "user.password_reset", subject_id=user.id)
-    if revoke_api_keys:
-        api_keys.revoke_of_creator(session, actor=actor, created_by=user.id)
     return user
 
 

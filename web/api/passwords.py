@@ -80,13 +80,9 @@ def set_password(body: NewPasswordBody) -> tuple[User, list[tuple[ApiKey, str]]]
         user = users.find_reset(session, token=body.token)
     digest = password_policy.chosen(body.password, about=(user.name, user.email_key), settings=kit().settings)
     with transaction() as session:
-        user = users.reset_password(
-            session,
-            actor=actor(),
-            token=body.token,
-            password_hash=digest,
-            revoke_api_keys=body.revoke_api_keys,
-        )
+        user = users.reset_password(session, actor=actor(), token=body.token, password_hash=digest)
+        if body.revoke_api_keys:
+            api_keys.revoke_of_creator(session, actor=actor(), created_by=user.id)
         return user, api_keys.of_creator(session, created_by=user.id)
 
 

@@ -184,8 +184,8 @@ def _results(account_id: str, press: Press, body: InviteForm) -> dict[str, Any]:
     """What a page of results shows; where it is the only one, all rows are done."""
     came = press.outcome["came"]
     with transaction() as session:
-        made = [invitation_id for *_, invitation_id, _ in came if invitation_id]
-        entries = roster.invited(session, account_id=account_id, invitation_ids=made)
+        created = [invitation_id for *_, invitation_id, _ in came if invitation_id]
+        entries = roster.invited(session, account_id=account_id, invitation_ids=created)
     outcomes = [
         Outcome(Row(line, source, email), entries.get(invitation_id), tuple(_reason(**reason) for reason in reasons))
         for line, source, email, invitation_id, reasons in came
