@@ -8,11 +8,14 @@ which needs no slow hash (OWASP ASVS 5.0, 6.5.2).
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from enum import StrEnum
 
 LENGTH = 43
+
+_DRAWN = re.compile(rf"[A-Za-z0-9_-]{{{LENGTH}}}")
 
 
 class Purpose(StrEnum):
@@ -55,6 +58,11 @@ def fingerprints(keys: Sequence[str], *parts: bytes) -> list[bytes]:
 def draw() -> str:
     """A fresh random secret for a session or a key: 256 bits."""
     return _base64url(secrets.token_bytes(32))
+
+
+def is_drawn(token: str) -> bool:
+    """Whether the token has the form of those that `draw` makes."""
+    return _DRAWN.fullmatch(token) is not None
 
 
 def sha256(token: str) -> bytes:

@@ -63,7 +63,7 @@ def shows_bearer() -> bool:
 def found_key(key: FoundKey | None) -> FoundKey:
     """Take this for the key that the request shows; raises `Unauthenticated` where it opens nothing."""
     if key is None:
-        raise _refused_token()
+        raise _refused_token(_bearer() or "")
     g.caller = Caller(ActorKind.API_KEY, key=key)
     return key
 
@@ -126,7 +126,7 @@ def _identify() -> Caller:
     if bearer is not None:
         found = _by_bearer(bearer) if bearer else None
         if found is None:
-            raise _refused_token()
+            raise _refused_token(bearer)
         return found
     token = request.cookies.get(cookie(), "")
     person = sessions.signed_in(latest(), token) if token else None
@@ -152,9 +152,9 @@ def _by_bearer(token: str) -> Caller | None:
     return Caller(ActorKind.USER, token, person) if person else None
 
 
-def _refused_token() -> Unauthenticated:
+def _refused_token(bearer: str) -> Unauthenticated:
     """What to raise for a token that opens nothing, once it is counted; raises `TooSoon` beyond the limit."""
-    guesses.count_unknown_token(caller_network(), origin=origin())
+    guesses.count_unknown_token(caller_network(), bearer, origin=origin())
     return Unauthenticated(
         "The bearer token is unknown, has ended or was revoked.",
         remedy="Sign in again, or use a key that is still valid.",

@@ -15,8 +15,9 @@ from prometheus_client import Counter
 from shared import log
 from shared.email_address import masked
 from shared.errors import TooSoon, Unauthenticated
-from shared.services import throttles
+from shared.services import api_keys, throttles
 from shared.services.throttles import Pace
+from shared.tokens import is_drawn
 from web.database import apart
 
 Found = TypeVar("Found")
@@ -81,13 +82,22 @@ def from_caller(network: str) -> Bucket:
 
 
 def on_keys(network: str) -> Bucket:
-    """Operator keys and bearer tokens that one caller tries."""
+    """Operator keys that one caller tries."""
     return _key("keys", network), _KEYS
 
 
-def count_unknown_token(network: str, *, origin: str | None) -> None:
-    """Count a bearer token that opened nothing; raises `TooSoon` beyond the limit, while nothing more is written."""
-    key, pace = on_keys(network)
+def on_tokens(network: str) -> Bucket:
+    """Sessions and API keys of one caller that open nothing."""
+    return _key("tokens", network), _KEYS
+
+
+def count_unknown_token(network: str, token: str, *, origin: str | None) -> None:
+    """Count a bearer token that opened nothing; raises `TooSoon` beyond the limit, while nothing more is written.
+
+    An ended session or a revoked key in some program must not keep the operator out, so it is counted apart: 256 random
+    bits are no guess at an operator key.
+    """
+    key, pace = on_tokens(network) if is_drawn(token.removeprefix(api_keys.PREFIX)) else on_keys(network)
     with apart() as session:
         throttles.refuse_waiting(session, key)
         throttles.take(session, key, pace)

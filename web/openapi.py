@@ -16,6 +16,7 @@ _MEANINGS = {
     401: "Nobody is signed in, or the credential opens nothing.",
     403: "The permission is missing (`permission` names it), or the credential is of the wrong kind.",
     404: "There is no such thing, or you are a stranger to it.",
+    408: "The body came too slowly.",
     409: "It is no longer in a state in which this can be done.",
     410: "The link is over: expired, spent, withdrawn or superseded.",
     413: "The body is larger than this call takes.",
@@ -147,7 +148,9 @@ def _responses(guard: str, spec: Spec, schemas: dict[str, Any]) -> dict[str, Any
     if spec.answers is not None:
         good["content"] = {"application/json": {"schema": {"$ref": schemas["refs"][spec.answers]}}}
     expected = set(spec.problems) | _GUARDS_ANSWERS.get(guard, {401, 403, 404})
-    expected |= {400, 413, 422} if spec.body else ({422} if spec.query else set())
+    expected |= {400, 408, 413, 422} if spec.body else ({422} if spec.query else set())
+    # Any call may meet too many credentials that open nothing.
+    expected |= {429} if guard != "mail_system" else set()
     problem = {"application/problem+json": {"schema": {"$ref": schemas["refs"][Problem]}}}
     return {str(spec.status): good} | {
         str(status): {"description": _MEANINGS[status], "content": problem} for status in sorted(expected)

@@ -1,6 +1,7 @@
 """Tests of the building itself: what must hold for every view, error, job and mail, however many come."""
 
 import inspect
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from shared.config import Settings
 from shared.models import JobKind
 from shared.permissions import PERMISSIONS_OF, Permission, Role
 from web.app import create_app
+from web.bodies import LARGE
 from web.errors import STATUS
 
 
@@ -97,3 +99,14 @@ def test_the_clock_of_a_worker_decides_nothing():
     asking = {str(path.relative_to(room)) for path in sources if asks.search(path.read_text())}
     # How old a list of networks is, and when the billing system was asked: what others made, by the time of the world.
     assert asking == {"shared/services/lists.py", "worker/lookups/contracts.py"}
+
+
+def test_a_call_that_takes_a_thousand_rows_takes_their_bytes(app):
+    specs = [view.spec for view in app.view_functions.values() if hasattr(view, "spec")]
+    many = [
+        spec
+        for spec in specs
+        if spec.body and re.search(r'"maxItems": 1000', json.dumps(spec.body.model_json_schema()))
+    ]
+    assert len(many) >= 3
+    assert [spec.summary for spec in many if spec.max_body != LARGE] == []

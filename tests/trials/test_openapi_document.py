@@ -38,6 +38,7 @@ LEFT_OUT = {
 
 UNCHECKED = {
     "positive_data_acceptance": "a schema can't say what a good name, email address or domain is; 422 is documented",
+    "ignored_auth": "wrong credentials meet 429 once there were many of them; the access matrix tries each route",
 }
 """What isn't checked of any call, and why."""
 
@@ -45,6 +46,10 @@ UNCHECKED_OF = {
     "/v1/accounts/{account_id}/invitations/batch": {
         "negative_data_rejection": "a row that is no invitation has an answer of its own in the 207",
         "allow_header_conformance": "GET and PATCH lead to the invitation of the id `batch`, which is never there",
+    },
+    "/v1/accounts/{account_id}/invitations/import": {
+        "negative_data_rejection": "a text that is no list has an answer for each of its rows in the 207",
+        "allow_header_conformance": "GET and PATCH lead to the invitation of the id `import`, which is never there",
     },
     "/v1/accounts/{account_id}/invitations/check": {
         "allow_header_conformance": "GET and PATCH lead to the invitation of the id `check`, which is never there",
@@ -60,9 +65,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_answer_is_one_that_the_document_names(stack: Stack, tmp_path: Path, kind: str) -> None:
-    caller = Furnished(stack, kind).caller(kind)
+@pytest.fixture(scope="module")
+def callers(stack: Stack) -> dict[str, Caller]:
+    """All of them, before one of them tries so many wrong keys that this machine has to wait."""
+    return {kind: Furnished(stack, kind).caller(kind) for kind in KINDS}
+
+
+# Nobody comes last: their wrong keys keep this machine's other callers waiting.
+@pytest.mark.parametrize("kind", [*KINDS[1:], KINDS[0]])
+def test_every_answer_is_one_that_the_document_names(
+    stack: Stack, callers: dict[str, Caller], tmp_path: Path, kind: str
+) -> None:
+    caller = callers[kind]
     config = tmp_path / "schemathesis.toml"
     config.write_text(_settings(caller))
     command = [sys.executable, str(SCHEMATHESIS), "--config-file", str(config), "run", f"{stack.url}/openapi.json"]
@@ -70,12 +84,19 @@ def test_every_answer_is_one_that_the_document_names(stack: Stack, tmp_path: Pat
         command += ["--header", f"Authorization: Bearer {caller.token}"]
     environ = os.environ | {"SCHEMATHESIS_HOOKS": "tests.trials.odd_requests", "PYTHONPATH": str(ROOT)}
     told = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900, env=environ, cwd=tmp_path)
-    assert told.returncode == 0, told.stdout[-30_000:] + told.stderr[-2000:]
+    assert told.returncode == 0, _shortened(told.stdout) + told.stderr[-2000:]
     assert stack.ask("GET", "/readyz").status == 200
 
 
-def test_odd_bytes_in_query_and_body_are_answered_as_the_document_names(stack: Stack) -> None:
-    caller = Furnished(stack, "odd").caller("owner")
+def _shortened(report: str) -> str:
+    """The report with each line cut: a request that failed may have a body of 100,000 characters."""
+    return "\n".join(line[:300] for line in report.splitlines())[-30_000:]
+
+
+def test_odd_bytes_in_query_and_body_are_answered_as_the_document_names(
+    stack: Stack, callers: dict[str, Caller]
+) -> None:
+    caller = callers["owner"]
     paths = stack.ask("GET", "/openapi.json").json["paths"]
     unnamed = []
     for path, operations in paths.items():

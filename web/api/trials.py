@@ -6,6 +6,7 @@ from flask import Response
 
 from shared.permissions import Permission
 from shared.services import trials
+from web.bodies import LARGE
 from web.call import call, v1
 from web.database import transaction
 from web.guard import actor, requires
@@ -15,7 +16,13 @@ from web.schemas.exceptions import TrialBody, TrialsOut
 
 @v1.post("/accounts/<account_id>/invitations/check")
 @requires(Permission.TEAM_EDIT)
-@call("Invitations", body=TrialBody, answers=TrialsOut, example={"email": "bob@corp.example", "role": "developer"})
+@call(
+    "Invitations",
+    body=TrialBody,
+    answers=TrialsOut,
+    max_body=LARGE,
+    example={"email": "bob@corp.example", "role": "developer"},
+)
 def try_invitations(account_id: str, body: TrialBody) -> Response:
     """Say what would come of an invitation, or of each of up to 1,000; nothing is recorded, nothing is sent.
 

@@ -172,6 +172,15 @@ def test_unknown_api_keys_are_counted_and_good_ones_go_on(world, alice, acme):
     assert alice.get("/v1/me").status_code == 200
 
 
+def test_a_program_with_an_ended_session_or_a_revoked_key_does_not_keep_the_operator_out(world):
+    for token in ("ushk_" + "k" * 43, "s" * 43):
+        headers = {"Authorization": f"Bearer {token}"}
+        tries = [world.app.test_client().get("/v1/me", headers=headers).status_code for _ in range(20)]
+        assert set(tries) <= {401, 429}
+    assert tries[-1] == 429
+    assert world.operator.get("/v1/jobs").status_code == 200
+
+
 def test_a_good_credential_writes_no_count(world, alice, operator, acme):
     program = world.api_key(acme, alice, Role.ADMIN)
     for caller, path in ((alice, "/v1/me"), (operator, "/v1/jobs"), (program, f"/v1/accounts/{acme}")):
