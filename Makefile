@@ -31,7 +31,7 @@ check: install  ## Lint, format, types and import arrows.
 
 faults: install  ## The fault plan in full, with a table of what came of it (about an hour). One: make faults ONLY=chaos
 	$(BIN)/python -m tests.faults --seed $(SEED) $(ONLY)
-	USHER_TEST_ROUNDS=20 $(BIN)/python -m pytest tests/worker/test_killed_at_each_point.py
+	USHER_TEST_ROUNDS=20 $(BIN)/python -m pytest tests/worker/test_kill_points.py
 	USHER_TEST_ROUNDS=500 $(BIN)/python -m pytest tests/web/test_team_races.py tests/web/test_links.py
 
 install: $(VENV)/.installed  ## Everything into .venv, with the versions and hashes of the lock; again only once they change.

@@ -44,7 +44,7 @@ class Actor:
     @property
     def assignable(self) -> frozenset[Role]:
         """The roles that this actor may hand out here: the one answer that every path asks for."""
-        return assignable_to(self.roles)
+        return assignable_by(self.roles)
 
     def may(self, permission: Permission) -> bool:
         """Whether the actor has this permission in the account."""
@@ -70,7 +70,7 @@ class Actor:
         return {"kind": self.kind, "id": self.id} | answers
 
 
-def assignable_to(roles: tuple[Role | None, ...]) -> frozenset[Role]:
+def assignable_by(roles: tuple[Role | None, ...]) -> frozenset[Role]:
     """The roles that somebody bound by all of these may hand out; nobody's role lets them hand out none."""
     return frozenset.intersection(*map(assignable_roles, roles)) if roles else frozenset()
 

@@ -1,4 +1,4 @@
-"""What can stop a caller, as facts with stable codes. Only `web/errors.py` knows which status each one answers.
+"""What can stop a caller, as facts with stable codes. Only `web/http/problems.py` knows which status each one answers.
 
 Every error says what happened (`detail`) and what to do about it (`remedy`). Where checks said no, `Refused` carries
 their reasons instead, each with its own remedy and who can apply it.

@@ -14,7 +14,7 @@ _CYRILLIC = "".join(map(chr, (*range(0x402, 0x40C), 0x40F, *range(0x410, 0x430),
 _MARKS = "".join(map(chr, range(0x300, 0x370)))
 
 _FROM = "".join(_WITHOUT_STROKE) + _GREEK + _CYRILLIC
-_TO = "".join(base * len(letters) for letters, base in _WITHOUT_STROKE.items()) + (_GREEK + _CYRILLIC).lower()
+_TO = "".join(base * len(characters) for characters, base in _WITHOUT_STROKE.items()) + (_GREEK + _CYRILLIC).lower()
 _TABLE = str.maketrans(_FROM, _TO, _MARKS) | str.maketrans(_SPELLED_OUT)
 
 
@@ -26,6 +26,6 @@ def fold(text: str) -> str:
 def folded_sql(expression: str) -> str:
     """The same of an SQL expression, IMMUTABLE and so fit for an index; the database has to be UTF-8."""
     sql = f"normalize({expression}, NFKD)"
-    for letter, spelled in _SPELLED_OUT.items():
-        sql = f"replace({sql}, '{letter}', '{spelled}')"
+    for character, spelled in _SPELLED_OUT.items():
+        sql = f"replace({sql}, '{character}', '{spelled}')"
     return f"normalize(translate({sql}, '{_FROM}{_MARKS}', '{_TO}'), NFKC)"

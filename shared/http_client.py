@@ -5,10 +5,10 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shared.lean import without
+from shared.optional_imports import block_imports
 
 # It would load its command line with rich: 9 MB in each process.
-with without("rich"):
+with block_imports("rich"):
     import httpx
 
 CONNECT_SECONDS = 10.0

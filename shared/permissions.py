@@ -5,6 +5,7 @@ The roles and their rights are the vendor's ("Role-Based Access Control: User Ro
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Role(StrEnum):
@@ -17,22 +18,48 @@ class Role(StrEnum):
     SUPPORT = "support"
 
 
-# resource: (owner, admin, developer, finance_analyst, support, what it means to a reader).
-# V = view, E = view and edit, "-" = neither.
-_TABLE: dict[str, tuple[str, str, str, str, str, str]] = {
-    "phone_numbers": ("E", "E", "E", "-", "V", "phone numbers"),
-    "billing": ("E", "E", "-", "E", "V", "payments and billing"),
-    "settings": ("E", "E", "E", "-", "E", "settings"),
-    "credentials": ("E", "E", "E", "-", "-", "account credentials and API keys"),
-    "applications": ("E", "E", "E", "-", "V", "applications and their configuration"),
-    "logs": ("V", "V", "V", "-", "V", "activity logs"),
-    "pricing": ("V", "V", "-", "V", "-", "pricing"),
-    "team": ("E", "E", "V", "-", "V", "the team: members and invitations"),
-    "audit": ("V", "V", "-", "-", "-", "the audit trail"),
-    "account": ("E", "V", "-", "-", "-", "the account itself"),
+class Access(NamedTuple):
+    """One resource: V for view, E for view and edit, - for neither, by role; and `words` for a reader."""
+
+    owner: str
+    admin: str
+    developer: str
+    finance_analyst: str
+    support: str
+    words: str
+
+
+_TABLE: dict[str, Access] = {
+    "phone_numbers": Access(
+        owner="E", admin="E", developer="E", finance_analyst="-", support="V", words="phone numbers"
+    ),
+    "billing": Access(
+        owner="E", admin="E", developer="-", finance_analyst="E", support="V", words="payments and billing"
+    ),
+    "settings": Access(owner="E", admin="E", developer="E", finance_analyst="-", support="E", words="settings"),
+    "credentials": Access(
+        owner="E", admin="E", developer="E", finance_analyst="-", support="-", words="account credentials and API keys"
+    ),
+    "applications": Access(
+        owner="E",
+        admin="E",
+        developer="E",
+        finance_analyst="-",
+        support="V",
+        words="applications and their configuration",
+    ),
+    "logs": Access(owner="V", admin="V", developer="V", finance_analyst="-", support="V", words="activity logs"),
+    "pricing": Access(owner="V", admin="V", developer="-", finance_analyst="V", support="-", words="pricing"),
+    "team": Access(
+        owner="E", admin="E", developer="V", finance_analyst="-", support="V", words="the team: members and invitations"
+    ),
+    "audit": Access(owner="V", admin="V", developer="-", finance_analyst="-", support="-", words="the audit trail"),
+    "account": Access(
+        owner="E", admin="V", developer="-", finance_analyst="-", support="-", words="the account itself"
+    ),
 }
 
-RESOURCES: dict[str, str] = {resource: row[-1] for resource, row in _TABLE.items()}
+RESOURCES: dict[str, str] = {resource: row.words for resource, row in _TABLE.items()}
 
 
 class Permission(StrEnum):
@@ -61,9 +88,9 @@ _GRANTS = {"E": ("view", "edit"), "V": ("view",), "-": ()}
 
 PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
     role: frozenset(
-        Permission(f"{resource}:{action}") for resource, row in _TABLE.items() for action in _GRANTS[row[column]]
+        Permission(f"{resource}:{action}") for resource, row in _TABLE.items() for action in _GRANTS[getattr(row, role)]
     )
-    for column, role in enumerate(Role)
+    for role in Role
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from shared.visible import without_hidden, without_links
+from shared.visible_text import without_hidden, without_links
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 

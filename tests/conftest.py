@@ -21,9 +21,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from shared.cli.embedded import postgres, valkey
 from shared.cli.embedded.process import running
-from shared.config import Settings
-from shared.db import open_engine, session_factory
+from shared.db.engine import open_engine
+from shared.db.transaction import session_factory
 from shared.migrations.upgrade import upgrade
+from shared.settings.settings import Settings
 
 MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
 LONG = tuple(
@@ -104,11 +105,11 @@ def database_url(
     name = database_name
     database_admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
     yield renamed(database_server, name)
-    _wait_for_whoever_leaves(database_admin, name)
+    _wait_for_connections_to_close(database_admin, name)
     database_admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
-def _wait_for_whoever_leaves(admin: psycopg.Connection, name: str) -> None:
+def _wait_for_connections_to_close(admin: psycopg.Connection, name: str) -> None:
     """A connection that was just closed is gone in a moment; dropping looks for that only every 100 ms."""
     connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
     for _ in range(20):
@@ -160,8 +161,8 @@ def settings(database_url: str, broker_url: str) -> Settings:
 def environment(settings: Settings) -> dict[str, str]:
     """These settings as an operator would write them, as far as every part needs them."""
     names = ("database_url", "broker_url", "smtp_url", "mail_from", "public_url")
-    told = {f"USHER_{name.upper()}": str(getattr(settings, name)) for name in names}
-    return told | {"USHER_SECRET_KEYS": ",".join(settings.secret_keys)}
+    variables = {f"USHER_{name.upper()}": str(getattr(settings, name)) for name in names}
+    return variables | {"USHER_SECRET_KEYS": ",".join(settings.secret_keys)}
 
 
 def renamed(url: str, database: str) -> str:

@@ -5,8 +5,8 @@
         server.say("DOT", DROP, times=2)                # takes two mails and breaks the connection instead of answering
 
 Stages: GREETING, EHLO, STARTTLS, MAIL, RCPT, DATA, DOT, RSET. What else a reply can be: DROP closes the connection,
-SILENCE never answers, USUAL leaves a turn out. A mail counts as taken (`mails`) where the server took it in, whether
-or not it then said so; `said_no` keeps those it refused at the dot.
+SILENCE never answers, USUAL leaves a turn out. A mail counts as taken (`emails`) where the server took it in, whether
+or not it then said so; `refused` keeps those it refused at the dot.
 """
 
 import asyncio
@@ -64,8 +64,8 @@ class SmtpServer:
         login: tuple[str, str] | None = None,
         port: int = 0,
     ) -> None:
-        self.mails: list[Mail] = []
-        self.said_no: list[Mail] = []
+        self.emails: list[Mail] = []
+        self.refused: list[Mail] = []
         self.commands: list[str] = []
         self.connections = 0
         self.packets: list[bytes] = []
@@ -90,10 +90,10 @@ class SmtpServer:
     def wait_for(self, condition: Callable[[list[Mail]], bool], *, seconds: float = 20) -> list[Mail]:
         """Wait until the mails taken fulfil the condition."""
         deadline = time.monotonic() + seconds
-        while not condition(self.mails):
-            assert time.monotonic() < deadline, f"still not so, with {len(self.mails)} mails"
+        while not condition(self.emails):
+            assert time.monotonic() < deadline, f"still not so, with {len(self.emails)} mails"
             time.sleep(0.005)
-        return list(self.mails)
+        return list(self.emails)
 
     def __enter__(self) -> "SmtpServer":
         started = threading.Event()
@@ -144,7 +144,7 @@ class SmtpServer:
         mail = Mail(envelope.mail_from, envelope.rcpt_tos[0], envelope.content, server.number)
         reply = self.scripted("DOT")
         refused = reply is not None and reply[:1] in "45"
-        (self.said_no if refused else self.mails).append(mail)
+        (self.refused if refused else self.emails).append(mail)
         return await server.perform(reply) if reply else "250 2.0.0 taken"
 
 

@@ -47,14 +47,14 @@ class Stack:
         self.process = subprocess.Popen(
             command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )
-        said = []
+        lines = []
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            said.append(line)
+            lines.append(line)
             if "ready" in line:
                 break
-        assert self.process.poll() is None, "".join(said)
-        self.url = next(line.split()[1] for line in said if line.startswith("URL:"))
+        assert self.process.poll() is None, "".join(lines)
+        self.url = next(line.split()[1] for line in lines if line.startswith("URL:"))
 
     def __enter__(self) -> "Stack":
         return self
@@ -94,7 +94,7 @@ class Stack:
         finally:
             connection.close()
 
-    def mails(self) -> list[Any]:
+    def emails(self) -> list[Any]:
         """What the mail catcher has caught, parsed, the oldest first."""
         parser = BytesParser(policy=policy.default)
         return [parser.parsebytes(path.read_bytes()) for path in sorted((self.folder / "mailbox").glob("*.eml"))]
@@ -104,7 +104,9 @@ class Stack:
         found: list[Any] = []
 
         def there() -> bool:
-            found[:] = [mail for mail in self.mails() if address in str(mail["To"]) and subject in str(mail["Subject"])]
+            found[:] = [
+                mail for mail in self.emails() if address in str(mail["To"]) and subject in str(mail["Subject"])
+            ]
             return bool(found)
 
         eventually(there, within=within)

@@ -6,8 +6,8 @@ import time
 import psycopg
 import pytest
 
-from shared.connection import COMMAND, WEB, WORKER, Connection, Connector, Limits
-from shared.db import open_engine
+from shared.db.connection import COMMAND, WEB, WORKER, Connection, Connector, Limits
+from shared.db.engine import open_engine
 from shared.errors import CannotRun
 from tests.relay import before_postgres, through
 
@@ -66,7 +66,7 @@ def test_of_two_hosts_the_one_that_answered_is_asked_first(database_url: str):
         assert connector._parameters({})["port"].split(",")[0] == str(primary.port)
 
 
-def test_a_silent_host_is_asked_by_nobody_for_a_moment():
+def test_a_silent_host_is_asked_by_no_one_for_a_moment():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         connector = Connector(f"postgresql://usher@127.0.0.1:{silent.getsockname()[1]}/usher", WEB, {})
         began = time.monotonic()

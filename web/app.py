@@ -7,19 +7,23 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 
-from shared import config, log, tracing
-from shared import db as database
-from shared.broker import Nudger
-from shared.config import Settings
-from shared.connection import WEB
+from shared import policy_context
+from shared.db import autocommit
+from shared.db import engine as database
+from shared.db.connection import WEB
 from shared.errors import NotFound
-from shared.services import rules
+from shared.jobs.notifier import Notifier
+from shared.observability import log, tracing
+from shared.settings import loading
+from shared.settings.settings import Settings
 from shared.templating import TEMPLATES
-from web import api, bodies, cookies, csrf, errors, hosts, metrics, pages
-from web.always import REQUEST_ID, saying_always
-from web.database import db, give_back
+from web import api, metrics, pages
+from web.auth import cookies, csrf, host_header
+from web.context import AppContext
+from web.database import db, release_connection
 from web.gateway import REFUSAL, Gateway
-from web.kit import Kit
+from web.http import body_limits, problems
+from web.http.security_headers import REQUEST_ID, with_security_headers
 
 
 class _Web(Flask):
@@ -32,13 +36,13 @@ class _Web(Flask):
 
 def gateway() -> Gateway:
     """What each process of the web server serves; it reads the settings of its own environment."""
-    settings = config.load(os.environ)
+    settings = loading.load(os.environ)
     log.configure(settings.log_level)
     tracing.configure(settings.otlp_endpoint, "web")
     app = create_app(settings)
     # What was made up to here stays for good: the collector of garbage would only lose its time with it.
     gc.freeze()
-    return Gateway(app, most=settings.web_threads, largest=bodies.LARGE)
+    return Gateway(app, most=settings.web_threads, largest=body_limits.LARGE)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -48,31 +52,31 @@ def create_app(settings: Settings) -> Flask:
         SQLALCHEMY_DATABASE_URI=database.DRIVER,
         # One more than threads: a thread that counts a try within its transaction needs a second one for a moment.
         SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.web_threads + 1),
-        MAX_CONTENT_LENGTH=bodies.LARGE,
+        MAX_CONTENT_LENGTH=body_limits.LARGE,
         # A long list to invite travels in a form, a portion after the other.
-        MAX_FORM_MEMORY_SIZE=bodies.LARGE,
+        MAX_FORM_MEMORY_SIZE=body_limits.LARGE,
     )
     db.init_app(app)
     connector = database.connector(settings.database_url, WEB)
     with app.app_context():
         database.connect_by(db.engine, connector)
-    app.extensions["usher"] = Kit(
+    app.extensions["usher"] = AppContext(
         settings,
-        rules.load(settings),
-        Nudger(settings.broker_url),
-        database.Reader(connector),
+        policy_context.load(settings),
+        Notifier(settings.broker_url),
+        autocommit.AutocommitPool(connector),
     )
-    app.teardown_appcontext(give_back)
+    app.teardown_appcontext(release_connection)
     metrics.register(app)
     app.before_request(_begin)
-    app.before_request(hosts.refuse_others)
-    app.before_request(bodies.bound)
+    app.before_request(host_header.refuse_others)
+    app.before_request(body_limits.bound)
     app.after_request(_keep_form_cookie)
     app.jinja_env.globals["csrf_token"] = csrf.token
-    errors.register(app)
+    problems.register(app)
     api.register(app)
     pages.register(app)
-    app.wsgi_app = saying_always(app.wsgi_app, over_tls=settings.over_tls)  # type: ignore[method-assign,assignment]
+    app.wsgi_app = with_security_headers(app.wsgi_app, over_tls=settings.over_tls)  # type: ignore[method-assign,assignment]
     return app
 
 
@@ -82,10 +86,10 @@ def _begin() -> None:
     log.begin(request_id=g.request_id)
     if REFUSAL in environ:
         raise environ.pop(REFUSAL)
-    asked = environ.get("QUERY_STRING", "")
+    query = environ.get("QUERY_STRING", "")
     # A call of the API refuses the field by its name.
     of_page = not environ["PATH_INFO"].startswith("/v1/")
-    if "\0" in environ["PATH_INFO"] or (of_page and ("%00" in asked or "\0" in asked)):
+    if "\0" in environ["PATH_INFO"] or (of_page and ("%00" in query or "\0" in query)):
         raise NotFound("There is no such address.")
 
 

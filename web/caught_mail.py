@@ -12,7 +12,7 @@ from pathlib import Path
 
 from shared.errors import NotFound
 
-MOST = 200
+MAX_SHOWN = 200
 """How many mails are listed, the newest first."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -41,12 +41,12 @@ class Opened:
     source: str
 
 
-def listed(folder: Path) -> list[Caught]:
+def list_newest(folder: Path) -> list[Caught]:
     """The newest mails; one that can't be read is left out."""
-    return [caught for file in heapq.nlargest(MOST, folder.glob("*.eml")) for caught in _head(file)]
+    return [caught for file in heapq.nlargest(MAX_SHOWN, folder.glob("*.eml")) for caught in _head(file)]
 
 
-def opened(folder: Path, name: str) -> Opened:
+def open_one(folder: Path, name: str) -> Opened:
     """The mail of this name; raises `NotFound` for a name that is none or leads out of the folder."""
     file = folder / f"{name}.eml"
     if not _NAME.fullmatch(name) or not file.is_file():

@@ -9,11 +9,11 @@ from flask import g
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
-from shared.db import Asked, Bare
-from shared.services import jobs
-from web.kit import kit
+from shared.db.autocommit import AutocommitConnection, SessionOrConnection
+from shared.jobs import queue
+from web.context import app_context
 
-# Our models stand on `shared.db.Base` alone; only the engine and the request's session come from here.
+# Our models stand on `shared.db.engine.Base` alone; only the engine and the request's session come from here.
 db = SQLAlchemy(disable_autonaming=True, session_options={"expire_on_commit": False})
 
 
@@ -33,11 +33,11 @@ def transaction() -> Iterator[Session]:
         session.commit()
     except BaseException:
         session.rollback()
-        jobs.promised(session)
+        queue.take_enqueued(session)
         raise
     finally:
         g.in_transaction = False
-    kit().nudger.nudge(jobs.promised(session))
+    app_context().notifier.notify(queue.take_enqueued(session))
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def apart() -> Iterator[Session]:
 
 
 @contextmanager
-def at_once() -> Iterator[Asked]:
+def autocommit_or_transaction() -> Iterator[SessionOrConnection]:
     """For an effect that is one statement, and so a transaction by itself; within one of the request, a part of that.
 
     The session's own bookkeeping would cost as much as all the rest of it.
@@ -56,54 +56,54 @@ def at_once() -> Iterator[Asked]:
     if g.get("in_transaction"):
         yield db.session()
         return
-    bare = latest()
+    connection = autocommit_connection()
     try:
-        yield bare
+        yield connection
     finally:
-        promised = jobs.promised(bare)
-    kit().nudger.nudge(promised)
+        enqueued = queue.take_enqueued(connection)
+    app_context().notifier.notify(enqueued)
 
 
 @contextmanager
-def together() -> Iterator[Bare]:
+def pipelined_transaction() -> Iterator[AutocommitConnection]:
     """The same for a few statements: one transaction, and none of the session's bookkeeping.
 
     What needs no answer travels with what follows it: beginning, locking and committing wait for nothing by themselves.
     """
-    bare = latest()
+    connection = autocommit_connection()
     try:
-        with bare.pipeline():
-            bare.tell(b"BEGIN")
+        with connection.pipeline():
+            connection.run(b"BEGIN")
             try:
-                yield bare
+                yield connection
             except psycopg.Error:
                 raise
             except BaseException:
-                bare.tell(b"ROLLBACK")
+                connection.run(b"ROLLBACK")
                 raise
-            bare.tell(b"COMMIT")
+            connection.run(b"COMMIT")
     except psycopg.Error:
         # What stands in the pipeline behind a failure is not run, and so neither would be a rollback.
-        abandon()
+        discard_connection()
         raise
 
 
-def latest() -> Bare:
+def autocommit_connection() -> AutocommitConnection:
     """A bare connection whose every statement sees what was committed before it; the request's own until its end."""
     if "reading" not in g:
-        g.reading = kit().reader.take()
-    return cast(Bare, g.reading)
+        g.reading = app_context().autocommit_pool.acquire()
+    return cast(AutocommitConnection, g.reading)
 
 
-def abandon() -> None:
+def discard_connection() -> None:
     """Close the request's bare connection: what it leads to is of no use any more."""
-    reading = g.pop("reading", None)
-    if reading is not None:
-        reading.close()
+    connection = g.pop("reading", None)
+    if connection is not None:
+        connection.close()
 
 
-def give_back(_: BaseException | None) -> None:
+def release_connection(_: BaseException | None) -> None:
     """Let go of the bare connection at the end of a request."""
-    reading = g.pop("reading", None)
-    if reading is not None:
-        kit().reader.give_back(reading)
+    connection = g.pop("reading", None)
+    if connection is not None:
+        app_context().autocommit_pool.release(connection)

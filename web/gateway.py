@@ -13,8 +13,8 @@ from typing import Any
 
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from shared import log
 from shared.errors import Unavailable
+from shared.observability import log
 from web.wsgi import Application, Environ, environ_of, with_body
 
 REFUSAL = "usher.refusal"

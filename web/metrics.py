@@ -22,18 +22,20 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import clock, counting, log, tracing
-from shared.db import limit
-from shared.environ import METRICS_FOLDER
+from shared import clock
+from shared.db.engine import limit
 from shared.models import JobKind, JobState, Part
-from shared.services import abuse, oversight
-from shared.services.oversight import Summary
+from shared.observability import log, shared_counters, tracing
+from shared.operations import job_admin
+from shared.operations.job_admin import Summary
+from shared.screening import abuse_reports
+from shared.settings.environment import METRICS_FOLDER
+from web.context import app_context
 from web.database import transaction
-from web.kit import kit
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-counting.count_together(str)
+shared_counters.count_together(str)
 
 REQUESTS = Counter("usher_http_requests", "Requests answered.", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
@@ -65,7 +67,7 @@ class Jobs:
         try:
             with transaction() as session:
                 limit(session, statement=5, lock=1)
-                found = oversight.summary(session)
+                found = job_admin.summary(session)
         except SQLAlchemyError as error:
             log.get(__name__).error("no figures of the jobs", error=type(error).__name__)
             yield GaugeMetricFamily("usher_database_up", "Whether the database answers.", 0)
@@ -82,7 +84,7 @@ class Abuse:
         """Read the reports; nothing while the database is away, which `Jobs` tells."""
         try:
             with transaction() as session:
-                found = abuse.figures(session)
+                found = abuse_reports.figures(session)
         except SQLAlchemyError:
             return
         yield GaugeMetricFamily("usher_abuse_reports_open", "Reports of abuse to be decided.", found.open_reports)
@@ -95,7 +97,7 @@ class Lists:
     def collect(self) -> Iterable[Metric]:
         """The age of each list that has been loaded."""
         age = GaugeMetricFamily("usher_list_age_seconds", "How old a list of networks is.", labels=["list"])
-        for loaded in kit().rules.networks.loaded():
+        for loaded in app_context().policy.networks.loaded():
             if loaded.dated is not None:
                 age.add_metric([loaded.source.name], (clock.now() - loaded.dated).total_seconds())
         yield age
@@ -107,7 +109,7 @@ def _registries() -> Iterator[CollectorRegistry]:
     jobs.register(Lists())
     jobs.register(Abuse())
     yield jobs
-    yield counting.registry() if METRICS_FOLDER in os.environ else REGISTRY
+    yield shared_counters.registry() if METRICS_FOLDER in os.environ else REGISTRY
 
 
 def _of_jobs(found: Summary) -> Iterator[Metric]:
@@ -117,7 +119,7 @@ def _of_jobs(found: Summary) -> Iterator[Metric]:
     ages = {each.kind: each.oldest_due_seconds for each in found.depths if each.state == JobState.QUEUED}
     for kind in JobKind:
         oldest.add_metric([kind], ages.get(kind, 0))
-        for state in oversight.OPEN:
+        for state in job_admin.OPEN_STATES:
             depth.add_metric([kind, state], counts.get((kind, state), 0))
     yield depth
     yield oldest
@@ -145,7 +147,7 @@ def _until(moment: datetime) -> float:
 
 def _begin() -> None:
     g.began = time.perf_counter()
-    if tracing.goes_anywhere():
+    if tracing.is_enabled():
         g.span = ExitStack()
         route = request.url_rule.rule if request.url_rule else "none"
         headers = {name.lower(): value for name, value in request.headers}

@@ -16,7 +16,7 @@ from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.server.common import WORKERS_METHODS
 from granian.server.mp import MPServer, WorkerProcess
 
-from shared.config import Settings
+from shared.settings.settings import Settings
 from web.gateway import Gateway
 
 # Its stubs tell less than granian's own Python uses.

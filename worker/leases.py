@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from shared import log
-from shared.db import transaction
-from shared.services import jobs
+from shared.db.transaction import transaction
+from shared.jobs import queue
+from shared.observability import log
 
 logger = log.get(__name__)
 
-RENEW_SECONDS = jobs.LEASE.total_seconds() / 3
+RENEW_SECONDS = queue.LEASE.total_seconds() / 3
 
 
 class Lease:
@@ -73,7 +73,7 @@ class Leases:
             return
         now = time.monotonic()
         with transaction(self._sessions) as session:
-            jobs.renew(session, owners=held)
+            queue.renew(session, owners=held)
         for lease in held.values():
             lease.extend(now)
         self._renewed()
@@ -87,9 +87,9 @@ class Leases:
         while not self._closed.wait(RENEW_SECONDS):
             try:
                 self.renew()
-            except SQLAlchemyError as trouble:
-                logger.warning("leases not renewed", why=str(trouble))
+            except SQLAlchemyError as error:
+                logger.warning("leases not renewed", why=str(error))
 
 
 def _end_of_lease(since: float) -> float:
-    return since + jobs.LEASE.total_seconds()
+    return since + queue.LEASE.total_seconds()

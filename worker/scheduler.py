@@ -14,134 +14,144 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from shared import log
-from shared.broker import CHECK, EXPIRE, FETCH, MAIL, SEAL, SWEEP, BrokerAway, Publisher, Task, messages
-from shared.config import Settings
-from shared.db import AWAY
+from shared.db.engine import UNAVAILABLE
+from shared.jobs import dispatch, heartbeats
+from shared.jobs.kinds import (
+    CHECK_INVITATION,
+    DELETE_OLD_ROWS,
+    DOWNLOAD_NETWORK_LISTS,
+    EXPIRE_INVITATIONS,
+    SEAL_AUDIT_EVENTS,
+    SEND_EMAIL,
+    Task,
+)
+from shared.jobs.publisher import BrokerUnavailable, Publisher, messages
+from shared.mail import results
 from shared.models import JobKind, Part
-from shared.services import deliveries, heartbeats, ringing
-from shared.services.rules import load_later
+from shared.observability import log
+from shared.policy_context import load_lazily
+from shared.settings.settings import Settings
 from worker import metrics
-from worker.runtime import Runtime
-from worker.tasks import checks, housekeeping, mail
-from worker.watchdog import Watchdog
+from worker.context import WorkerContext
+from worker.hang_guard import Watchdog
+from worker.tasks import checks, mail, maintenance
 
 logger = log.get(__name__)
 
 TICK_SECONDS = 0.1
-RING_LIMIT = 1600
+DISPATCH_LIMIT = 1600
 """How many jobs one tick rings for; while there are more, the next tick follows at once."""
 
-MAX_WAITING = 4
+MAX_QUEUED_MESSAGES = 4
 """With this many messages unread the relay rings for nothing more: whose turn it is, is decided when they are read."""
 
 BUSY_SECONDS = 0.02
 """How soon it looks again then."""
 
-DATABASE_REST_SECONDS = 1.0
+DATABASE_RETRY_SECONDS = 1.0
 
-_DO = {CHECK: checks.check, MAIL: mail.mail}
+_RUN = {CHECK_INVITATION: checks.check_invitations, SEND_EMAIL: mail.send_emails}
 
 
 @dataclass
-class Chore:
+class PeriodicTask:
     """Something to be done again and again; `due` is by this machine's monotonic clock."""
 
     task: Task
     every: float
-    do: Callable[[Runtime], None]
+    run: Callable[[WorkerContext], None]
     due: float = 0.0
 
 
 class Scheduler:
     """One relay; `tick` does what is due now."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, name: str = "scheduler") -> None:
-        self._runtime = runtime
+    def __init__(self, settings: Settings, context: WorkerContext, name: str = "scheduler") -> None:
+        self._context = context
         self._name = name
-        self._beats_at = 0.0
+        self._next_heartbeat = 0.0
         self._publisher = Publisher(settings.broker_url)
-        self._chores = [
-            Chore(EXPIRE, 2.0, housekeeping.expire),
-            Chore(SEAL, 2.0, housekeeping.seal),
-            Chore(SWEEP, 3600.0, housekeeping.sweep),
+        self._periodic = [
+            PeriodicTask(EXPIRE_INVITATIONS, 2.0, maintenance.expire_invitations),
+            PeriodicTask(SEAL_AUDIT_EVENTS, 2.0, maintenance.seal_audit_events),
+            PeriodicTask(DELETE_OLD_ROWS, 3600.0, maintenance.delete_old_rows),
         ]
         if any(source.is_remote for source in settings.network_lists):
-            self._chores.append(Chore(FETCH, 20.0, _leave_to_a_worker))
+            self._periodic.append(PeriodicTask(DOWNLOAD_NETWORK_LISTS, 20.0, _leave_to_a_worker))
 
     def run(self, stop: threading.Event) -> None:
         """Tick until told to stop; a database that is away is waited for."""
-        while not stop.is_set() and not self._runtime.stopping():
+        while not stop.is_set() and not self._context.stopping():
             try:
                 rest = self.tick()
-            except AWAY as trouble:
-                logger.warning("database away", why=str(trouble.__cause__ or trouble))
-                stop.wait(DATABASE_REST_SECONDS)
+            except UNAVAILABLE as error:
+                logger.warning("database away", why=str(error.__cause__ or error))
+                stop.wait(DATABASE_RETRY_SECONDS)
             else:
                 stop.wait(rest)
 
     def tick(self) -> float:
         """Ring for what is due and see to the chores; returns how many seconds there are until the next time."""
-        self._beat()
+        self._heartbeat()
         busy = self._workers_are_busy()
-        self._see_to_chores(here=busy)
+        self._run_periodic(here=busy)
         if busy:
             return BUSY_SECONDS
-        due = self._runtime.commit(lambda session: ringing.ring(session, limit=RING_LIMIT))
-        self._ring(due)
-        return 0 if len(due) == RING_LIMIT else TICK_SECONDS
+        due = self._context.commit(lambda session: dispatch.take_due(session, limit=DISPATCH_LIMIT))
+        self._dispatch(due)
+        return 0 if len(due) == DISPATCH_LIMIT else TICK_SECONDS
 
     def close(self) -> None:
         """Take leave, and let go of the broker."""
         self._publisher.close()
-        with suppress(*AWAY):
-            self._runtime.commit(lambda session: heartbeats.end(session, self._name))
+        with suppress(*UNAVAILABLE):
+            self._context.commit(lambda session: heartbeats.end(session, self._name))
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         """Say that this scheduler lives, and bury what nobody survives, every few seconds."""
-        if time.monotonic() >= self._beats_at:
-            self._runtime.commit(lambda session: heartbeats.beat(session, self._name, Part.SCHEDULER))
-            if self._runtime.commit(deliveries.bury_lost):
+        if time.monotonic() >= self._next_heartbeat:
+            self._context.commit(lambda session: heartbeats.record(session, self._name, Part.SCHEDULER))
+            if self._context.commit(results.mark_lost_dead):
                 logger.error("buried jobs whose workers died under them again and again")
-            self._beats_at = time.monotonic() + heartbeats.EVERY.total_seconds()
+            self._next_heartbeat = time.monotonic() + heartbeats.EVERY.total_seconds()
 
-    def _see_to_chores(self, *, here: bool) -> None:
+    def _run_periodic(self, *, here: bool) -> None:
         """Send those that are due to the workers, or do them here, where a worker would come to them too late."""
         now = time.monotonic()
-        for chore in self._chores:
+        for chore in self._periodic:
             if now < chore.due:
                 continue
             chore.due = now + chore.every
             if here or not self._sent(chore):
-                chore.do(self._runtime)
+                chore.run(self._context)
 
-    def _sent(self, chore: Chore) -> bool:
+    def _sent(self, chore: PeriodicTask) -> bool:
         try:
-            self._publisher.call(chore.task)
-        except BrokerAway:
+            self._publisher.publish_task(chore.task)
+        except BrokerUnavailable:
             return False
         return True
 
     def _workers_are_busy(self) -> bool:
         try:
-            return self._publisher.waiting() >= MAX_WAITING
-        except BrokerAway:
+            return self._publisher.count_queued() >= MAX_QUEUED_MESSAGES
+        except BrokerUnavailable:
             return False
 
-    def _ring(self, due: list[tuple[JobKind, str]]) -> None:
+    def _dispatch(self, due: list[tuple[JobKind, str]]) -> None:
         try:
-            self._publisher.ring(due)
-        except BrokerAway:
-            self._do(due)
+            self._publisher.publish(due)
+        except BrokerUnavailable:
+            self._run_here(due)
 
-    def _do(self, due: list[tuple[JobKind, str]]) -> None:
+    def _run_here(self, due: list[tuple[JobKind, str]]) -> None:
         """Do the work here; what a worker has taken meanwhile is not free any more, and left out by the claim."""
         for task, ids in messages(due):
-            _DO[task](self._runtime, ids)
-            self._beat()
+            _RUN[task](self._context, ids)
+            self._heartbeat()
 
 
-def _leave_to_a_worker(_: Runtime) -> None:
+def _leave_to_a_worker(_: WorkerContext) -> None:
     """Do nothing now: a slow site would hold up the relay, and what was fetched last is still there."""
 
 
@@ -157,12 +167,12 @@ def main(settings: Settings) -> None:
         watchdog.feed()  # Who asks this, before each mail and each batch, gets on with the work.
         return stop.is_set()
 
-    runtime = Runtime(settings, load_later(settings), name=name, stopping=stopping)
-    scheduler = Scheduler(settings, runtime, name)
+    context = WorkerContext(settings, load_lazily(settings), name=name, stopping=stopping)
+    scheduler = Scheduler(settings, context, name)
     watchdog.start()
     metrics.serve(settings)
     logger.info("scheduler ready")
     scheduler.run(stop)
     watchdog.close()
     scheduler.close()
-    runtime.close()
+    context.close()

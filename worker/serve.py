@@ -25,20 +25,21 @@ from celery.exceptions import SecurityWarning
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, configure_mappers
 
-from shared import log
-from shared.config import Settings
-from shared.connection import WORKER
-from shared.db import AWAY, open_engine, session_factory, transaction
-from shared.services import heartbeats, jobs
-from shared.services.rules import load
-from shared.smtp_route import route_of
+from shared.db.connection import WORKER
+from shared.db.engine import UNAVAILABLE, open_engine
+from shared.db.transaction import session_factory, transaction
+from shared.jobs import heartbeats, queue
+from shared.mail.smtp_route import route_of
+from shared.observability import log
+from shared.policy_context import load
+from shared.settings.settings import Settings
 from worker import metrics
-from worker.app import make_app
-from worker.journal import folder_of
-from worker.mail.rendering import Writer
-from worker.runtime import Runtime
-from worker.tasks.left_behind import take_up
-from worker.watch import Pulse, Watch
+from worker.celery_app import make_app
+from worker.context import WorkerContext
+from worker.mail.rendering import Renderer
+from worker.sent_journal import folder_of
+from worker.tasks.crash_recovery import recover
+from worker.watchdog import Pulse, Watchdog
 
 logger = log.get(__name__)
 
@@ -63,24 +64,24 @@ class StopFlag:
 
 def main(settings: Settings) -> None:
     """Run until SIGTERM; database, broker and mail server may come and go meanwhile."""
-    name, rules = f"{socket.gethostname()}-{secrets.token_hex(3)}", load(settings)
-    _make_what_is_shared(settings)
+    name, policy = f"{socket.gethostname()}-{secrets.token_hex(3)}", load(settings)
+    _preload(settings)
     stop, pulse = StopFlag(), Pulse()
-    runtime = cache(lambda: Runtime(settings, rules, name=name, stopping=stop.is_up, pulse=pulse.beat))
-    watch = Watch(settings, name, pulse, end_deaf=lambda: _leave_behind(settings, name, code=1))
+    context = cache(lambda: WorkerContext(settings, policy, name=name, stopping=stop.is_up, pulse=pulse.beat))
+    watch = Watchdog(settings, name, pulse, end_stuck=lambda: _kill_remaining(settings, name, code=1))
 
     def begin_process(**_: object) -> None:
         # Sent to the whole group, a SIGTERM means the same as one to the parent.
         signal.signal(signal.SIGTERM, lambda _signum, _frame: stop.up())
-        with suppress(*AWAY):  # The next round looks again.
-            take_up(runtime().journal.folder, runtime().commit)
+        with suppress(*UNAVAILABLE):  # The next round looks again.
+            recover(context().sent_journal.folder, context().commit)
 
     def end_process(**_: object) -> None:
-        runtime().close()
+        context().close()
 
     def shut_down(**_: object) -> None:
         stop.up()
-        timer = threading.Timer(PATIENCE_SECONDS, _leave_behind, (settings, name), {"code": 0})
+        timer = threading.Timer(PATIENCE_SECONDS, _kill_remaining, (settings, name), {"code": 0})
         timer.daemon = True
         timer.start()
 
@@ -89,19 +90,19 @@ def main(settings: Settings) -> None:
     signals.worker_shutting_down.connect(shut_down, weak=False)
     metrics.serve(settings)
     watch.start()
-    code = _run(make_app(settings, runtime), name, settings.log_level)
+    code = _run(make_app(settings, context), name, settings.log_level)
     watch.close()
     _put_back(settings, name)
     sys.exit(code)
 
 
-def _make_what_is_shared(settings: Settings) -> None:
+def _preload(settings: Settings) -> None:
     """Make here, once, what each of the processes would make for itself: 10 MB of templates, certificates and tables.
 
     A bad SMTP_URL is complained of by this process then, and not by each of its children.
     """
     route_of(settings)
-    Writer(settings)
+    Renderer(settings)
     open_engine(settings.database_url).dispose()
     configure_mappers()
     gc.freeze()
@@ -124,7 +125,7 @@ def _run(app: Celery, name: str, log_level: str) -> int:
     return int(worker.exitcode or 0)
 
 
-def _leave_behind(settings: Settings, name: str, *, code: int) -> None:
+def _kill_remaining(settings: Settings, name: str, *, code: int) -> None:
     """End without the processes that don't come to an end by themselves."""
     for process in active_children():
         logger.warning("a process doesn't stop, leaving it behind", pid=process.pid)
@@ -144,11 +145,11 @@ def _put_back(settings: Settings, name: str) -> None:
             effect(session)
 
     try:
-        take_up(folder_of(settings), commit)
+        recover(folder_of(settings), commit)
         with transaction(sessions) as session:
-            jobs.release_all(session, owners=f"{name}/")
+            queue.release_all(session, owners=f"{name}/")
             heartbeats.end(session, name)
-    except SQLAlchemyError as trouble:
-        logger.warning("leases not put back, they run out by themselves", why=str(trouble.__cause__ or trouble))
+    except SQLAlchemyError as error:
+        logger.warning("leases not put back, they run out by themselves", why=str(error.__cause__ or error))
     finally:
         engine.dispose()

@@ -11,9 +11,9 @@ from typing import Any
 from disposable_email_domains import blocklist
 from publicsuffixlist import PSLFILE, PublicSuffixList
 
-from shared.checks.exceptions import Exemption, covers, of_recipient, only_domains
-from shared.checks.likeness import WELL_KNOWN, has_twins, latin_twin, local_twin, other_spelling, suggestion
+from shared.checks.lookalikes import WELL_KNOWN, has_twins, latin_lookalike, local_twin, other_spelling, suggestion
 from shared.checks.mail_domain import MailFact, mail_reasons, mail_unknown
+from shared.checks.overrides import Override, covers, of_recipient, only_domains
 from shared.checks.verdict import Check, Verdict
 from shared.email_address import EmailAddress, a_labels
 from shared.errors import Reason, Who
@@ -56,8 +56,8 @@ def _suffixes() -> PublicSuffixList:
     Left to encode its list by itself, the library normalises ten thousand lines that are normal already.
     """
     with Path(PSLFILE).open(encoding="utf-8") as lines:
-        rules = (line if line.isascii() else _a_labels(line) for line in lines if not line.startswith("//"))
-        return PublicSuffixList(rules, accept_encoded_idn=False)
+        policy = (line if line.isascii() else _a_labels(line) for line in lines if not line.startswith("//"))
+        return PublicSuffixList(policy, accept_encoded_idn=False)
 
 
 def _a_labels(rule: str) -> str:
@@ -77,41 +77,43 @@ def load_lists(personal_extra: tuple[str, ...] = ()) -> DomainLists:
 
 
 def check_domain(
-    address: EmailAddress, lists: DomainLists, exemptions: Sequence[Exemption], mail: MailFact | None, now: datetime
+    address: EmailAddress, lists: DomainLists, overrides: Sequence[Override], mail: MailFact | None, now: datetime
 ) -> Check:
     """Judge the domain by the exceptions, then the lists, then its likeness to others, then by what name servers say.
 
     `mail` is None as long as nobody has asked them: in a request nobody does.
     """
     data: dict[str, Any] = {"source": lists.source, "age": 0, "domain": address.domain}
-    data["mail"] = {"answer": "not_looked_up"} if mail is None else _said(mail, now)
-    exempt = of_recipient(exemptions, address)
-    if exempt is not None:
-        data["exception"] = exempt.id
-    denied = list(_denials(address.domain, lists, exemptions, exempt, mail))
+    data["mail"] = {"answer": "not_looked_up"} if mail is None else _source_data(mail, now)
+    override = of_recipient(overrides, address)
+    if override is not None:
+        data["exception"] = override.id
+    denied = list(_denials(address.domain, lists, overrides, override, mail))
     if denied:
         return Check("domain", Verdict.DENY, tuple(denied), data)
-    twin = latin_twin(address.domain)
-    if twin is not None and exempt is None:
+    twin = latin_lookalike(address.domain)
+    if twin is not None and override is None:
         return Check("domain", Verdict.HOLD, (_lookalike(address, twin),), data)
     if mail is not None and mail.answer is MailAnswer.UNKNOWN:
         return Check("domain", Verdict.UNKNOWN, (mail_unknown(address.domain, mail),), data)
-    return Check("domain", Verdict.ALLOW, tuple(_hints(address)) if exempt is None else (), data)
+    return Check("domain", Verdict.ALLOW, tuple(_hints(address)) if override is None else (), data)
 
 
 def _hints(address: EmailAddress) -> Iterator[Reason]:
     near = suggestion(address.domain)
     if near is not None and address.domain not in WELL_KNOWN:
         yield _near_miss(address.domain, near)
-    letters = other_spelling(address.domain)
+    spelling = other_spelling(address.domain)
     twin = local_twin(address.shown.rpartition("@")[0])
-    if letters is not None and has_twins(letters):
-        yield _foreign_letters(address, f"The domain {letters} is {address.domain} in plain letters")
+    if spelling is not None and has_twins(spelling):
+        yield _foreign_characters(address, f"The domain {spelling} is {address.domain} in plain letters")
     elif twin is not None:
-        yield _foreign_letters(address, f"What comes before the @ looks like {twin}, and is written in other letters")
+        yield _foreign_characters(
+            address, f"What comes before the @ looks like {twin}, and is written in other letters"
+        )
 
 
-def _said(mail: MailFact, now: datetime) -> dict[str, Any]:
+def _source_data(mail: MailFact, now: datetime) -> dict[str, Any]:
     age = max(0, int((now - mail.looked_up_at).total_seconds()))
     return {"answer": mail.answer, "source": mail.source, "age": age}
 
@@ -119,22 +121,22 @@ def _said(mail: MailFact, now: datetime) -> dict[str, Any]:
 def _denials(
     domain: str,
     lists: DomainLists,
-    exemptions: Sequence[Exemption],
-    exempt: Exemption | None,
+    overrides: Sequence[Override],
+    override: Override | None,
     mail: MailFact | None,
 ) -> Iterator[Reason]:
-    only = list(only_domains(exemptions))
-    if exempt is not None and exempt.effect is Effect.BLOCK:
-        yield _blocked(domain, exempt)
-    elif exempt is None and only and not any(covers(each.value, domain) for each in only):
-        yield _not_among(domain, only)
-    elif exempt is None:
-        yield from _listed(domain, lists)
+    only = list(only_domains(overrides))
+    if override is not None and override.effect is Effect.BLOCK:
+        yield _blocked(domain, override)
+    elif override is None and only and not any(covers(each.value, domain) for each in only):
+        yield _outside_allowed_domains(domain, only)
+    elif override is None:
+        yield from _personal_or_disposable(domain, lists)
     if mail is not None:
         yield from mail_reasons(domain, mail, suggestion(domain))
 
 
-def _listed(domain: str, lists: DomainLists) -> Iterator[Reason]:
+def _personal_or_disposable(domain: str, lists: DomainLists) -> Iterator[Reason]:
     spans = lists.spans(domain)
     if any(span in lists.disposable for span in spans):
         yield _disposable(domain)
@@ -160,23 +162,23 @@ def _personal(domain: str) -> Reason:
     )
 
 
-def _remedy(mend: str, domain: str) -> str:
+def _remedy(fix: str, domain: str) -> str:
     near = suggestion(domain)
     hint = f"Did you mean {near}? " if near and domain not in WELL_KNOWN else ""
-    return f"{hint}{mend} If {domain} is a company of its own, ask the operator for an exception."
+    return f"{hint}{fix} If {domain} is a company of its own, ask the operator for an exception."
 
 
-def _blocked(domain: str, exempt: Exemption) -> Reason:
-    whose = "This account has" if exempt.of_account else "This installation has"
+def _blocked(domain: str, override: Override) -> Reason:
+    whose = "This account has" if override.of_account else "This installation has"
     return Reason(
         "domain_not_allowed",
-        f"{whose} blocked {exempt.value}, so {domain} can't be invited. Nothing was sent.",
+        f"{whose} blocked {override.value}, so {domain} can't be invited. Nothing was sent.",
         "Invite an address at another domain, or have the exception removed.",
-        Who.ACCOUNT_OWNER if exempt.of_account else Who.OPERATOR,
+        Who.ACCOUNT_OWNER if override.of_account else Who.OPERATOR,
     )
 
 
-def _not_among(domain: str, only: Sequence[Exemption]) -> Reason:
+def _outside_allowed_domains(domain: str, only: Sequence[Override]) -> Reason:
     return Reason(
         "domain_not_allowed",
         f"This account invites only to {', '.join(sorted(each.value for each in only))}, and {domain} is another "
@@ -196,7 +198,7 @@ def _lookalike(address: EmailAddress, twin: str) -> Reason:
     )
 
 
-def _foreign_letters(address: EmailAddress, what: str) -> Reason:
+def _foreign_characters(address: EmailAddress, what: str) -> Reason:
     return Reason(
         "address_lookalike",
         f"{what}. Some letters of other alphabets look like Latin ones.",

@@ -6,18 +6,18 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shared.checks.abuse import check_abuse
+from shared.checks.contract import Commitment, check_eligibility
 from shared.checks.domain import DomainLists, check_domain
-from shared.checks.eligibility import Commitment, check_eligibility
-from shared.checks.exceptions import Exemption, of_recipient
+from shared.checks.ip_ranges import Origin
 from shared.checks.mail_domain import MailFact
-from shared.checks.networks import Origin
+from shared.checks.membership import check_recipient, check_role
+from shared.checks.overrides import Override, of_recipient
 from shared.checks.proxy import check_proxy
-from shared.checks.recipient import check_recipient, check_role
 from shared.checks.verdict import Check, Verdict, overall
 from shared.clock import rfc3339
-from shared.config import Settings
 from shared.email_address import EmailAddress
 from shared.permissions import Role
+from shared.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Facts:
     billed: Commitment
     origin: Origin
     mail: MailFact | None
-    exemptions: tuple[Exemption, ...]
+    overrides: tuple[Override, ...]
     abuse_held: bool
     at: datetime
 
@@ -64,19 +64,19 @@ def evaluate_all(many: Iterable[Facts], *, lists: DomainLists, settings: Setting
     """The same of many: what rests on the same ground, and is like another there, is judged once."""
     before: Facts | None = None
     for facts in many:
-        if before is None or not _same_ground(facts, before):
+        if before is None or not _same_account(facts, before):
             judged: dict[Any, Judgement] = {}
             policy = settings.proxy_policy_api_keys if facts.origin.by_program else settings.proxy_policy
             eligible = eligibility(facts, settings)
             abuse = check_abuse(held=facts.abuse_held)
-            proxy = check_proxy(facts.origin, facts.exemptions, policy, facts.at)
-        alike = _likeness(facts)
+            proxy = check_proxy(facts.origin, facts.overrides, policy, facts.at)
+        alike = _shared_facts(facts)
         if alike not in judged:
             checks = [
                 eligible,
                 check_role(facts.role, facts.assignable),
                 check_recipient(facts.address.shown, is_member=facts.is_member, already_invited=facts.already_invited),
-                check_domain(facts.address, lists, facts.exemptions, facts.mail, facts.at),
+                check_domain(facts.address, lists, facts.overrides, facts.mail, facts.at),
                 proxy,
                 *abuse,
             ]
@@ -102,20 +102,20 @@ def eligibility(account: Committed, settings: Settings) -> Check:
     return check_eligibility(commitment, minimum=settings.minimum_commitment, now=account.at)
 
 
-def _likeness(facts: Facts) -> tuple[Any, ...]:
+def _shared_facts(facts: Facts) -> tuple[Any, ...]:
     """What a judgement rests on beside its ground: a colleague of somebody who was just judged is judged alike."""
     alone = facts.is_member or facts.already_invited or not facts.address.shown.isascii()
     known = facts.address.shown if alone else None
-    exempt = of_recipient(facts.exemptions, facts.address)
-    return facts.address.domain, facts.mail, exempt, facts.role, facts.assignable, facts.is_member, known
+    override = of_recipient(facts.overrides, facts.address)
+    return facts.address.domain, facts.mail, override, facts.role, facts.assignable, facts.is_member, known
 
 
-def _same_ground(one: Facts, other: Facts) -> bool:
+def _same_account(one: Facts, other: Facts) -> bool:
     return (
         one.commitment is other.commitment
         and one.billed is other.billed
         and one.origin is other.origin
-        and one.exemptions is other.exemptions
+        and one.overrides is other.overrides
         and one.abuse_held == other.abuse_held
         and one.at is other.at
     )

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 
-from shared.checks.eligibility import Terms
-from shared.config import Settings
+from shared.checks.contract import Terms
 from shared.email_address import EmailAddress
 from shared.errors import LimitReached, Quota, Reason, Who
+from shared.settings.settings import Settings
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 _HOUR_SECONDS, _DAY_SECONDS = 3600, 86400

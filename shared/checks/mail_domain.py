@@ -39,14 +39,14 @@ def is_reserved(domain: str) -> bool:
 
 def mail_reasons(domain: str, fact: MailFact, suggestion: str | None) -> list[Reason]:
     """Why no mail can be sent to this domain; none where it can, or where nobody knows."""
-    said = {
+    suffix_data = {
         MailAnswer.NOT_FOUND: ("domain_not_found", f"The domain {domain} doesn't exist."),
         MailAnswer.NO_MAIL: ("domain_no_mail", f"The domain {domain} has no mail server, nor any other."),
         MailAnswer.NULL_MX: ("domain_null_mx", f"The domain {domain} declares that it takes no mail."),
     }.get(fact.answer)
-    if said is None:
+    if suffix_data is None:
         return []
-    code, message = said
+    code, message = suffix_data
     hint = f"Did you mean {suggestion}? " if suggestion else ""
     remedy = f"{hint}Check how the address is spelt, and invite the right one."
     return [Reason(code, f"{message} Nothing was sent.", remedy, Who.INVITER)]

@@ -7,8 +7,8 @@ for a VPN: where an address is known as either, that word counts more. A Tor exi
 from collections.abc import Iterable
 from datetime import datetime
 
-from shared.checks.exceptions import Exemption, of_network
-from shared.checks.networks import Hit, Origin
+from shared.checks.ip_ranges import NetworkMatch, Origin
+from shared.checks.overrides import Override, of_network
 from shared.checks.verdict import Check, Verdict
 from shared.errors import Reason, Who
 from shared.policy import Effect, ProxyAction, ProxyKind, ProxyPolicy
@@ -40,44 +40,46 @@ _WHAT_COMES = {
 }
 
 
-def check_proxy(origin: Origin, exemptions: Iterable[Exemption], policy: ProxyPolicy, now: datetime) -> Check:
+def check_proxy(origin: Origin, overrides: Iterable[Override], policy: ProxyPolicy, now: datetime) -> Check:
     """Judge where an invitation was asked for; a list that is too old or missing makes it unknown, never clean."""
     if origin.address is None and not (origin.gaps or origin.traces):
         return Check("proxy", Verdict.ALLOW, data={"source": "no request", "age": 0})
-    asked = {"source": ", ".join(origin.sources) or "request headers", "age": _age(origin.oldest, now)}
-    exempt = of_network(exemptions, origin.address) if origin.address is not None else None
-    if exempt is not None and exempt.effect is Effect.ALLOW:
-        return Check("proxy", Verdict.ALLOW, data=asked | {"exception": exempt.id})
-    if exempt is not None:
-        return Check("proxy", Verdict.DENY, (_blocked_network(),), asked | {"exception": exempt.id})
+    data = {"source": ", ".join(origin.sources) or "request headers", "age": _age(origin.oldest, now)}
+    override = of_network(overrides, origin.address) if origin.address is not None else None
+    if override is not None and override.effect is Effect.ALLOW:
+        return Check("proxy", Verdict.ALLOW, data=data | {"exception": override.id})
+    if override is not None:
+        return Check("proxy", Verdict.DENY, (_blocked_network(),), data | {"exception": override.id})
     found = _strongest(origin, policy)
     if found is not None:
         return _found(found, origin, policy, now)
     if origin.gaps:
-        return Check("proxy", Verdict.UNKNOWN, (_unknown(origin.gaps),), asked)
-    return Check("proxy", Verdict.ALLOW, data=asked)
+        return Check("proxy", Verdict.UNKNOWN, (_unknown(origin.gaps),), data)
+    return Check("proxy", Verdict.ALLOW, data=data)
 
 
-def _strongest(origin: Origin, policy: ProxyPolicy) -> Hit | None:
+def _strongest(origin: Origin, policy: ProxyPolicy) -> NetworkMatch | None:
     """What weighs most of all that speaks for a proxy, by the policy and then by the order of the kinds."""
     kinds = {hit.kind for hit in origin.hits}
     excused = _EXCUSED if kinds & _EXCUSES else frozenset()
     hits = [hit for hit in origin.hits if hit.kind not in excused]
     if origin.traces:
-        hits.append(Hit(ProxyKind.HEADER, ", ".join(origin.traces), None))
+        hits.append(NetworkMatch(ProxyKind.HEADER, ", ".join(origin.traces), None))
     hits = [hit for hit in hits if policy[hit.kind] is not ProxyAction.OFF]
     actions, order = list(ProxyAction), list(ProxyKind)
     return min(hits, key=lambda hit: (actions.index(policy[hit.kind]), order.index(hit.kind)), default=None)
 
 
-def _found(hit: Hit, origin: Origin, policy: ProxyPolicy, now: datetime) -> Check:
+def _found(hit: NetworkMatch, origin: Origin, policy: ProxyPolicy, now: datetime) -> Check:
     action = policy[hit.kind]
-    reason = _named_itself(hit, action) if hit.kind is ProxyKind.HEADER else _listed(hit, action, origin.by_program)
+    reason = (
+        _named_itself(hit, action) if hit.kind is ProxyKind.HEADER else _known_network(hit, action, origin.by_program)
+    )
     data = {"source": hit.source, "age": _age(hit.dated, now), "kind": hit.kind, "list": hit.source, "rule": action}
     return Check("proxy", _VERDICTS[action], (reason,), data)
 
 
-def _listed(hit: Hit, action: ProxyAction, by_program: bool) -> Reason:
+def _known_network(hit: NetworkMatch, action: ProxyAction, by_program: bool) -> Reason:
     dated = f" of {hit.dated:%Y-%m-%d %H:%M}" if hit.dated else ""
     caller = "program" if by_program else "request"
     return Reason(
@@ -89,7 +91,7 @@ def _listed(hit: Hit, action: ProxyAction, by_program: bool) -> Reason:
     )
 
 
-def _named_itself(hit: Hit, action: ProxyAction) -> Reason:
+def _named_itself(hit: NetworkMatch, action: ProxyAction) -> Reason:
     return Reason(
         _CODES[ProxyKind.HEADER],
         f"The request came through a proxy that names itself in it ({hit.source}). " + _WHAT_COMES[action],

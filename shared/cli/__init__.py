@@ -10,9 +10,9 @@ from shared.errors import CannotRun, UsherError
 # Loaded when they are called: nothing should wait for, or hold in memory, what only others import.
 _COMMANDS = {
     "up": "up:up",
-    "web": "parts:web",
-    "worker": "parts:worker",
-    "scheduler": "parts:scheduler",
+    "web": "run:web",
+    "worker": "run:worker",
+    "scheduler": "run:scheduler",
     "mail-catcher": "embedded.mail_catcher:mail_catcher",
     "migrate": "setup:migrate",
     "operator": "setup:operator",
@@ -21,7 +21,7 @@ _COMMANDS = {
     "audit": "audit:audit",
     "doctor": "doctor:doctor",
     "jobs": "jobs:jobs",
-    "import": "bulk:import_",
+    "import": "import_invitations:import_",
     "check": "checks:check",
     "why": "checks:why",
     "policy": "checks:policy",

@@ -8,14 +8,15 @@ from pathlib import Path
 import click
 from sqlalchemy.orm import Session
 
+from shared.audit import archive as audit_archive
+from shared.audit import archive_files, hash_chain
+from shared.audit.archive import CannotArchive
+from shared.audit.archive_files import BadFile
+from shared.audit.hash_chain import ChainReport
 from shared.cli.database import command_sessions
 from shared.cli.settings import settings_from
-from shared.db import transaction
+from shared.db.transaction import transaction
 from shared.errors import CannotRun
-from shared.services import archive_files, archiving, sealing
-from shared.services.archive_files import BadFile
-from shared.services.archiving import CannotArchive
-from shared.services.sealing import Examined
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 Sessions = Callable[[], Session]
@@ -77,7 +78,7 @@ def archive(ctx: click.Context, folder: Path) -> None:
     events, whole = 0, True
     with command_sessions(settings) as sessions:
         with transaction(sessions) as session:
-            before = archiving.before(session, kept=settings.audit_kept)
+            before = audit_archive.before(session, kept=settings.audit_kept)
         for account_id in _due(sessions, before):
             try:
                 for count in _archived(sessions, folder, account_id, before):
@@ -89,18 +90,18 @@ def archive(ctx: click.Context, folder: Path) -> None:
     ctx.exit(0 if whole else 1)
 
 
-def _examined(sessions: Sessions, account_id: str | None, root: Path | None) -> Iterator[Examined]:
+def _examined(sessions: Sessions, account_id: str | None, root: Path | None) -> Iterator[ChainReport]:
     """Each chain as it stands at one moment, so that sealing and archiving may go on meanwhile."""
     if account_id is not None:
         ids = [account_id]
     else:
         with transaction(sessions) as session:
-            ids = sealing.chains(session)
+            ids = hash_chain.chains(session)
         ids = sorted({*ids, *(archive_files.accounts(root) if root else ())})
     for each in ids:
         with transaction(sessions) as session:
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            yield archiving.examine(session, account_id=each, root=root)
+            yield audit_archive.verify(session, account_id=each, root=root)
 
 
 def _due(sessions: Sessions, before: datetime) -> Iterator[str]:
@@ -108,7 +109,7 @@ def _due(sessions: Sessions, before: datetime) -> Iterator[str]:
     after = None
     while True:
         with transaction(sessions) as session:
-            page = archiving.chains(session, before=before, after=after)
+            page = audit_archive.chains(session, before=before, after=after)
         if not page:
             return
         yield from (account_id for account_id, due in page if due)
@@ -120,7 +121,7 @@ def _archived(sessions: Sessions, folder: Path, account_id: str, before: datetim
     while True:
         try:
             with transaction(sessions) as session:
-                count = archiving.archive(session, root=folder, account_id=account_id, before=before)
+                count = audit_archive.archive(session, root=folder, account_id=account_id, before=before)
         except OSError as error:
             raise CannotRun(f"{folder} can't be written: {error}. What was archived before stays so.") from None
         if not count:

@@ -10,16 +10,20 @@ from pydantic import ValidationError
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from shared import email_address, log
+from shared import email_address, policy_context
+from shared.accounts import accounts
 from shared.actor import Actor, ActorKind
+from shared.audit import log as audit_log
 from shared.cli.database import command_transaction
 from shared.cli.settings import settings_from
-from shared.config import Settings
 from shared.email_address import BadAddress
 from shared.errors import NotFound
+from shared.invitations import dry_run
 from shared.models import AuditEvent, Invitation
+from shared.observability import log
 from shared.permissions import Role
-from shared.services import accounts, audit, backtest, rules, trials
+from shared.screening import backtest
+from shared.settings.settings import Settings
 
 _REPLACEABLE = (
     *("network_lists", "proxy_policy", "proxy_policy_api_keys"),
@@ -80,15 +84,19 @@ def check(email: str, account_id: str, role: str, from_ip: str | None) -> None:
     actor = Actor(ActorKind.OPERATOR, roles=(Role.OWNER,), origin=from_ip)
     with command_transaction(settings) as session:
         accounts.get(session, account_id)
-        (trial,) = trials.try_out(
-            session, actor=actor, rules=rules.load(settings), account_id=account_id, asked=[(email, Role(role))]
+        (trial,) = dry_run.dry_run(
+            session,
+            actor=actor,
+            policy=policy_context.load(settings),
+            account_id=account_id,
+            recipients=[(email, Role(role))],
         )
     click.echo(f"{email}: {trial.verdict}")
     for done in trial.checks:
         data = done["data"]
         source = data.get("source", "this account") if isinstance(data, dict) else ""
         click.echo(f"  {done['check']}: {done['verdict']} (by {source})")
-    _tell(reason.as_json() for reason in trial.reasons)
+    _print_reasons(reason.as_json() for reason in trial.reasons)
 
 
 @click.command()
@@ -98,7 +106,7 @@ def why(which: str) -> None:
     with command_transaction(settings_from(os.environ)) as session:
         found = _find(session, which)
         for invitation in found:
-            _tell_one(session, invitation)
+            _print_invitation(session, invitation)
     if not found:
         raise NotFound(f"There is no invitation {which}.")
 
@@ -122,13 +130,15 @@ def backtest_policy(days: int, changes: tuple[str, ...]) -> None:
     changed = _changed(settings, changes)
     count = differing = 0
     with command_transaction(settings) as session:
-        for difference in backtest.replay(session, now=rules.load(settings), then=rules.load(changed), days=days):
+        for difference in backtest.replay(
+            session, now=policy_context.load(settings), then=policy_context.load(changed), days=days
+        ):
             count += 1
             if difference is not None:
                 differing += 1
                 invitation = difference.invitation
                 click.echo(f"{invitation.id} {invitation.email}: {difference.before} -> {difference.after}")
-                _tell(reason.as_json() for reason in difference.reasons)
+                _print_reasons(reason.as_json() for reason in difference.reasons)
     click.echo(f"{count} invitations of {days} days, {differing} would have ended otherwise.")
 
 
@@ -154,24 +164,24 @@ def _find(session: Session, which: str) -> list[Invitation]:
     return list(session.scalars(query.order_by(Invitation.id)))
 
 
-def _tell_one(session: Session, invitation: Invitation) -> None:
+def _print_invitation(session: Session, invitation: Invitation) -> None:
     click.echo(f"{invitation.id}: {invitation.email} as {invitation.role} in {invitation.account_id}")
     until = f"{invitation.expires_at:%Y-%m-%d %H:%M} UTC"
     click.echo(f"Now {invitation.status}, delivery {invitation.delivery}, until {until}.")
     query = select(AuditEvent).where(AuditEvent.subject_id == invitation.id).order_by(AuditEvent.seq)
     timeline = session.scalars(query).all()
-    if audit.begins_later(session, account_id=invitation.account_id, timeline=timeline):
+    if audit_log.start_is_archived(session, account_id=invitation.account_id, timeline=timeline):
         click.echo("What happened long ago is archived.")
     for event in timeline:
         words = _ACTIONS.get(event.action, event.action)
         detail = event.data.get("reason") or event.data.get("said") or event.data.get("why")
         click.echo(f"{event.at:%Y-%m-%d %H:%M:%S}  {words}" + (f" ({detail})" if isinstance(detail, str) else ""))
-        _tell(event.data.get("reasons") or ())
-    _tell(reason for done in invitation.checks if done["verdict"] != "deny" for reason in done["reasons"])
+        _print_reasons(event.data.get("reasons") or ())
+    _print_reasons(reason for done in invitation.checks if done["verdict"] != "deny" for reason in done["reasons"])
     click.echo(_NEXT[invitation.status].replace("{id}", invitation.id))
 
 
-def _tell(reasons: Iterable[dict[str, Any]]) -> None:
+def _print_reasons(reasons: Iterable[dict[str, Any]]) -> None:
     for reason in reasons:
         click.echo(f"    {reason['code']}: {reason['message']}")
         click.echo(f"    -> {reason['remedy']} (who can: {str(reason['who']).replace('_', ' ')})")

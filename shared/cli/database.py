@@ -8,10 +8,11 @@ import click
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from shared.config import Settings
-from shared.db import open_engine, session_factory, transaction
+from shared.db.engine import open_engine
+from shared.db.transaction import session_factory, transaction
 from shared.errors import Unavailable
 from shared.migrations import missing
+from shared.settings.settings import Settings
 
 
 def bring_up_to_date(settings: Settings) -> None:

@@ -8,10 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import clock, email_address
+from shared.accounts import accounts, api_keys, passwords
 from shared.cli.setup import OPERATOR, vouched_user
 from shared.models import Account, Contract, Membership, User
 from shared.permissions import Role
-from shared.services import accounts, api_keys, contracts, passwords
+from shared.screening import contracts
 
 OWNER = "owner@demo.example"
 _COMPANY = "Demo Company"
@@ -25,12 +26,12 @@ class Demo:
     api_key: str
 
 
-def put_in_place(session: Session, *, password: str, api_key: str | None) -> Demo:
+def ensure_demo(session: Session, *, password: str, api_key: str | None) -> Demo:
     """Make what is missing, so that this password signs in and the key works; what people changed is left alone."""
     owner = _owner(session, password)
     account = _account(session, owner)
     _renew_contract(session, account.id, clock.now().date())
-    if api_key is None or api_keys.find(session, api_key) is None:
+    if api_key is None or api_keys.find_live(session, api_key) is None:
         _, api_key = api_keys.create(
             session, actor=OPERATOR, account_id=account.id, name="Demo", role=Role.ADMIN, created_by=owner.id
         )
@@ -44,8 +45,8 @@ def _owner(session: Session, password: str) -> User:
         owner = vouched_user(session, address=address, name="Demo Owner", password=password)
     if owner is None:
         return _owner(session, password)
-    if not passwords.matches(password, owner.password_hash):
-        owner.password_hash = passwords.digest(password)
+    if not passwords.verify_password(password, owner.password_hash):
+        owner.password_hash = passwords.hash_password(password)
     return owner
 
 

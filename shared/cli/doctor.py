@@ -13,17 +13,18 @@ import dns.resolver
 from dns.nameserver import Do53Nameserver
 from sqlalchemy.orm import Session
 
-from shared import clock, migrations
-from shared.broker import BrokerAway, Publisher
+from shared import clock, migrations, policy_context
 from shared.cli.database import command_transaction
 from shared.cli.settings import settings_from
-from shared.config import Settings
 from shared.email_address import a_labels
 from shared.errors import Unavailable
+from shared.jobs import heartbeats, mail_pauses
+from shared.jobs.publisher import BrokerUnavailable, Publisher
+from shared.mail.smtp_connection import connect
+from shared.mail.smtp_route import Route, route_of
 from shared.models import ALL_MAIL, JobState, Part
-from shared.services import heartbeats, oversight, pauses, rules
-from shared.smtp_connection import connect
-from shared.smtp_route import Route, route_of
+from shared.operations import job_admin
+from shared.settings.settings import Settings
 
 DNS_SECONDS = 5
 LONG_DUE_SECONDS = 60
@@ -33,11 +34,11 @@ _RESERVED = ("example", "test", "invalid", "localhost", "local")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at and what was found; `mend` is empty where nothing is wrong."""
+    """What was looked at and what was found; `fix` is empty where nothing is wrong."""
 
     about: str
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 @click.command()
@@ -48,10 +49,10 @@ def doctor() -> None:
     for look in (_database, _broker, _mail_server, _lists, _sender):
         findings += look(settings)
     for finding in findings:
-        click.echo(f"{'wrong' if finding.mend else 'well':6}{finding.about:14}{finding.found}")
-        if finding.mend:
-            click.echo(f"{'':20}-> {finding.mend}")
-    if any(finding.mend for finding in findings):
+        click.echo(f"{'wrong' if finding.fix else 'well':6}{finding.about:14}{finding.found}")
+        if finding.fix:
+            click.echo(f"{'':20}-> {finding.fix}")
+    if any(finding.fix for finding in findings):
         raise click.exceptions.Exit(1)
 
 
@@ -70,37 +71,37 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 def _parts(session: Session) -> Iterator[Finding]:
     for part in Part:
-        alive = len(heartbeats.alive(session, part))
-        mend = "" if alive else f"Start one: `usher {part}`. Until then nothing is mailed; nothing is lost."
-        yield Finding(f"{part}s", f"{alive} alive", mend)
+        alive = len(heartbeats.list_alive(session, part))
+        fix = "" if alive else f"Start one: `usher {part}`. Until then nothing is mailed; nothing is lost."
+        yield Finding(f"{part}s", f"{alive} alive", fix)
 
 
 def _jobs(session: Session) -> Iterator[Finding]:
-    summary = oversight.summary(session)
+    summary = job_admin.summary(session)
     oldest = max((depth.oldest_due_seconds for depth in summary.depths), default=0)
     late = oldest > LONG_DUE_SECONDS
-    mend = "Look at `usher jobs`, and start more workers if they are all busy." if late else ""
-    yield Finding("jobs", f"the oldest that is due waits for {oldest:.0f} s" if oldest else "none waits", mend)
+    fix = "Look at `usher jobs`, and start more workers if they are all busy." if late else ""
+    yield Finding("jobs", f"the oldest that is due waits for {oldest:.0f} s" if oldest else "none waits", fix)
     dead = sum(depth.count for depth in summary.depths if depth.state == JobState.DEAD)
     if dead:
         yield Finding("dead jobs", f"{dead}; see /v1/jobs?state=dead for why, and retry what was mended")
-    for pause in pauses.in_force(session):
+    for pause in mail_pauses.in_force(session):
         whose = "all mail" if pause.lane == ALL_MAIL else f"mail to {pause.lane}"
-        mend = "Mend what it says; mails go on by themselves." if pause.lane == ALL_MAIL else ""
-        yield Finding("pause", f"{whose} waits until {pause.until:%H:%M:%S} UTC. {pause.why}", mend)
+        fix = "Mend what it says; mails go on by themselves." if pause.lane == ALL_MAIL else ""
+        yield Finding("pause", f"{whose} waits until {pause.until:%H:%M:%S} UTC. {pause.why}", fix)
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:
     with closing(Publisher(settings.broker_url)) as publisher:
         try:
-            waiting, evicts = publisher.waiting(), publisher.evicts()
-        except BrokerAway as away:
+            waiting, evicts = publisher.count_queued(), publisher.evicts_keys()
+        except BrokerUnavailable as away:
             yield Finding(
                 "broker", f"is away: {away}", "Start it, or correct USHER_BROKER_URL; mail flows, but slower."
             )
             return
-    mend = "Set its maxmemory-policy to noeviction: when it is full it would drop queues." if evicts else ""
-    yield Finding("broker", f"answers, {waiting} messages wait", mend)
+    fix = "Set its maxmemory-policy to noeviction: when it is full it would drop queues." if evicts else ""
+    yield Finding("broker", f"answers, {waiting} messages wait", fix)
 
 
 def _mail_server(settings: Settings) -> Iterator[Finding]:
@@ -111,8 +112,8 @@ def _mail_server(settings: Settings) -> Iterator[Finding]:
             _greet(server, route)
             secured = "over TLS" if hasattr(server.sock, "cipher") else "without TLS"
     except (OSError, smtplib.SMTPException) as trouble:
-        said = " ".join(str(trouble).split())[:200]
-        yield Finding("mail server", f"{where}: {said}", "Mend it, or correct USHER_SMTP_URL. Mails wait for it.")
+        message = " ".join(str(trouble).split())[:200]
+        yield Finding("mail server", f"{where}: {message}", "Mend it, or correct USHER_SMTP_URL. Mails wait for it.")
         return
     signed_in = f", signed in as {route.user}" if route.user else ""
     yield Finding("mail server", f"{where} is ready, {secured}{signed_in}")
@@ -137,7 +138,7 @@ def _greet(server: smtplib.SMTP, route: Route) -> None:
 
 
 def _lists(settings: Settings) -> Iterator[Finding]:
-    networks = rules.load(settings).networks
+    networks = policy_context.load(settings).networks
     for loaded in networks.loaded():
         wrong = loaded.error or loaded.gap(clock.now())
         dated = f"from {loaded.dated:%Y-%m-%d}" if loaded.dated else "not there"
@@ -154,19 +155,21 @@ def _sender(settings: Settings) -> Iterator[Finding]:
     )
     policy = f"_dmarc.{domain}"
     yield from _record(settings, "DMARC", policy, "v=DMARC1", f'Publish a TXT record at {policy}: "v=DMARC1; p=none".')
-    yield from _asked("DKIM", lambda: _has_dkim(settings, domain), "Have the mail server sign, and publish its key.")
+    yield from _looked_up(
+        "DKIM", lambda: _has_dkim(settings, domain), "Have the mail server sign, and publish its key."
+    )
 
 
-def _record(settings: Settings, name: str, where: str, begins: str, mend: str) -> Iterator[Finding]:
+def _record(settings: Settings, name: str, where: str, begins: str, fix: str) -> Iterator[Finding]:
     def found() -> str:
         answer = _resolver(settings).resolve(where, "TXT")
         texts = [b"".join(row.strings).decode(errors="replace") for row in answer]
         return next((text for text in texts if text.startswith(begins)), "")
 
-    yield from _asked(name, found, mend)
+    yield from _looked_up(name, found, fix)
 
 
-def _asked(name: str, ask: Callable[[], str], mend: str) -> Iterator[Finding]:
+def _looked_up(name: str, ask: Callable[[], str], fix: str) -> Iterator[Finding]:
     try:
         found = ask()
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
@@ -174,7 +177,7 @@ def _asked(name: str, ask: Callable[[], str], mend: str) -> Iterator[Finding]:
     except dns.exception.DNSException as trouble:
         yield Finding(name, f"the name server doesn't say: {type(trouble).__name__}", "Mend the DNS of this machine.")
         return
-    yield Finding(name, found[:100] or "no such record: receivers will distrust our mail", "" if found else mend)
+    yield Finding(name, found[:100] or "no such record: receivers will distrust our mail", "" if found else fix)
 
 
 def _has_dkim(settings: Settings, domain: str) -> str:

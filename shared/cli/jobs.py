@@ -10,8 +10,8 @@ from shared import clock
 from shared.cli.database import command_transaction
 from shared.cli.settings import settings_from
 from shared.models import ALL_MAIL, JobState, Part
-from shared.services import oversight
-from shared.services.oversight import Summary
+from shared.operations import job_admin
+from shared.operations.job_admin import Summary
 
 _STATES = (JobState.QUEUED, JobState.RUNNING, JobState.DEAD)
 FAILURES = 5
@@ -25,8 +25,8 @@ def jobs(once: bool, every: float) -> None:
     settings = settings_from(os.environ)
     while True:
         with command_transaction(settings) as session:
-            lines = list(_lines(oversight.summary(session)))
-            dead = oversight.listed(
+            lines = list(_lines(job_admin.summary(session)))
+            dead = job_admin.list_jobs(
                 session, account_id=None, state=JobState.DEAD, kind=None, before=None, limit=FAILURES
             )
             lines += [f"  {job.id}  {job.kind}: {(job.last_error or '').splitlines()[0][:100]}" for job in dead]

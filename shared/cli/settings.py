@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import click
 
-from shared import config
-from shared.config import Settings
+from shared.settings import loading
+from shared.settings.settings import Settings
 
 
 def settings_from(environ: Mapping[str, str]) -> Settings:
     """The settings; variables that look meant for Usher and are none are named on standard error."""
-    for line in config.unknown(environ):
+    for line in loading.unknown_variables(environ):
         click.echo(line, err=True)
-    return config.load(environ)
+    return loading.load(environ)

@@ -8,13 +8,14 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import email_address
+from shared import email_address, policy_context
+from shared.accounts import accounts, password_resets, passwords, signups
 from shared.actor import Actor, ActorKind
 from shared.cli.database import bring_up_to_date, command_transaction
 from shared.cli.settings import settings_from
 from shared.email_address import BadAddress, EmailAddress
 from shared.models import User
-from shared.services import accounts, contracts, passwords, rules, signups, users
+from shared.screening import contracts
 from shared.tokens import draw
 
 OPERATOR = Actor(ActorKind.OPERATOR)
@@ -89,7 +90,7 @@ def create_account(name: str, owner: EmailAddress) -> None:
     with command_transaction(settings) as session:
         user = vouched_user(session, address=owner, name=owner.shown.partition("@")[0], password=draw())
         if user is not None:
-            users.request_reset(session, actor=OPERATOR, rules=rules.load(settings), address=owner)
+            password_resets.request_reset(session, actor=OPERATOR, policy=policy_context.load(settings), address=owner)
         else:
             user = session.scalars(select(User).where(User.email_key == owner.key)).one()
         made = accounts.create(session, actor=OPERATOR, owner=user, name=name)
@@ -137,5 +138,5 @@ def vouched_user(session: Session, *, address: EmailAddress, name: str, password
 
     Sign-ups that are not proven are deleted, so that a stranger who typed this address gets nothing by it.
     """
-    digest = passwords.digest(password)
+    digest = passwords.hash_password(password)
     return signups.create_proven(session, address=address, name=name, password_hash=digest, locale="en")

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from shared.cli.embedded.foundation import Foundation, free_port, lay, usher
-from shared.cli.embedded.home import Home, occupied
+from shared.cli.embedded.home import Home, locked_home
+from shared.cli.embedded.stack import Stack, free_port, prepare_stack, usher
 from shared.cli.embedded.supervisor import Supervisor
-from shared.environ import METRICS_FOLDER
-from shared.standard_streams import never_fail
+from shared.observability.standard_streams import never_fail
+from shared.settings.environment import METRICS_FOLDER
 
 if TYPE_CHECKING:
-    from shared.config import Settings
+    from shared.settings.settings import Settings
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened at
 
@@ -50,28 +50,28 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
     setting counts as well. Ctrl-C stops it all.
     """
     never_fail()
-    with occupied(data_dir) as home:
+    with locked_home(data_dir) as home:
         port = free_port(host, port)
         reach = _ANYWHERE.get(host, host)
         public_url = f"http://[{reach}]:{port}" if ":" in reach else f"http://{reach}:{port}"
         given = {**os.environ, "USHER_WEB_HOST": host, "USHER_WEB_PORT": str(port)}
         given[METRICS_FOLDER] = str(_emptied(home.folder / "metrics"))
-        foundation = lay(home, given, public_url=public_url)
-        _apart(_check, foundation.environment)
+        stack = prepare_stack(home, given, public_url=public_url)
+        _in_subprocess(_check, stack.environment)
         with Supervisor(home.logs) as supervisor:
-            for name, server in foundation.servers.items():
+            for name, server in stack.servers.items():
                 supervisor.start(name, server.command, layer=0)
             # At once: it takes longer to load than the servers and the schema take to be there, and knows to wait.
-            supervisor.start("web", usher("web", environment=foundation.environment), layer=1)
-            _wait_for(supervisor, foundation, "postgres", "valkey")
-            for name, value in _apart(_furnish, home, foundation.environment, with_demo):
+            supervisor.start("web", usher("web", environment=stack.environment), layer=1)
+            _wait_for(supervisor, stack, "postgres", "valkey")
+            for name, value in _in_subprocess(_prepare_data, home, stack.environment, with_demo):
                 click.echo(f"{name + ':':14}{value}")
-            _wait_for(supervisor, foundation, "mail-catcher")
+            _wait_for(supervisor, stack, "mail-catcher")
             supervisor.wait_for("web", lambda: _ready(reach, port), within=60)
             # These come second, so that they don't hold up the answer; what is asked for waits in the database.
             for part in ("worker", "scheduler"):
-                supervisor.start(part, usher(part, environment=foundation.environment), layer=1)
-            for line in _open_to_others(host, foundation.environment):
+                supervisor.start(part, usher(part, environment=stack.environment), layer=1)
+            for line in _open_to_others(host, stack.environment):
                 click.echo(line)
             click.echo("Usher is ready. Ctrl-C stops it.")
             supervisor.watch()
@@ -97,13 +97,13 @@ def _emptied(folder: Path) -> Path:
     return folder
 
 
-def _wait_for(supervisor: Supervisor, foundation: Foundation, *names: str) -> None:
+def _wait_for(supervisor: Supervisor, stack: Stack, *names: str) -> None:
     for name in names:
-        if name in foundation.servers:
-            supervisor.wait_for(name, foundation.servers[name].answers)
+        if name in stack.servers:
+            supervisor.wait_for(name, stack.servers[name].answers)
 
 
-def _apart(work: Callable[..., Made], *args: object) -> Made:
+def _in_subprocess(work: Callable[..., Result], *args: object) -> Result:
     """What the work comes to, done in a process of its own: this one runs for long, and keeps nothing that it loads."""
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as process:
         return process.submit(work, *args).result()
@@ -116,12 +116,12 @@ def _check(environment: Mapping[str, str]) -> None:
     settings_from(environment)
 
 
-def _furnish(home: Home, environment: Mapping[str, str], with_demo: bool) -> list[tuple[str, str]]:
+def _prepare_data(home: Home, environment: Mapping[str, str], with_demo: bool) -> list[tuple[str, str]]:
     """Put the schema of this release in place and, if asked for, the demo company; returns what to say of it all."""
-    from shared import config  # noqa: PLC0415
     from shared.cli.database import bring_up_to_date  # noqa: PLC0415
+    from shared.settings import loading  # noqa: PLC0415
 
-    settings = config.load(environment)
+    settings = loading.load(environment)
     bring_up_to_date(settings)
     lines = [("URL", settings.public_url), *(_demo(home, settings) if with_demo else [])]
     lines.append(("Operator key", settings.operator_key or "none"))
@@ -135,7 +135,7 @@ def _demo(home: Home, settings: "Settings") -> list[tuple[str, str]]:
     from shared.cli.database import command_transaction  # noqa: PLC0415
 
     with command_transaction(settings) as session:
-        made = demo.put_in_place(session, password=home.secrets.owner_password, api_key=home.secrets.api_key)
+        made = demo.ensure_demo(session, password=home.secrets.owner_password, api_key=home.secrets.api_key)
     home.keep(api_key=made.api_key)
     return [
         ("Demo owner", demo.OWNER),

@@ -15,8 +15,8 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from shared.connection import Connector, Limits
-from shared.db import open_single
+from shared.db.connection import Connector, Limits
+from shared.db.engine import open_single
 from shared.errors import CannotRun
 from shared.migrations.holders import holders
 

@@ -1,6 +1,6 @@
 """The rows, one class a file. Importing this package makes the whole schema known to `Base.metadata`."""
 
-from shared.db import Base
+from shared.db.base import Base
 from shared.models.abuse_report import AbuseDecision, AbuseReport
 from shared.models.account import Account, LapsedContract
 from shared.models.api_key import ApiKey

@@ -6,8 +6,8 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Id, Ref, Written, one_of
+from shared.db.base import Base
+from shared.models.columns import CreatedAt, Id, Ref, one_of
 
 
 class AbuseDecision(StrEnum):
@@ -37,7 +37,7 @@ class AbuseReport(Base):
     email: Mapped[str]
     reporter_key: Mapped[str]
     reason: Mapped[str | None]
-    reported_at: Mapped[Written]
+    reported_at: Mapped[CreatedAt]
     decision: Mapped[str | None]
     decided_at: Mapped[datetime | None]
     decision_reason: Mapped[str | None]

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Id, Written, one_of
+from shared.db.base import Base
+from shared.models.columns import CreatedAt, Id, one_of
 
 
 class LapsedContract(StrEnum):
@@ -38,4 +38,4 @@ class Account(Base):
     invitation_hours: Mapped[int | None]
     invitation_limits: Mapped[dict[str, Any] | None]
     abuse_held_at: Mapped[datetime | None]
-    created_at: Mapped[Written]
+    created_at: Mapped[CreatedAt]

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ColumnElement, ForeignKey, UniqueConstraint, and_, func, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Id, Ref, Written, one_of
+from shared.db.base import Base
+from shared.models.columns import CreatedAt, Id, Ref, one_of
 from shared.permissions import Role
 
 
@@ -23,7 +23,12 @@ class ApiKey(Base):
     name: Mapped[str]
     role: Mapped[str]
     created_by: Mapped[Ref] = mapped_column(ForeignKey("users.id"))
-    created_at: Mapped[Written]
+    created_at: Mapped[CreatedAt]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+
+
+def is_live() -> ColumnElement[bool]:
+    """That a key opens something, as long as its creator does."""
+    return and_(ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))

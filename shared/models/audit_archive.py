@@ -7,7 +7,7 @@ the archiving so.
 from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
+from shared.db.base import Base
 from shared.models.columns import Ref
 
 

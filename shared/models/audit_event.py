@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Id, Ref, Written
+from shared.db.base import Base
+from shared.models.columns import CreatedAt, Id, Ref
 
 
 class AuditEvent(Base):
@@ -32,7 +32,7 @@ class AuditEvent(Base):
     request_id: Mapped[str | None]
     origin: Mapped[str | None]
     data: Mapped[dict[str, Any]]
-    at: Mapped[Written]
+    at: Mapped[CreatedAt]
     written_in: Mapped[int | None] = mapped_column(
         BigInteger, server_default=text("pg_current_xact_id()::text::bigint"), index=True
     )

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
+from shared.db.base import Base
 from shared.models.columns import Ref
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
+from shared.db.base import Base
 
 
 class BillingAnswer(Base):

@@ -3,8 +3,8 @@
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Id, Written
+from shared.db.base import Base
+from shared.models.columns import CreatedAt, Id
 
 
 class FailedSignIn(Base):
@@ -16,4 +16,4 @@ class FailedSignIn(Base):
     id: Mapped[Id]
     email_key: Mapped[str]
     origin: Mapped[str | None]
-    failed_at: Mapped[Written] = mapped_column(index=True)
+    failed_at: Mapped[CreatedAt] = mapped_column(index=True)

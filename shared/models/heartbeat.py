@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Id, Written, one_of
+from shared.db.base import Base
+from shared.models.columns import CreatedAt, Id, one_of
 
 
 class Part(StrEnum):
@@ -26,5 +26,5 @@ class Heartbeat(Base):
     name: Mapped[Id]
     part: Mapped[str]
     data: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
-    started_at: Mapped[Written]
-    beat_at: Mapped[Written]
+    started_at: Mapped[CreatedAt]
+    beat_at: Mapped[CreatedAt]

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Written
+from shared.db.base import Base
+from shared.models.columns import CreatedAt
 
 
 class IdempotencyKey(Base):
@@ -20,4 +20,4 @@ class IdempotencyKey(Base):
     status: Mapped[int | None]
     headers: Mapped[dict[str, Any] | None]
     body: Mapped[bytes | None]
-    created_at: Mapped[Written] = mapped_column(index=True)
+    created_at: Mapped[CreatedAt] = mapped_column(index=True)

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
+from shared.db.base import Base
 from shared.email_address import EmailAddress
-from shared.models.columns import Id, Ref, Written, one_of
+from shared.models.columns import CreatedAt, Id, Ref, one_of
 from shared.permissions import Role
 
 
@@ -92,7 +92,7 @@ class Invitation(Base):
     sent_count: Mapped[int] = mapped_column(server_default="0")
     last_sent_at: Mapped[datetime | None]
     resendable_at: Mapped[datetime]
-    created_at: Mapped[Written]
+    created_at: Mapped[CreatedAt]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     accepted_by: Mapped[Ref | None] = mapped_column(ForeignKey("users.id"))

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Id, Ref, Written, one_of
+from shared.db.base import Base
+from shared.models.columns import CreatedAt, Id, Ref, one_of
 
 
 class JobState(StrEnum):
@@ -70,7 +70,7 @@ class Job(Base):
     generation: Mapped[int] = mapped_column(server_default="0")
     lane: Mapped[str | None]
     data: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
-    due_at: Mapped[Written]
+    due_at: Mapped[CreatedAt]
     # The first second is left to the nudge that the promising process sends.
     ring_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '1 second'"))
     attempts: Mapped[int] = mapped_column(server_default="0")
@@ -80,5 +80,5 @@ class Job(Base):
     worker: Mapped[str | None]
     first_tried_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
-    created_at: Mapped[Written]
+    created_at: Mapped[CreatedAt]
     finished_at: Mapped[datetime | None]

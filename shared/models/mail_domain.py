@@ -2,8 +2,8 @@
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Written, one_of
+from shared.db.base import Base
+from shared.models.columns import CreatedAt, one_of
 from shared.policy import MailAnswer
 
 
@@ -16,4 +16,4 @@ class MailDomain(Base):
     domain: Mapped[str] = mapped_column(primary_key=True)
     answer: Mapped[str]
     source: Mapped[str]
-    looked_up_at: Mapped[Written] = mapped_column(index=True)
+    looked_up_at: Mapped[CreatedAt] = mapped_column(index=True)

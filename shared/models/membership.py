@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Id, Ref, Written, one_of
+from shared.db.base import Base
+from shared.models.columns import CreatedAt, Id, Ref, one_of
 from shared.permissions import Role
 
 
@@ -27,5 +27,5 @@ class Membership(Base):
     account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     user_id: Mapped[Ref] = mapped_column(ForeignKey("users.id"), index=True)
     role: Mapped[str]
-    joined_at: Mapped[Written]
+    joined_at: Mapped[CreatedAt]
     last_seen_at: Mapped[datetime | None]

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import LargeBinary
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
-from shared.db import Base
+from shared.db.base import Base
 
 
 class NetworkList(Base):

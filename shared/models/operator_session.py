@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Written
+from shared.db.base import Base
+from shared.models.columns import CreatedAt
 
 
 class OperatorSession(Base):
@@ -14,5 +14,5 @@ class OperatorSession(Base):
     __tablename__ = "operator_sessions"
 
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)
-    created_at: Mapped[Written]
+    created_at: Mapped[CreatedAt]
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Written
+from shared.db.base import Base
+from shared.models.columns import CreatedAt
 
 ALL_MAIL = "*"
 """The lane that every mail is in, beside the one of its domain."""
@@ -19,4 +19,4 @@ class Pause(Base):
     lane: Mapped[str] = mapped_column(primary_key=True)
     until: Mapped[datetime]
     why: Mapped[str]
-    since: Mapped[Written]
+    since: Mapped[CreatedAt]

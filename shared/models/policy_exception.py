@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Id, Ref, Written, one_of
+from shared.db.base import Base
+from shared.models.columns import CreatedAt, Id, Ref, one_of
 from shared.policy import Effect, Subject
 
 
@@ -31,6 +31,6 @@ class PolicyException(Base):
     value: Mapped[str]
     reason: Mapped[str]
     author: Mapped[dict[str, Any]]
-    created_at: Mapped[Written]
+    created_at: Mapped[CreatedAt]
     ends_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]

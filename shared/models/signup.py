@@ -10,9 +10,9 @@ from typing import ClassVar
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
+from shared.db.base import Base
 from shared.email_address import EmailAddress
-from shared.models.columns import Id, Ref, Written
+from shared.models.columns import CreatedAt, Id, Ref
 
 
 class Signup(Base):
@@ -29,7 +29,7 @@ class Signup(Base):
     proof_generation: Mapped[int] = mapped_column(server_default="0")
     proof_hash: Mapped[bytes | None] = mapped_column(unique=True)
     proof_expires_at: Mapped[datetime | None]
-    created_at: Mapped[Written] = mapped_column(index=True)
+    created_at: Mapped[CreatedAt] = mapped_column(index=True)
 
     email_verified_at: ClassVar[None] = None
     default_account_id: ClassVar[None] = None
@@ -48,5 +48,5 @@ class SignupSession(Base):
     id: Mapped[Id]
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     signup_id: Mapped[Ref] = mapped_column(ForeignKey("signups.id", ondelete="CASCADE"), index=True)
-    created_at: Mapped[Written]
+    created_at: Mapped[CreatedAt]
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -3,8 +3,8 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Ref, Written
+from shared.db.base import Base
+from shared.models.columns import CreatedAt, Ref
 
 
 class SupersededLink(Base):
@@ -14,4 +14,4 @@ class SupersededLink(Base):
 
     link_hash: Mapped[bytes] = mapped_column(primary_key=True)
     invitation_id: Mapped[Ref] = mapped_column(ForeignKey("invitations.id", ondelete="CASCADE"), index=True)
-    superseded_at: Mapped[Written]
+    superseded_at: Mapped[CreatedAt]

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Written
+from shared.db.base import Base
+from shared.models.columns import CreatedAt
 
 
 class Suppression(Base):
@@ -15,5 +15,5 @@ class Suppression(Base):
 
     email_key: Mapped[str] = mapped_column(primary_key=True)
     why: Mapped[str]
-    created_at: Mapped[Written]
+    created_at: Mapped[CreatedAt]
     until: Mapped[datetime] = mapped_column(index=True)

@@ -5,10 +5,10 @@ from datetime import datetime
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
+from shared.db.base import Base
 from shared.email_address import EmailAddress
 from shared.folding import folded_sql
-from shared.models.columns import Id, Ref, Written
+from shared.models.columns import CreatedAt, Id, Ref
 
 _APART = "@.+-_/<>&~#="
 """What is between words: PostgreSQL would take Anna/Berta for a path, and <Anna> for a tag."""
@@ -47,7 +47,7 @@ class User(Base):
     reset_generation: Mapped[int] = mapped_column(server_default="0")
     reset_hash: Mapped[bytes | None] = mapped_column(unique=True)
     reset_expires_at: Mapped[datetime | None]
-    created_at: Mapped[Written]
+    created_at: Mapped[CreatedAt]
 
     @property
     def address(self) -> EmailAddress:

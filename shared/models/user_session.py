@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Base
-from shared.models.columns import Id, Ref, Written
+from shared.db.base import Base
+from shared.models.columns import CreatedAt, Id, Ref
 
 
 class UserSession(Base):
@@ -17,5 +17,5 @@ class UserSession(Base):
     id: Mapped[Id]
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     user_id: Mapped[Ref] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    created_at: Mapped[Written]
+    created_at: Mapped[CreatedAt]
     expires_at: Mapped[datetime] = mapped_column(index=True)

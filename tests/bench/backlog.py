@@ -9,19 +9,20 @@ from multiprocessing.synchronize import Barrier
 import psycopg
 from celery import Celery
 
-from shared import config
-from shared.db import open_engine, session_factory
+from shared.db.engine import open_engine
+from shared.db.transaction import session_factory
+from shared.jobs.queue import Claimed
+from shared.mail import messages
+from shared.mail.messages import OutgoingMail
+from shared.mail.smtp_route import route_of
 from shared.models import Job
-from shared.services import letters
-from shared.services.jobs import Claimed
-from shared.services.letters import Letter
-from shared.smtp_route import route_of
+from shared.settings import loading
 from shared.tokens import Purpose, derive, sha256
 from tests.bench import people
 from tests.bench.servers import SECRET_KEY, broker, database, environment, process
 from tests.bench.sink import Sink, sink
-from worker.mail.rendering import Writer
-from worker.mail.smtp import Mailer
+from worker.mail.rendering import Renderer
+from worker.mail.smtp import SmtpClient
 
 BACKLOG, NAIVE, SENDERS = 20_000, 2_000, 2
 
@@ -32,7 +33,7 @@ INSERT INTO invitations (id, account_id, email, email_key, role, status, deliver
          604800, now(), now() + interval '7 days'
   FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS rows (id, email, digest)
 """
-_PROMISED = """
+_ENQUEUED = """
 INSERT INTO jobs (id, kind, subject_id, account_id, generation, lane)
   SELECT 'job' || substr(id, 4), 'invitation.mail', id, account_id, 1, split_part(email, '@', 2) FROM invitations
 """
@@ -41,11 +42,12 @@ INSERT INTO jobs (id, kind, subject_id, account_id, generation, lane)
 def run() -> None:
     with sink() as taking:
         # In turns, so that what else the machine does falls on all of them.
-        rounds = [[each(taking) for each in (_ours, _bare, _naive)] for _ in range(5)]
-    ours, bare, naive = map(statistics.median, zip(*rounds, strict=True))
+        rounds = [[each(taking) for each in (_ours, _minimal, _naive)] for _ in range(5)]
+    ours, minimal, naive = map(statistics.median, zip(*rounds, strict=True))
     print(  # noqa: T201
         f"a backlog of {BACKLOG:,}: {ours:,.0f} mails a second; a bare loop that only writes and sends "
-        f"{bare:,.0f}, so {ours / bare:.0%} of that; the naive pipeline {naive:,.0f}, so {ours / naive:.1f} times that"
+        f"{minimal:,.0f}, so {ours / minimal:.0%} of that; the naive pipeline {naive:,.0f}, so {ours / naive:.1f} "
+        f"times that"
     )
 
 
@@ -54,13 +56,13 @@ def _ours(taking: Sink) -> float:
     with database() as url, broker() as queue:
         _fill(url, BACKLOG)
         taking.empty()
-        told = environment(url, queue, _smtp(taking), worker_processes=SENDERS)
-        with process(["usher", "worker"], told), process(["usher", "scheduler"], told):
+        variables = environment(url, queue, _smtp(taking), worker_processes=SENDERS)
+        with process(["usher", "worker"], variables), process(["usher", "scheduler"], variables):
             began = taking.wait_for(1)
             return BACKLOG / (taking.wait_for(BACKLOG) - began)
 
 
-def _bare(taking: Sink) -> float:
+def _minimal(taking: Sink) -> float:
     """The same mails out of as many processes over one connection each, with nothing claimed and nothing recorded."""
     with database() as url:
         _fill(url, BACKLOG)
@@ -79,19 +81,19 @@ def _bare(taking: Sink) -> float:
 
 
 def _send(url: str, taking: Sink, start: Barrier, number: int) -> None:
-    settings = config.load(environment(url, smtp_url=_smtp(taking)))
-    writer, mailer = Writer(settings), Mailer(route_of(settings))
-    mine = [each for each in _letters(url) if isinstance(each, Letter)][number::SENDERS]
+    settings = loading.load(environment(url, smtp_url=_smtp(taking)))
+    writer, mailer = Renderer(settings), SmtpClient(route_of(settings))
+    mine = [each for each in _emails(url) if isinstance(each, OutgoingMail)][number::SENDERS]
     start.wait()
-    for letter in mine:
-        mailer.send(writer.sender.address, letter.recipient, writer.write(letter))
+    for email in mine:
+        mailer.send(writer.sender.address, email.recipient, writer.render_message(email))
     mailer.close()
 
 
-def _letters(url: str) -> Sequence[object]:
+def _emails(url: str) -> Sequence[object]:
     engine = open_engine(url)
     with session_factory(engine)() as session:
-        found = letters.load(session, [_claimed(job) for job in session.query(Job).order_by(Job.id)])
+        found = messages.load(session, [_claimed(job) for job in session.query(Job).order_by(Job.id)])
     engine.dispose()
     return found
 
@@ -105,12 +107,12 @@ def _naive(taking: Sink) -> float:
     with database() as url, broker() as queue:
         ids = _fill(url, NAIVE)
         taking.empty()
-        told = environment(url, queue) | {"SINK_PORT": str(taking.port)}
+        variables = environment(url, queue) | {"SINK_PORT": str(taking.port)}
         with Celery(broker=queue) as app:
             for each in ids:
                 app.send_task("tests.bench.naive.mail", (each,))
         command = ["celery", "-A", "tests.bench.naive", "worker", "-c", str(SENDERS), "-l", "ERROR"]
-        with process(command, told):
+        with process(command, variables):
             began = taking.wait_for(1)
             return NAIVE / (taking.wait_for(NAIVE) - began)
 
@@ -123,7 +125,7 @@ def _fill(url: str, count: int) -> list[str]:
     digests = [sha256(derive(SECRET_KEY, Purpose.INVITATION, each, 1)) for each in ids]
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_INVITED.encode(), (ids, emails, digests))
-        connection.execute(_PROMISED)
+        connection.execute(_ENQUEUED)
         connection.execute("VACUUM ANALYZE")
     return ids
 

@@ -7,7 +7,7 @@ from itertools import count
 from shared.permissions import Role
 from tests.bench import people
 from tests.bench.load import get, in_turns, post
-from tests.bench.servers import bare, broker, database, web
+from tests.bench.servers import broker, database, minimal, web
 
 MEMBERS, SECONDS, MANY = 10_000, 5.0, 1000
 PATH = f"/v1/accounts/{people.ACCOUNT}"
@@ -18,10 +18,10 @@ def run() -> None:
     with database() as url, broker() as queue:
         key = people.fill(url, MEMBERS, role=Role.ADMIN)
         ours = web(url, processes=2, threads=1, broker_url=queue)
-        with ours as address, bare(url, processes=2, threads=1) as plain:
+        with ours as address, minimal(url, processes=2, threads=1) as plain:
             for name, each, ask in (
-                ("invite one", 1, lambda: post(f"{PATH}/invitations", key, json.dumps(wish()).encode())),
-                (f"invite {MANY}", MANY, lambda: post(f"{PATH}/invitations/batch", key, wishes())),
+                ("invite one", 1, lambda: post(f"{PATH}/invitations", key, json.dumps(invitation_body()).encode())),
+                (f"invite {MANY}", MANY, lambda: post(f"{PATH}/invitations/batch", key, batch_body())),
                 ("list 50 members", 1, lambda: get(f"{PATH}/members", key)),
                 ("list 50 invitations", 1, lambda: get(f"{PATH}/invitations", key)),
             ):
@@ -36,12 +36,12 @@ def _compare(name: str, each: int, ask: Callable[[], bytes], ours: tuple[str, in
     )
 
 
-def wish() -> dict[str, str]:
+def invitation_body() -> dict[str, str]:
     """Somebody whom nobody has invited yet."""
     number = next(_fresh)
     return {"email": f"guest{number}@corp{number % 50}.example", "role": "developer"}
 
 
-def wishes() -> bytes:
+def batch_body() -> bytes:
     """The body that invites many such at once."""
-    return json.dumps({"invitations": [wish() for _ in range(MANY)]}).encode()
+    return json.dumps({"invitations": [invitation_body() for _ in range(MANY)]}).encode()

@@ -7,7 +7,7 @@ from functools import partial
 from shared.permissions import Permission
 from tests.bench import people
 from tests.bench.load import Measured, in_turns, post
-from tests.bench.servers import bare, database, web
+from tests.bench.servers import database, minimal, web
 
 MEMBERS = 1_000_000
 SECONDS = 4.0
@@ -16,7 +16,7 @@ SECONDS = 4.0
 def run() -> None:
     with database() as url:
         key = people.fill(url, MEMBERS)
-        with web(url, processes=2, threads=1) as ours, bare(url, processes=2, threads=1) as plain:
+        with web(url, processes=2, threads=1) as ours, minimal(url, processes=2, threads=1) as plain:
             for size in (1, 100, 1000):
                 ask = partial(_request, key, size)
                 # Enough in flight to keep both processes busy: more would only measure the waiting.

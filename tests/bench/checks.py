@@ -15,23 +15,24 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from shared.actor import Actor, ActorKind
 from shared.checks.evaluate import evaluate
-from shared.checks.networks import Tables
+from shared.checks.ip_ranges import Tables
 from shared.clock import now
-from shared.config import Settings
-from shared.db import open_engine, session_factory, transaction
+from shared.db.engine import open_engine
+from shared.db.transaction import session_factory, transaction
 from shared.email_address import parse
 from shared.ids import new_id
+from shared.invitations.create import CreatedInvitation, InvitationRequest, invite_all
 from shared.models import Account, Contract, Job, JobKind, Membership, User
+from shared.networks.formats import read_list
 from shared.permissions import Role
 from shared.policy import ListSource
-from shared.services import facts
-from shared.services.inviting import Made, Wish, invite_all
-from shared.services.network_formats import read_list
-from shared.services.rules import Rules, load
+from shared.policy_context import PolicyContext, load
+from shared.screening import facts
+from shared.settings.settings import Settings
 from tests.bench.servers import database
 from tests.dns_server import DnsServer
-from worker.runtime import Runtime
-from worker.tasks.checks import check
+from worker.context import WorkerContext
+from worker.tasks.checks import check_invitations
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "ip"
 LISTS = (
@@ -51,7 +52,7 @@ def run() -> None:
         settings = _settings(url, names)
         engine = open_engine(url, pool_size=2)
         sessions = session_factory(engine)
-        actor = _somebody(sessions)
+        actor = _inviter(sessions)
         _requests(sessions, load(settings), actor)
         for silent in (0, 40, 5):
             _rounds(sessions, settings, actor, silent)
@@ -72,22 +73,22 @@ def _look_ups() -> None:
     print(f"checks, look-up in {len(tables)} lists of {networks:,} networks: {each * 1e6:.1f} µs, {held / 1e6:.1f} MB")  # noqa: T201
 
 
-def _requests(sessions: sessionmaker[Session], rules: Rules, actor: Actor) -> None:
-    rules.networks.loaded()
+def _requests(sessions: sessionmaker[Session], policy: PolicyContext, actor: Actor) -> None:
+    policy.networks.loaded()
     times = array("d")
     with sessions() as session:
         for number in range(REQUESTS):
             address = parse(f"dora{number}@corp{number}.test")
             began = time.perf_counter()
-            about = facts.about(
+            about = facts.facts_of(
                 session,
                 actor=actor,
-                rules=rules,
+                policy=policy,
                 account_id=actor.account_id or "",
                 address=address,
                 role=Role.DEVELOPER,
             )
-            evaluate(about, lists=rules.lists, settings=rules.settings)
+            evaluate(about, lists=policy.lists, settings=policy.settings)
             times.append(time.perf_counter() - began)
     slowest = sorted(times)[int(len(times) * 0.99)]
     middle = sorted(times)[len(times) // 2]
@@ -96,33 +97,35 @@ def _requests(sessions: sessionmaker[Session], rules: Rules, actor: Actor) -> No
 
 def _rounds(sessions: sessionmaker[Session], settings: Settings, actor: Actor, silent: int) -> None:
     """Invitations to domains of their own, so that each is asked about; one in `silent` is never answered."""
-    rules = load(settings.model_copy(update={"network_lists": ()}))
+    policy = load(settings.model_copy(update={"network_lists": ()}))
     kinds = ["silent" if silent and number % silent == 0 else "mx" for number in range(INVITATIONS)]
-    wishes = [Wish(f"dora@{kind}-{silent}-{number}.test", Role.DEVELOPER) for number, kind in enumerate(kinds)]
+    requests = [
+        InvitationRequest(f"dora@{kind}-{silent}-{number}.test", Role.DEVELOPER) for number, kind in enumerate(kinds)
+    ]
     with transaction(sessions) as session:
-        made = invite_all(session, actor=actor, rules=rules, account_id=str(actor.account_id), wishes=wishes)
+        made = invite_all(session, actor=actor, policy=policy, account_id=str(actor.account_id), requests=requests)
     answered = INVITATIONS - (INVITATIONS // silent if silent else 0)
-    with _runtime(settings, rules) as runtime, sessions() as session:
-        ours = [each.id for each in made if isinstance(each, Made)]
+    with _runtime(settings, policy) as context, sessions() as session:
+        ours = [each.id for each in made if isinstance(each, CreatedInvitation)]
         mine = Job.subject_id.in_(ours) & (Job.kind == JobKind.INVITATION_CHECK)
         due = select(Job.id).where(mine, Job.state == "queued", Job.due_at <= func.clock_timestamp()).limit(ROUND)
         done = select(func.count()).where(mine, Job.state == "done")
         began = time.perf_counter()
         while (session.scalar(done) or 0) < answered:
-            check(runtime, list(session.scalars(due)))
+            check_invitations(context, list(session.scalars(due)))
             session.rollback()
         took = time.perf_counter() - began
-    said = f"one domain in {silent} never answered" if silent else "every domain answered"
-    print(f"checks, in a worker, {said}: the other {answered} were checked at {answered / took:,.0f} a second")  # noqa: T201
+    text = f"one domain in {silent} never answered" if silent else "every domain answered"
+    print(f"checks, in a worker, {text}: the other {answered} were checked at {answered / took:,.0f} a second")  # noqa: T201
 
 
 @contextmanager
-def _runtime(settings: Settings, rules: Rules) -> Iterator[Runtime]:
-    runtime = Runtime(settings, rules, name="bench", stopping=lambda: False)
+def _runtime(settings: Settings, policy: PolicyContext) -> Iterator[WorkerContext]:
+    context = WorkerContext(settings, policy, name="bench", stopping=lambda: False)
     try:
-        yield runtime
+        yield context
     finally:
-        runtime.close()
+        context.close()
 
 
 def _settings(url: str, names: DnsServer) -> Settings:
@@ -138,7 +141,7 @@ def _settings(url: str, names: DnsServer) -> Settings:
     )
 
 
-def _somebody(sessions: sessionmaker[Session]) -> Actor:
+def _inviter(sessions: sessionmaker[Session]) -> Actor:
     today = now().date()
     user = User(id=new_id("usr"), email="a@corp.example", email_key="a@corp.example", name="Alice", password_hash="")
     account = Account(id=new_id("acc"), name="Acme")

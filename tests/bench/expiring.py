@@ -9,9 +9,10 @@ from typing import Any
 
 import psycopg
 
-from shared.db import open_engine, session_factory, transaction
+from shared.db.engine import open_engine
+from shared.db.transaction import session_factory, transaction
+from shared.invitations import expiry
 from shared.permissions import Role
-from shared.services import expiry
 from tests.bench import people
 from tests.bench.load import get, measure
 from tests.bench.servers import database, web
@@ -30,7 +31,7 @@ _TIME_IS_OVER = f"""
 UPDATE invitations SET status = 'pending', ended_at = NULL, expires_at = now() - interval '1 minute'
   WHERE id <= 'inv_' || lpad('{OVER}', 26, '0')
 """
-_BARE = "UPDATE invitations SET status = 'expired', ended_at = now() WHERE status = 'pending' AND expires_at < now()"
+_MINIMAL = "UPDATE invitations SET status = 'expired', ended_at = now() WHERE status = 'pending' AND expires_at < now()"
 
 
 def run() -> None:
@@ -40,14 +41,14 @@ def run() -> None:
             connection.execute(_ROWS)
             asked = get(f"/v1/accounts/{people.ACCOUNT}/members", key)
             measure(address, lambda: asked, connections=1, seconds=1)
-            ours, bare, calm, meanwhile = [], [], [], []
+            ours, minimal, calm, meanwhile = [], [], [], []
             for _ in range(3):
-                bare.append(_timed(connection, lambda: connection.execute(_BARE)))
+                minimal.append(_timed(connection, lambda: connection.execute(_MINIMAL)))
                 ours.append(_timed(connection, lambda: _expire(url)))
                 calm.append(measure(address, lambda: asked, connections=1, seconds=SECONDS))
                 with _expiring(connection, url):
                     meanwhile.append(measure(address, lambda: asked, connections=1, seconds=SECONDS))
-    one, many = statistics.median(bare), statistics.median(ours)
+    one, many = statistics.median(minimal), statistics.median(ours)
     before, then = (statistics.median(each.slowest_of(0.99) for each in some) for some in (calm, meanwhile))
     print(  # noqa: T201
         f"{OVER:,} of {INVITATIONS:,} expire: {many:,.0f} a second, each told of in the audit; one bare statement "

@@ -11,7 +11,7 @@ import psycopg
 
 from shared.permissions import Permission, Role
 from tests.bench import people
-from tests.bench.calls import MANY, PATH, wish, wishes
+from tests.bench.calls import MANY, PATH, batch_body, invitation_body
 from tests.bench.load import get, in_turns, post
 from tests.bench.servers import broker, database, web
 
@@ -69,8 +69,8 @@ def _check(key: str) -> bytes:
 
 
 _CALLS: dict[str, Callable[[str], bytes]] = {
-    "invite one": lambda key: post(f"{PATH}/invitations", key, json.dumps(wish()).encode()),
-    f"invite {MANY:,}": lambda key: post(f"{PATH}/invitations/batch", key, wishes()),
+    "invite one": lambda key: post(f"{PATH}/invitations", key, json.dumps(invitation_body()).encode()),
+    f"invite {MANY:,}": lambda key: post(f"{PATH}/invitations/batch", key, batch_body()),
     "check": _check,
     "list 50 members": lambda key: get(f"{PATH}/members", key),
     "find a member": lambda key: get(f"{PATH}/members?q=person77", key),

@@ -33,9 +33,9 @@ def mail(invitation_id: str) -> None:
         message = EmailMessage()
         message["From"], message["To"] = "usher@corp.example", invitation.email
         message["Subject"] = "You were invited"
-        said = {"account": "Bench", "role": invitation.role, "link": "https://usher.example/i/" + "x" * 43}
-        message.set_content(_TEXT.render(said))
-        message.add_alternative(_PAGE.render(said), subtype="html")
+        text = {"account": "Bench", "role": invitation.role, "link": "https://usher.example/i/" + "x" * 43}
+        message.set_content(_TEXT.render(text))
+        message.add_alternative(_PAGE.render(text), subtype="html")
         with smtplib.SMTP("127.0.0.1", int(os.environ["SINK_PORT"])) as server:
             server.send_message(message)
         invitation.delivery, invitation.last_sent_at = "sent", datetime.now(UTC)

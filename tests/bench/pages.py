@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
+from shared.accounts import sessions
 from shared.actor import SYSTEM
-from shared.db import open_engine, session_factory, transaction
+from shared.db.engine import open_engine
+from shared.db.transaction import session_factory, transaction
 from shared.models import User
-from shared.services import sessions
 from tests.bench import people
 from tests.bench.load import measure
 from tests.bench.servers import database, web

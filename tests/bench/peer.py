@@ -8,11 +8,12 @@ from itertools import count
 
 import psycopg
 
+from shared.accounts import sessions
 from shared.actor import SYSTEM
-from shared.db import open_engine, session_factory, transaction
+from shared.db.engine import open_engine
+from shared.db.transaction import session_factory, transaction
 from shared.models import User
 from shared.permissions import Role
-from shared.services import sessions
 from shared.tokens import Purpose, derive, sha256
 from tests.bench import people
 from tests.bench.load import get, in_turns, post

@@ -4,10 +4,11 @@ import json
 
 import psycopg
 
+from shared.accounts import api_keys
 from shared.actor import SYSTEM
-from shared.db import open_engine, session_factory, transaction
+from shared.db.engine import open_engine
+from shared.db.transaction import session_factory, transaction
 from shared.permissions import Role
-from shared.services import api_keys
 
 ACCOUNT = "acc_bench"
 

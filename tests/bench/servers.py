@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.cli.embedded import postgres, valkey
-from shared.cli.embedded.foundation import free_port
 from shared.cli.embedded.process import running
+from shared.cli.embedded.stack import free_port
 from shared.migrations.upgrade import upgrade
 
 SECRET_KEY = "a-secret-key-of-the-benches-and-of-nothing-else"
@@ -46,7 +46,7 @@ def environment(
     database_url: str, broker_url: str = NOWHERE, smtp_url: str = NO_MAIL, **settings: Any
 ) -> dict[str, str]:
     """What a part of ours is told."""
-    told = {
+    variables = {
         "database_url": database_url,
         "broker_url": broker_url,
         "smtp_url": smtp_url,
@@ -57,15 +57,15 @@ def environment(
         "log_level": "WARNING",
         **settings,
     }
-    return os.environ | {f"USHER_{name.upper()}": str(value) for name, value in told.items()}
+    return os.environ | {f"USHER_{name.upper()}": str(value) for name, value in variables.items()}
 
 
 @contextmanager
 def web(database_url: str, *, processes: int, threads: int, broker_url: str = NOWHERE) -> Iterator[tuple[str, int]]:
     """The host and port of a web server on this database."""
     port = free_port("127.0.0.1")
-    told = environment(database_url, broker_url, web_port=port, web_processes=processes, web_threads=threads)
-    with _serving(["usher", "web"], told, port) as address:
+    variables = environment(database_url, broker_url, web_port=port, web_processes=processes, web_threads=threads)
+    with _serving(["usher", "web"], variables, port) as address:
         yield address
 
 
@@ -82,7 +82,7 @@ def process(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[None
 
 
 @contextmanager
-def bare(database_url: str, *, processes: int, threads: int) -> Iterator[tuple[str, int]]:
+def minimal(database_url: str, *, processes: int, threads: int) -> Iterator[tuple[str, int]]:
     """The host and port of the bare views on this database, under the same server."""
     port = free_port("127.0.0.1")
     command = ["granian", "--interface", "wsgi", "--factory", "tests.bench.bare:application"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.sharedctypes import Synchronized
 
-from shared.cli.embedded.foundation import free_port
+from shared.cli.embedded.stack import free_port
 
 
 class Sink:
@@ -23,11 +23,11 @@ class Sink:
         """Take mails until killed."""
         asyncio.run(self._serve())
 
-    def wait_for(self, mails: int, *, within: float = 600) -> float:
+    def wait_for(self, count: int, *, within: float = 600) -> float:
         """The moment (`time.monotonic`) at which the last of so many mails had come."""
         deadline = time.monotonic() + within
-        while self._count.value < mails:
-            assert time.monotonic() < deadline, f"{self._count.value} of {mails} mails after {within} s"
+        while self._count.value < count:
+            assert time.monotonic() < deadline, f"{self._count.value} of {count} mails after {within} s"
             time.sleep(0.02)
         return float(self._last_at.value)
 
@@ -66,8 +66,8 @@ class _Conversation(asyncio.Protocol):
             place = self._left.find(end)
             if place < 0:
                 break
-            said, self._left = self._left[:place], self._left[place + mark :]
-            answers.append(self._answer(said[:4].upper()))
+            text, self._left = self._left[:place], self._left[place + mark :]
+            answers.append(self._answer(text[:4].upper()))
         if answers:
             self._transport.write(b"".join(answers))
         if answers and answers[-1].startswith(b"221"):

@@ -18,10 +18,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from psycopg.sql import SQL, Identifier
 
-from shared.cli.embedded.foundation import free_port
 from shared.cli.embedded.process import Command, running
-from shared.config import Settings
-from shared.db import open_engine, session_factory
+from shared.cli.embedded.stack import free_port
+from shared.db.engine import open_engine
+from shared.db.transaction import session_factory
+from shared.settings.settings import Settings
 from tests.browser.programs import chromium
 from tests.conftest import environment, renamed
 from tests.stack import Stack
@@ -36,12 +37,12 @@ class Web:
 
     @property
     def command(self) -> Command:
-        told = environment(self.settings) | {
+        variables = environment(self.settings) | {
             "USHER_WEB_PORT": str(self.settings.web_port),
             "USHER_MAILBOX_DIR": str(self.settings.mailbox_dir),
         }
         usher = Path(sys.executable).parent / "usher"
-        return Command((str(usher), "web"), os.environ | told)
+        return Command((str(usher), "web"), os.environ | variables)
 
     def answers(self) -> bool:
         try:

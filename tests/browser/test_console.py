@@ -34,7 +34,7 @@ def window(browser: Browser, stack: Stack, scripts: bool) -> Iterator:
     assert strangers == []
     # Chromium would like a user's name beside every new password. A reset link that leaked would then name its victim.
     known = ("status of 4", "[DOM] Password forms should have (optionally hidden) username fields")
-    assert [said for said in complaints if not any(each in said for each in known)] == []
+    assert [complaint for complaint in complaints if not any(each in complaint for each in known)] == []
 
 
 def test_from_the_invitation_to_the_removal(stack: Stack, acme: str, window, scripts: bool):

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Page, expect
 
+from shared.accounts import passwords
 from shared.models import Invitation, Status
 from shared.permissions import Role
-from shared.services import passwords
 from tests.browser.test_pages import examine, sign_in
 from tests.web.conftest import PASSWORD, Caller, World
 
@@ -23,7 +23,7 @@ class Team:
 
 @pytest.fixture(scope="session")
 def password_hash() -> str:
-    return passwords.digest(PASSWORD)
+    return passwords.hash_password(PASSWORD)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from shared.accounts import passwords
 from shared.models import Invitation, Signup, Status
-from shared.services import passwords
 from shared.tokens import Purpose, derive
 from tests.web.conftest import PASSWORD, World
 
@@ -19,7 +19,7 @@ def invitation(world: World) -> str:
     return world.invited(world.account(alice), alice, "bob@corp.example", message="Welcome aboard!")
 
 
-def test_somebody_new_joins_by_the_link(page: Page, world: World, invitation: str):
+def test_someone_new_joins_by_the_link(page: Page, world: World, invitation: str):
     page.goto(f"/i/{world.token(invitation)}")
     expect(page).to_have_url(re.compile("/invitations/inv_[0-9a-z]+$"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Join Acme")
@@ -36,7 +36,7 @@ def test_somebody_new_joins_by_the_link(page: Page, world: World, invitation: st
     expect(page.get_by_role("navigation", name="You")).to_contain_text("Bob Li")
 
 
-def test_somebody_declines(page: Page, world: World, invitation: str):
+def test_someone_declines(page: Page, world: World, invitation: str):
     page.goto(f"/i/{world.token(invitation)}")
     page.get_by_text("I don't want to join").click()
     page.get_by_label("I don't know who sent this").check()
@@ -49,7 +49,7 @@ def test_somebody_declines(page: Page, world: World, invitation: str):
 def test_the_wrong_person_signs_out_and_the_right_one_joins(page: Page, world: World):
     alice, acme = world.person("alice@corp.example"), None
     acme = world.account(alice)
-    kept = passwords.digest(PASSWORD)
+    kept = passwords.hash_password(PASSWORD)
     for email in ("carol@corp.example", "dave@corp.example"):
         world.person(email, password_hash=kept)
     token = world.token(world.invited(acme, alice, "carol@corp.example"))
@@ -112,7 +112,7 @@ def test_no_page_keeps_anybody_out(browser, site, world: World, invitation: str,
     page.get_by_role("button", name="Create my user and join").click()
     expect(page.get_by_role("alert")).to_be_visible()
     examine(page)
-    assert [said for said in complaints if "422" not in said] == []
+    assert [complaint for complaint in complaints if "422" not in complaint] == []
     context.close()
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 
-from shared.checks.networks import key_of
+from shared.checks.ip_ranges import key_of
 from shared.policy import ProxyKind
 
 WARNED, PASSED = "warned", "passed"

@@ -9,11 +9,11 @@ from dns_server import DnsServer
 from flask import Flask
 from sqlalchemy.orm import Session, sessionmaker
 
-from shared.config import Settings
 from shared.policy import ListSource
+from shared.settings.settings import Settings
 from tests.web.conftest import Caller, World, let_go
 from web.app import create_app
-from worker.runtime import Runtime
+from worker.context import WorkerContext
 
 OWN = Path(__file__).parent / "lists"
 """Small lists in the formats of published ones. Their networks are invented."""
@@ -47,7 +47,7 @@ def dns() -> Iterator[DnsServer]:
 
 
 @pytest.fixture
-def told(settings: Settings, dns: DnsServer, data: Path) -> Settings:
+def custom_settings(settings: Settings, dns: DnsServer, data: Path) -> Settings:
     """Settings with a name server of the tests, all lists, and a front whose forwarding is believed."""
     return settings.model_copy(
         update={
@@ -60,17 +60,17 @@ def told(settings: Settings, dns: DnsServer, data: Path) -> Settings:
 
 
 @pytest.fixture
-def world(told: Settings, sessions: sessionmaker[Session]) -> Iterator[World]:
-    app: Flask = create_app(told)
-    yield World(app, told, sessions)
+def world(custom_settings: Settings, sessions: sessionmaker[Session]) -> Iterator[World]:
+    app: Flask = create_app(custom_settings)
+    yield World(app, custom_settings, sessions)
     let_go(app)
 
 
 @pytest.fixture
-def runtime(told: Settings, world: World) -> Iterator[Runtime]:
-    runtime = Runtime(told, world.rules, name="test", stopping=lambda: False)
-    yield runtime
-    runtime.close()
+def context(custom_settings: Settings, world: World) -> Iterator[WorkerContext]:
+    context = WorkerContext(custom_settings, world.rules, name="test", stopping=lambda: False)
+    yield context
+    context.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from shared.checks.eligibility import is_annual
+from shared.checks.contract import is_annual
 
 
 @pytest.mark.parametrize(

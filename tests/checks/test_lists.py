@@ -14,26 +14,26 @@ from sqlalchemy import func, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from shared.checks.domain import load_lists
-from shared.config import Settings
-from shared.db import transaction
+from shared.db.transaction import transaction
 from shared.models import NetworkList
+from shared.networks.formats import BadList, read_list
+from shared.networks.registry import Networks
 from shared.policy import ListSource, ProxyKind
-from shared.services.lists import Networks
-from shared.services.network_formats import BadList, read_list
-from shared.services.rules import load
+from shared.policy_context import load
+from shared.settings.settings import Settings
 from tests.checks.conftest import PUBLISHED
-from worker.runtime import Runtime
-from worker.tasks.feeds import fetch
+from worker.context import WorkerContext
+from worker.tasks.network_lists import download_network_lists
 
 GOOD = "\n".join(["# a list of the tests", *(f"198.51.{block}.0/24 # a note" for block in range(100)), "2001:db9::/32"])
-LISTED = ip_address("198.51.7.7")
+KNOWN_ADDRESS = ip_address("198.51.7.7")
 
 
 def held(kind: str, path: Path) -> Networks:
     return Networks([ListSource(kind, str(path))], "postgresql://nobody@127.0.0.1:9/none")
 
 
-def kinds(networks: Networks, address: str = str(LISTED)) -> list[str]:
+def kinds(networks: Networks, address: str = str(KNOWN_ADDRESS)) -> list[str]:
     origin = networks.look_up(ip_address(address), by_program=False, traces=())
     return [hit.kind for hit in origin.hits]
 
@@ -86,7 +86,7 @@ def test_a_list_that_goes_missing_leaves_the_good_one(path: Path) -> None:
     assert "No such file" in networks.problems()[0]
 
 
-def test_a_list_that_changes_is_loaded_anew(path: Path) -> None:
+def test_a_list_that_changes_is_loaded_again(path: Path) -> None:
     networks = held("vpn", path)
     assert kinds(networks, "203.0.113.9") == []
     path.write_text(GOOD + "\n203.0.113.9")
@@ -98,7 +98,7 @@ def test_a_list_that_changes_is_loaded_anew(path: Path) -> None:
 def test_a_list_that_is_too_old_says_nothing(path: Path) -> None:
     week = 8 * 86400
     os.utime(path, (path.stat().st_atime - week, path.stat().st_mtime - week))
-    origin = held("tor", path).look_up(LISTED, by_program=False, traces=())
+    origin = held("tor", path).look_up(KNOWN_ADDRESS, by_program=False, traces=())
     assert origin.hits == ()
     assert "8 days old" in origin.gaps[0]
     assert kinds(held("datacenter", path)) == ["datacenter"]
@@ -151,7 +151,7 @@ def test_a_thousand_fuzzed_lists_neither_stop_anybody_nor_replace_a_good_one(dat
         kind, content = dice.choice(originals)
         path.write_bytes(_spoilt(content, dice))
         try:
-            read_list(kind, path).kinds_of(LISTED)
+            read_list(kind, path).kinds_of(KNOWN_ADDRESS)
         except BadList:
             refused += 1
         if refused % 50 == 0:
@@ -260,17 +260,17 @@ def site() -> Iterator[Site]:
 def test_a_list_at_a_url_reaches_every_process_and_outlives_what_breaks(
     settings: Settings, sessions: sessionmaker[Session], site: Site
 ) -> None:
-    told = settings.model_copy(update={"network_lists": (ListSource("vpn", site.url),)})
-    runtime = Runtime(told, load(told), name="test", stopping=lambda: False)
-    elsewhere = load(told).networks
+    custom_settings = settings.model_copy(update={"network_lists": (ListSource("vpn", site.url),)})
+    context = WorkerContext(custom_settings, load(custom_settings), name="test", stopping=lambda: False)
+    elsewhere = load(custom_settings).networks
     try:
         assert kinds(elsewhere) == []
-        assert "missing" in elsewhere.look_up(LISTED, by_program=False, traces=()).gaps[0]
+        assert "missing" in elsewhere.look_up(KNOWN_ADDRESS, by_program=False, traces=()).gaps[0]
 
         def fetched() -> None:
             with transaction(sessions) as session:
                 session.execute(update(NetworkList).values(tried_at=func.now() - func.make_interval(0, 0, 0, 1)))
-            fetch(runtime)
+            download_network_lists(context)
             elsewhere.refresh()
 
         fetched()
@@ -290,7 +290,7 @@ def test_a_list_at_a_url_reaches_every_process_and_outlives_what_breaks(
         assert elsewhere.problems() == []
     finally:
         elsewhere.close()
-        runtime.close()
+        context.close()
 
 
 def test_an_extra_personal_domain_is_itself_and_not_its_neighbour() -> None:

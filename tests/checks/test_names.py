@@ -89,5 +89,5 @@ def test_an_encoded_word_in_a_name_is_shown_and_not_decoded():
 
 
 @pytest.mark.parametrize("sign", "\u202e\u2066\u200b\u200d\u200c\u2060\ufeff\u00ad\u3164\u2800\u115f\U000e0041")
-def test_what_nobody_can_see_is_refused(sign: str):
+def test_what_no_one_can_see_is_refused(sign: str):
     assert accepted(f"An{sign}na") is None

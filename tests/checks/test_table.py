@@ -8,12 +8,12 @@ from cases import PASSED, WARNED, contracts, in_other_words, mail_servers, netwo
 from sqlalchemy import func, select, update
 
 from shared.clock import now
-from shared.db import transaction
+from shared.db.transaction import transaction
 from shared.models import Contract, Job, JobState
 from tests.checks.conftest import FOLDERS
 from tests.web.conftest import Caller, World, unlimited
-from worker.runtime import Runtime
-from worker.tasks.checks import check
+from worker.context import WorkerContext
+from worker.tasks.checks import check_invitations
 
 DEADLINE = 20.0
 
@@ -28,11 +28,11 @@ def codes(reasons: list[dict]) -> list[str]:
     return [reason["code"] for reason in reasons]
 
 
-def told_by(invitation: dict) -> list[str]:
+def codes_of(invitation: dict) -> list[str]:
     return [code for check in invitation["checks"] for code in codes(check["reasons"])]
 
 
-def check_until_done(runtime: Runtime, world: World) -> None:
+def check_until_done(context: WorkerContext, world: World) -> None:
     """What workers do: take what is due, until nothing is left to be checked."""
     waiting = select(Job.id).where(Job.kind == "invitation.check", Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
     until = time.monotonic() + DEADLINE
@@ -42,7 +42,7 @@ def check_until_done(runtime: Runtime, world: World) -> None:
             if not ids and not session.scalars(waiting).all():
                 return
         assert time.monotonic() < until, "the checks are not done in time"
-        check(runtime, ids) if ids else time.sleep(0.05)
+        check_invitations(context, ids) if ids else time.sleep(0.05)
 
 
 def test_addresses_and_domains_are_refused_in_the_request(world: World, alice: Caller, acme: str) -> None:
@@ -64,7 +64,7 @@ def test_networks_are_told_apart(world: World, alice: Caller, acme: str, data: P
     for number, (address, expected, end) in enumerate(cases):
         answer = invite(alice, acme, f"dora{number}@corp.test", X_Forwarded_For=in_other_words(address))
         denied = answer.status_code == 422
-        found = codes(answer.json["reasons"]) if denied else told_by(answer.json)
+        found = codes(answer.json["reasons"]) if denied else codes_of(answer.json)
         if found != expected or denied != (end == "denied"):
             wrong.append((address, expected, found))
     assert wrong == []
@@ -87,17 +87,19 @@ def test_contracts_are_judged_to_the_day(world: World, alice: Caller, acme: str)
     assert len(cases) >= 35
 
 
-def test_domains_are_judged_by_what_name_servers_say(world: World, alice: Caller, acme: str, runtime: Runtime) -> None:
+def test_domains_are_judged_by_what_name_servers_say(
+    world: World, alice: Caller, acme: str, context: WorkerContext
+) -> None:
     unlimited(world, acme)
     cases = list(mail_servers())
     sent = [invite(alice, acme, f"dora@{domain}") for domain, _, _ in cases]
     assert [answer.status_code for answer in sent] == [202] * len(cases)
-    check_until_done(runtime, world)
+    check_until_done(context, world)
     wrong = []
     for (domain, status, expected), answer in zip(cases, sent, strict=True):
         shown = alice.get(answer.headers["Location"]).json
-        if (shown["status"], told_by(shown)) != (status, expected):
-            wrong.append((domain, status, expected, shown["status"], told_by(shown)))
+        if (shown["status"], codes_of(shown)) != (status, expected):
+            wrong.append((domain, status, expected, shown["status"], codes_of(shown)))
     assert wrong == []
 
 
@@ -116,23 +118,23 @@ def test_the_table_has_four_hundred_cases(data: Path) -> None:
     ],
 )
 def test_a_proxy_that_names_itself_has_the_invitation_held(
-    world: World, alice: Caller, acme: str, runtime: Runtime, header: str, value: str, expected: list[str]
+    world: World, alice: Caller, acme: str, context: WorkerContext, header: str, value: str, expected: list[str]
 ) -> None:
     answer = invite(alice, acme, "dora@corp.test", **{header.replace("-", "_"): value})
-    assert told_by(answer.json) == expected
-    check_until_done(runtime, world)
+    assert codes_of(answer.json) == expected
+    check_until_done(context, world)
     assert alice.get(answer.headers["Location"]).json["status"] == ("held" if expected else "pending")
 
 
 def test_a_clients_own_forwarding_header_is_not_believed(world: World, alice: Caller, acme: str, data: Path) -> None:
     tor = next(address for address, found, _ in networks(data) if found == ["proxy_tor"])
     answer = invite(alice, acme, "dora@corp.test", X_Forwarded_For=f"{tor}, 93.184.216.34")
-    assert told_by(answer.json) == ["proxy_header"]
+    assert codes_of(answer.json) == ["proxy_header"]
 
 
 def test_programs_may_call_from_a_data_centre(world: World, alice: Caller, acme: str, data: Path) -> None:
     key = world.api_key(acme, alice, "admin")
     for address, found, _ in networks(data):
         if found == ["proxy_datacenter"]:
-            assert told_by(invite(key, acme, "dora@corp.test", X_Forwarded_For=address).json) == []
+            assert codes_of(invite(key, acme, "dora@corp.test", X_Forwarded_For=address).json) == []
             return

@@ -9,15 +9,15 @@ from test_commands import environ, usher
 
 from shared.actor import Actor, ActorKind
 from shared.clock import now
-from shared.config import Settings
-from shared.db import transaction
+from shared.db.transaction import transaction
 from shared.ids import new_id
+from shared.invitations.create import InvitationRequest, invite
 from shared.models import Account, Contract, Invitation, Membership, User
 from shared.permissions import Role
 from shared.policy import FOR_PEOPLE, parse_policy
-from shared.services import checking
-from shared.services.inviting import Wish, invite
-from shared.services.rules import load
+from shared.policy_context import load
+from shared.screening import screen
+from shared.settings.settings import Settings
 
 __all__ = ["environ"]
 
@@ -44,23 +44,23 @@ def vpn(tmp_path: Path) -> str:
 
 
 def invited(sessions: sessionmaker[Session], settings: Settings, alice: Actor, email: str) -> Invitation:
-    rules = load(settings)
+    policy = load(settings)
     with transaction(sessions) as session:
-        wish = Wish(email, Role.DEVELOPER)
-        row = invite(session, actor=alice, rules=rules, account_id=str(alice.account_id), wish=wish)
-        checking.judge(session, rules=rules, invitation_ids=[row.id])
+        request = InvitationRequest(email, Role.DEVELOPER)
+        row = invite(session, actor=alice, policy=policy, account_id=str(alice.account_id), request=request)
+        screen.screen(session, policy=policy, invitation_ids=[row.id])
     return row
 
 
 def test_an_address_is_tried_with_where_it_would_come_from(environ: dict[str, str], alice: Actor, vpn: str) -> None:
-    told = environ | {"USHER_NETWORK_LISTS": vpn}
+    output = environ | {"USHER_NETWORK_LISTS": vpn}
     account = ("--account", str(alice.account_id))
-    assert usher("check", "bob@corp.test", *account, environ=told).output.startswith("bob@corp.test: allow")
-    denied = usher("check", "bob@corp.test", *account, "--from-ip", "203.0.113.7", environ=told).output
+    assert usher("check", "bob@corp.test", *account, environ=output).output.startswith("bob@corp.test: allow")
+    denied = usher("check", "bob@corp.test", *account, "--from-ip", "203.0.113.7", environ=output).output
     assert denied.startswith("bob@corp.test: deny")
     assert "proxy_vpn: The request came from a network address that is listed as a VPN" in denied
     assert "Nothing was sent." in denied
-    assert usher("check", "bob@corp.test", *account, "--from-ip", "here", environ=told).exit_code == 2
+    assert usher("check", "bob@corp.test", *account, "--from-ip", "here", environ=output).exit_code == 2
 
 
 def test_why_tells_a_support_person_what_happened_and_what_to_do(
@@ -71,9 +71,9 @@ def test_why_tells_a_support_person_what_happened_and_what_to_do(
     strict = settings.model_copy(update={"network_lists": (source,), "proxy_policy": hold})
     row = invited(sessions, strict, alice, "bob@corp.test")
     for which in (row.id, "bob@corp.test", "BOB@Corp.Test"):
-        told = usher("why", which, environ=environ).output
+        output = usher("why", which, environ=environ).output
         for words in ("was invited", "is held: nothing is sent until somebody decides", "proxy_vpn", "release"):
-            assert words in told
+            assert words in output
     unknown = usher("why", "nobody@corp.test", environ=environ)
     assert (unknown.exit_code, unknown.stderr) == (1, "There is no invitation nobody@corp.test.\n")
 
@@ -90,7 +90,7 @@ def test_the_past_is_replayed_under_other_rules(
         "personal_domains_extra=corp.test": "domain_personal",
     }
     for change, code in changes.items():
-        told = usher("policy", "backtest", "--set", change, environ=environ).output
-        assert f"{row.id} bob@corp.test: allow -> deny" in told
-        assert code in told
+        output = usher("policy", "backtest", "--set", change, environ=environ).output
+        assert f"{row.id} bob@corp.test: allow -> deny" in output
+        assert code in output
     assert usher("policy", "backtest", "--set", "smtp_url=x", environ=environ).exit_code == 2

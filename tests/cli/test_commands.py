@@ -5,10 +5,10 @@ from click.testing import CliRunner, Result
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
+from shared.accounts import passwords
 from shared.cli import main
-from shared.config import Settings
 from shared.models import Account, Contract, Job, JobKind, Membership, User
-from shared.services import passwords
+from shared.settings.settings import Settings
 from tests.conftest import environment
 
 TERMS = ("--amount", "1000", "--starts-on", "2026-01-01", "--ends-on", "2026-12-31")
@@ -25,10 +25,10 @@ def usher(*words: str, environ: dict[str, str] | None = None) -> Result:
 
 
 def test_help_lists_what_there_is_and_hides_the_mail_catcher() -> None:
-    listed = usher("--help").output
+    output = usher("--help").output
     for command in ("up", "web", "worker", "scheduler", "migrate", "operator", "account", "contract"):
-        assert f"\n  {command} " in listed
-    assert "mail-catcher" not in listed
+        assert f"\n  {command} " in output
+    assert "mail-catcher" not in output
 
 
 def test_a_start_with_bad_settings_names_every_problem_and_fails() -> None:
@@ -71,10 +71,10 @@ def test_an_account_and_an_unknown_owner_are_made(environ: dict[str, str], sessi
 def test_a_known_owner_keeps_their_password(environ: dict[str, str], sessions: sessionmaker[Session]) -> None:
     usher("account", "create", "Acme", "--owner", "alice@corp.example", environ=environ)
     with sessions.begin() as session:
-        session.scalars(select(User)).one().password_hash = passwords.digest("alices own")
+        session.scalars(select(User)).one().password_hash = passwords.hash_password("alices own")
     assert usher("account", "create", "Second", "--owner", "alice@corp.example", environ=environ).exit_code == 0
     with sessions() as session:
-        assert passwords.matches("alices own", session.scalars(select(User)).one().password_hash)
+        assert passwords.verify_password("alices own", session.scalars(select(User)).one().password_hash)
 
 
 def test_an_owner_whose_address_is_none_is_refused(environ: dict[str, str]) -> None:

@@ -3,25 +3,26 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from shared import clock
+from shared import clock, policy_context
+from shared.accounts import api_keys, passwords
 from shared.actor import SYSTEM
 from shared.cli import demo
-from shared.config import Settings
 from shared.models import Account, ApiKey, Contract, User
 from shared.permissions import Role
-from shared.services import api_keys, contracts, passwords, rules
+from shared.screening import contracts
+from shared.settings.settings import Settings
 
 
 def put(sessions: sessionmaker[Session], password: str = "a password", api_key: str | None = None) -> demo.Demo:
     with sessions.begin() as session:
-        return demo.put_in_place(session, password=password, api_key=api_key)
+        return demo.ensure_demo(session, password=password, api_key=api_key)
 
 
 def test_its_company_may_invite_and_its_key_is_an_admins(sessions: sessionmaker[Session], settings: Settings) -> None:
     made = put(sessions)
     with sessions() as session:
-        check, _ = contracts.judge(session, rules=rules.load(settings), account_id=made.account_id)
-        found = api_keys.find(session, made.api_key)
+        check, _ = contracts.check_account(session, policy=policy_context.load(settings), account_id=made.account_id)
+        found = api_keys.find_live(session, made.api_key)
         assert check.verdict == "allow"
         assert found is not None
         assert found.role == Role.ADMIN
@@ -39,7 +40,7 @@ def test_the_printed_password_signs_in_whatever_was_there_before(sessions: sessi
     put(sessions, password="an earlier one")
     put(sessions, password="the printed one")
     with sessions() as session:
-        assert passwords.matches("the printed one", session.scalars(select(User)).one().password_hash)
+        assert passwords.verify_password("the printed one", session.scalars(select(User)).one().password_hash)
 
 
 def test_an_ended_contract_is_renewed_and_a_changed_one_left_alone(sessions: sessionmaker[Session]) -> None:

@@ -7,10 +7,10 @@ from click.testing import CliRunner, Result
 from sqlalchemy.orm import Session, sessionmaker
 
 from shared.cli import main
-from shared.config import Settings
-from shared.db import transaction
+from shared.db.transaction import transaction
+from shared.jobs import heartbeats, mail_pauses, queue
 from shared.models import ALL_MAIL, JobKind, Part
-from shared.services import heartbeats, jobs, pauses
+from shared.settings.settings import Settings
 from tests.conftest import environment
 from tests.smtp_server import SmtpServer
 
@@ -28,8 +28,8 @@ def usher(settings: Settings) -> Usher:
 @pytest.fixture
 def alive(sessions: sessionmaker[Session]) -> None:
     with transaction(sessions) as session:
-        heartbeats.beat(session, "host-1", Part.WORKER)
-        heartbeats.beat(session, "host-2", Part.SCHEDULER)
+        heartbeats.record(session, "host-1", Part.WORKER)
+        heartbeats.record(session, "host-2", Part.SCHEDULER)
 
 
 def test_where_everything_is_well_the_doctor_says_so(usher: Usher, alive: None):
@@ -42,7 +42,7 @@ def test_where_everything_is_well_the_doctor_says_so(usher: Usher, alive: None):
     assert "secret" not in result.output
 
 
-def test_the_doctor_names_what_is_wrong_and_how_to_mend_it(usher: Usher):
+def test_the_doctor_names_what_is_wrong_and_how_to_fix_it(usher: Usher):
     result = usher("doctor", USHER_BROKER_URL="redis://127.0.0.1:1/0")
     assert result.exit_code == 1
     for words in ("usher worker", "usher scheduler", "USHER_BROKER_URL", "USHER_SMTP_URL"):
@@ -56,9 +56,11 @@ def test_the_doctor_tells_of_a_password_that_the_mail_server_refuses(usher: Ushe
     assert "535" in result.output
 
 
-def test_the_doctor_tells_of_mails_that_are_held_back(usher: Usher, alive: None, sessions: sessionmaker[Session]):
+def test_the_doctor_tells_of_emails_that_are_held_back(usher: Usher, alive: None, sessions: sessionmaker[Session]):
     with transaction(sessions) as session:
-        pauses.pause(session, ALL_MAIL, span=heartbeats.SILENT_AFTER, why="The mail server refuses this service.")
+        mail_pauses.pause(
+            session, ALL_MAIL, duration=heartbeats.SILENT_AFTER, why="The mail server refuses this service."
+        )
     result = usher("doctor")
     assert result.exit_code == 1
     assert "all mail waits" in result.output
@@ -72,10 +74,10 @@ def test_without_a_database_the_doctor_says_that_too(usher: Usher):
 
 def test_jobs_shows_what_waits_and_what_failed(usher: Usher, alive: None, sessions: sessionmaker[Session]):
     with transaction(sessions) as session:
-        jobs.promise(session, JobKind.INVITATION_CHECK, subject_id="inv_1")
-        failed = jobs.promise(session, JobKind.INVITATION_MAIL, subject_id="inv_2")
+        queue.enqueue(session, JobKind.INVITATION_CHECK, subject_id="inv_1")
+        failed = queue.enqueue(session, JobKind.INVITATION_MAIL, subject_id="inv_2")
         session.flush()
-        jobs.finish(session, [failed.id], state="dead", why="Nobody has this address.")
+        queue.finish(session, [failed.id], state="dead", why="Nobody has this address.")
     result = usher("jobs", "--once")
     assert result.exit_code == 0, result.output
     assert "workers alive: 1" in result.output

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from processes import eventually
 
-from shared.cli.embedded.foundation import Foundation, free_port, lay
-from shared.cli.embedded.home import occupied
+from shared.cli.embedded.home import locked_home
 from shared.cli.embedded.process import running
+from shared.cli.embedded.stack import Stack, free_port, prepare_stack
 
 ELSEWHERE = {"USHER_DATABASE_URL": "postgresql://localhost/none", "USHER_BROKER_URL": "redis://localhost:9"}
 
@@ -20,14 +20,14 @@ def mailbox(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def catcher(tmp_path: Path) -> Iterator[Foundation]:
-    with occupied(tmp_path / "data") as home:
-        foundation = lay(home, ELSEWHERE, public_url="http://localhost:8000")
+def catcher(tmp_path: Path) -> Iterator[Stack]:
+    with locked_home(tmp_path / "data") as home:
+        foundation = prepare_stack(home, ELSEWHERE, public_url="http://localhost:8000")
         with running(foundation.servers["mail-catcher"], home.logs / "mail-catcher.log"):
             yield foundation
 
 
-def test_a_mail_is_kept_whole_with_the_addresses_it_was_handed_over_with(catcher: Foundation, mailbox: Path) -> None:
+def test_a_mail_is_kept_whole_with_the_addresses_it_was_handed_over_with(catcher: Stack, mailbox: Path) -> None:
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = "alice@corp.example", "Bob <bob@corp.example>", "Grüße"
     mail.set_content("Come in.\n.\n.. and sit down.\n")
@@ -41,11 +41,11 @@ def test_a_mail_is_kept_whole_with_the_addresses_it_was_handed_over_with(catcher
     assert kept.read_bytes().replace(b"\r\n", b"\n").endswith(mail.as_bytes())
 
 
-def test_only_what_nobody_has_named_is_started(catcher: Foundation) -> None:
+def test_only_what_no_one_has_named_is_started(catcher: Stack) -> None:
     assert set(catcher.servers) == {"mail-catcher"}
     assert catcher.environment["USHER_BROKER_URL"] == "redis://localhost:9"
 
 
-def test_a_port_is_free_again_once_nobody_listens() -> None:
+def test_a_port_is_free_again_once_no_one_listens() -> None:
     port = free_port("127.0.0.1")
     eventually(lambda: free_port("127.0.0.1", port) == port)

@@ -4,17 +4,17 @@ import pytest
 
 from shared.cli.up import _open_to_others
 
-TOLD = {"USHER_PUBLIC_URL": "http://127.0.0.1:8000"}
+WARNING = {"USHER_PUBLIC_URL": "http://127.0.0.1:8000"}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "localhost", "::1"])
 def test_on_loopback_there_is_nothing_to_say(host):
-    assert _open_to_others(host, TOLD) == []
+    assert _open_to_others(host, WARNING) == []
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5"])
 def test_elsewhere_it_says_who_can_connect_and_what_is_answered(host):
-    said = " ".join(_open_to_others(host, TOLD))
-    assert "others on" in said
-    assert "http://127.0.0.1:8000" in said
-    assert "operator key" in said
+    output = " ".join(_open_to_others(host, WARNING))
+    assert "others on" in output
+    assert "http://127.0.0.1:8000" in output
+    assert "operator key" in output

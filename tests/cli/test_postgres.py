@@ -35,7 +35,7 @@ def test_it_takes_text_in_every_script_and_sorts_it_alike_everywhere(database_ur
         assert connection.execute("SELECT 'Z' < 'a', upper('ß→é')").fetchone() == (True, "ß→É")
 
 
-def test_nobody_else_can_open_its_folder(made: Path) -> None:
+def test_no_one_else_can_open_its_folder(made: Path) -> None:
     assert made.stat().st_mode & 0o077 == 0
 
 
@@ -54,7 +54,7 @@ def test_a_folder_of_another_release_is_named(tmp_path: Path) -> None:
         prepare(folder)
 
 
-def test_an_interrupted_first_start_is_begun_anew(tmp_path: Path) -> None:
+def test_an_interrupted_first_start_is_begun_again(tmp_path: Path) -> None:
     halfway = tmp_path / "postgres.new"
     halfway.mkdir()
     (halfway / "PG_VERSION").write_text("18\n")

@@ -15,7 +15,7 @@ import pytest
 from processes import Process, alive, eventually, started_by
 
 from shared.cli.embedded import postgres
-from shared.cli.embedded.home import occupied
+from shared.cli.embedded.home import locked_home
 
 USHER = Path(sysconfig.get_path("scripts")) / "usher"
 
@@ -25,13 +25,13 @@ class Up:
 
     def __init__(self, folder: Path, *words: str) -> None:
         self.process = start(folder, *words)
-        self.said: dict[str, str] = {}
+        self.output: dict[str, str] = {}
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if "ready" in line:
                 return
             name, _, value = line.partition(":")
-            self.said[name] = value.strip()
+            self.output[name] = value.strip()
         pytest.fail(f"it never got ready: {self.process.communicate()[1]}")
 
     def part(self, words: str) -> Process | None:
@@ -72,7 +72,7 @@ def call(url: str, path: str, **body: str) -> int:
 
 def ready(up: Up) -> bool:
     try:
-        return call(up.said["URL"], "/readyz") == 200
+        return call(up.output["URL"], "/readyz") == 200
     except OSError:
         return False
 
@@ -91,7 +91,7 @@ def first(folder: Path) -> Iterator[Up]:
 
 
 def signs_in(up: Up) -> bool:
-    return call(up.said["URL"], "/v1/sessions", email=up.said["Demo owner"], password=up.said["Password"]) == 201
+    return call(up.output["URL"], "/v1/sessions", email=up.output["Demo owner"], password=up.output["Password"]) == 201
 
 
 def test_the_demo_owner_signs_in_with_what_was_printed(first: Up) -> None:
@@ -138,14 +138,14 @@ def test_after_ctrl_c_nothing_is_left_and_the_next_start_finds_everything_again(
     first.stop(signal.SIGINT)
     second = Up(folder)
     kept = ("Demo owner", "Password", "Account", "API key", "Operator key")
-    assert {name: second.said[name] for name in kept} == {name: first.said[name] for name in kept}
+    assert {name: second.output[name] for name in kept} == {name: first.output[name] for name in kept}
     assert signs_in(second)
     # A killed one leaves nothing behind either, where the kernel tells its children.
     second.stop(signal.SIGKILL if sys.platform == "linux" else signal.SIGTERM)
 
 
 def test_a_damaged_database_is_one_line(tmp_path: Path) -> None:
-    with occupied(tmp_path / "data") as home:
+    with locked_home(tmp_path / "data") as home:
         postgres.prepare(home.folder / "postgres", durable=False)
     (home.folder / "postgres" / "global" / "pg_control").unlink()
     assert "postgres does not start" in complaint(home.folder)

@@ -50,7 +50,7 @@ def bring_back(service: Service, host: str) -> None:
     service.let_up(*service.on(host))
 
 
-def told_by(service: Service, host: str, path: str) -> Any:
+def answer_of(service: Service, host: str, path: str) -> Any:
     """What a host's web server answers, or nothing where nobody listens."""
     with closing(service.client_of(host)) as client, suppress(OSError, HTTPException):
         return client.ask("GET", path)[1]
@@ -59,7 +59,7 @@ def told_by(service: Service, host: str, path: str) -> Any:
 
 def name_of(service: Service, worker: str) -> str:
     """What the process that is this worker now calls itself in rows; it says so once it is ready."""
-    found = re.search(r"usher@(\S+) ready", service.parts[worker].said)
+    found = re.search(r"usher@(\S+) ready", service.parts[worker].log_text)
     return found[1] if found else "nobody"
 
 
@@ -80,7 +80,7 @@ def lost_host(folder: Path, *, invitations: int, times: int) -> Outcome:
             dying.join()
             waits.append(finish(service, within=60))
             bring_back(service, host)
-            wait_until(lambda host=host: told_by(service, host, "/healthz") is not None, within=60)
+            wait_until(lambda host=host: answer_of(service, host, "/healthz") is not None, within=60)
         found, answers = compare(service), dict(service.client.statuses)
     return Outcome(
         kept(found) and answers.keys() <= {"202", "broken"},

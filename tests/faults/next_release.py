@@ -44,11 +44,11 @@ _MIGRATIONS = {
 
 _CHANGES = {
     "shared/models/job.py": ("class JobKind(StrEnum):", f'class JobKind(StrEnum):\n    FAREWELL_MAIL = "{KIND}"'),
-    "shared/broker.py": (
-        "    JobKind.NEW_LINK_MAIL: MAIL,",
-        "    JobKind.NEW_LINK_MAIL: MAIL, JobKind.FAREWELL_MAIL: MAIL,",
+    "shared/jobs/kinds.py": (
+        "    JobKind.NEW_LINK_MAIL: SEND_EMAIL,",
+        "    JobKind.NEW_LINK_MAIL: SEND_EMAIL, JobKind.FAREWELL_MAIL: SEND_EMAIL,",
     ),
-    "shared/services/heartbeats.py": ("    row = insert(", f"    data |= {{'release': '{MARK}'}}\n    row = insert("),
+    "shared/jobs/heartbeats.py": ("    row = insert(", f"    data |= {{'release': '{MARK}'}}\n    row = insert("),
     "web/api/system.py": ('{"status": "ok"}', f'{{"status": "ok", "release": "{MARK}"}}'),
 }
 

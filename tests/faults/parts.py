@@ -24,7 +24,7 @@ class Part:
     deaths: list[float] = field(default_factory=list)
 
     @property
-    def said(self) -> str:
+    def log_text(self) -> str:
         """What it has logged since it was last started."""
         return self.log.read_bytes()[self.log_size :].decode(errors="replace")
 
@@ -72,7 +72,7 @@ class Parts:
 
     def is_at_work(self, name: str) -> bool:
         """Whether a worker or scheduler has come as far as doing something since it was started."""
-        return self.alive(name) and "ready" in self.parts[name].said
+        return self.alive(name) and "ready" in self.parts[name].log_text
 
     def _add(self, name: str, command: Command) -> None:
         self.parts[name] = Part(command, self.folder / f"{name}.log")

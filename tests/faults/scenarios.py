@@ -158,10 +158,10 @@ def single_crash(folder: Path, *, times: int) -> Outcome:
             waits = [arrived[email] - service.client.acknowledged_at[email] for email in some if email in arrived]
             slowest[name] = max([slowest.get(name, 0.0), *waits])
         found = compare(service)
-    told = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest.items())
+    summary = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest.items())
     return Outcome(
         kept(found) and max(slowest.values()) < 120,
-        f"{found}; {times} times each; longest from the API's yes to the mail server's, by what was killed: {told}",
+        f"{found}; {times} times each; longest from the API's yes to the mail server's, by what was killed: {summary}",
     )
 
 

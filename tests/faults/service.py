@@ -13,12 +13,12 @@ from typing import Any
 import psycopg
 from sqlalchemy.orm import Session
 
-from shared import config
 from shared.cli import demo
 from shared.cli.database import bring_up_to_date, command_transaction
 from shared.cli.embedded import postgres, valkey
-from shared.cli.embedded.foundation import free_port, usher
 from shared.cli.embedded.process import Command, wait_until
+from shared.cli.embedded.stack import free_port, usher
+from shared.settings import loading
 from tests.dns_server import DnsServer
 from tests.faults.client import Client
 from tests.faults.parts import Parts
@@ -68,7 +68,7 @@ class Service(Parts):
             "USHER_NEW_DOMAINS_PER_DAY": "10000000",
             "USHER_EMAILS_PER_RECIPIENT": "10000000",
         } | {f"USHER_{name.upper()}": value for name, value in settings.items()}
-        self.settings = config.load(self.environ)
+        self.settings = loading.load(self.environ)
         script = json.dumps({"seed": 1} | (sink or {}))
         sink_command = (sys.executable, "-m", "tests.faults.sink", str(smtp_port), str(self.ledger), script)
         self._add("postgres", self._database.command)
@@ -90,7 +90,7 @@ class Service(Parts):
             self._start(name, server)
         bring_up_to_date(self.settings)
         with command_transaction(self.settings) as session:
-            made = demo.put_in_place(session, password=PASSWORD, api_key=None)
+            made = demo.ensure_demo(session, password=PASSWORD, api_key=None)
         self._owner = made
         self.client = self.client_of(*self.hosts)
         self._keeper.start()

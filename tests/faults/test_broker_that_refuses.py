@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from shared.broker import Publisher
+from shared.jobs.publisher import Publisher
 from shared.models import JobKind
 from tests.cli.processes import eventually
 from tests.faults.ledger import compare
@@ -45,24 +45,24 @@ Commands = list[tuple[Any, ...]]
 
 
 @pytest.mark.parametrize(
-    ("spoil", "mend"),
+    ("spoil", "fix"),
     [
         ([("REPLICAOF", *NOBODY)], [("REPLICAOF", "NO", "ONE")]),
         ([("CONFIG", "SET", "maxmemory", "1")], [("CONFIG", "SET", "maxmemory", "0")]),
     ],
     ids=["it became a replica", "it is full"],
 )
-def test_no_part_ends_and_mail_flows(service: Service, broker: redis.Redis, spoil: Commands, mend: Commands) -> None:
-    nothing_ends(service, broker, spoil, mend)
+def test_no_part_ends_and_mail_flows(service: Service, broker: redis.Redis, spoil: Commands, fix: Commands) -> None:
+    nothing_ends(service, broker, spoil, fix)
 
 
-def nothing_ends(service: Service, broker: redis.Redis, spoil: Commands, mend: Commands) -> None:
+def nothing_ends(service: Service, broker: redis.Redis, spoil: Commands, fix: Commands) -> None:
     """Invite while the broker is spoiled by these commands, and again once it was mended by the others."""
     before = running(service)
     service.send("worker0", signal.SIGSTOP, group=True)
     publisher = Publisher(service.settings.broker_url)
     for number in range(20):  # As a failover leaves them behind, where nobody can take them.
-        publisher.ring([(JobKind.INVITATION_CHECK, f"job_{number}")])
+        publisher.publish([(JobKind.INVITATION_CHECK, f"job_{number}")])
     publisher.close()
     for command in spoil:
         broker.execute_command(*command)
@@ -75,7 +75,7 @@ def nothing_ends(service: Service, broker: redis.Redis, spoil: Commands, mend: C
         eventually(lambda: {line["to"] for line in service.lines()} >= set(emails), within=30)
         time.sleep(2)  # Long enough for a worker that would give up.
     finally:
-        for command in mend:
+        for command in fix:
             broker.execute_command(*command)
     eventually(lambda: by_a_worker(service), within=40)
     assert running(service) == before

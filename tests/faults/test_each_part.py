@@ -53,7 +53,7 @@ def test_the_web_server_killed_right_after_its_answer(service: Service) -> None:
     eventually(service.client.ready, within=30)
 
 
-def test_a_broker_that_is_frozen_makes_nobody_wait(service: Service) -> None:
+def test_a_broker_that_is_frozen_makes_no_one_wait(service: Service) -> None:
     """Row 5: connections to it stay open and nothing comes back."""
     service.send("valkey", signal.SIGSTOP)
     since = len(service.client.seconds)
@@ -93,14 +93,14 @@ def test_a_database_that_restarts_keeps_what_was_acknowledged(service: Service) 
 
 
 @pytest.mark.parametrize(
-    ("spoil", "mend"),
+    ("spoil", "fix"),
     [
         ("ALTER SYSTEM SET default_transaction_read_only = on", "ALTER SYSTEM RESET default_transaction_read_only"),
         ("ALTER DATABASE postgres ALLOW_CONNECTIONS false", "ALTER DATABASE postgres ALLOW_CONNECTIONS true"),
     ],
     ids=["it only reads", "it takes no more connections"],
 )
-def test_a_database_that_takes_nothing_for_now_is_told_as_that(service: Service, spoil: str, mend: str) -> None:
+def test_a_database_that_takes_nothing_for_now_is_told_as_that(service: Service, spoil: str, fix: str) -> None:
     """Row 9: a standby after a failover, or all connections in use. 503, when to come back, and nothing half done."""
     # Over a connection that was kept for long, a question may meet its end; not over the one that tells this.
     eventually(service.client.ready, within=20)
@@ -114,13 +114,13 @@ def test_a_database_that_takes_nothing_for_now_is_told_as_that(service: Service,
             ready, _ = service.client.ask("GET", "/readyz")
             threading.Event().wait(1)  # Whoever works in the background meets it as well.
         finally:
-            for statement in ("SET default_transaction_read_only = off", mend, "SELECT pg_reload_conf()", REST):
+            for statement in ("SET default_transaction_read_only = off", fix, "SELECT pg_reload_conf()", REST):
                 connection.execute(statement.encode())
     assert {(status, answer["code"]) for status, answer in answers} == {(503, "unavailable")}
     assert ready == 503
     assert service.rows("SELECT count(*) FROM invitations WHERE email = 'half@office.example'") == [(0,)]
     eventually(service.client.ready, within=20)
-    invite(service, f"after{len(mend)}-", 3)
+    invite(service, f"after{len(fix)}-", 3)
 
 
 def test_what_fell_due_while_no_scheduler_ran_is_done_once_when_one_comes(service: Service) -> None:
@@ -133,8 +133,8 @@ def test_what_fell_due_while_no_scheduler_ran_is_done_once_when_one_comes(servic
     service.let_up("scheduler")
     over = "SELECT count(*) FROM invitations WHERE email LIKE 'late%' AND status = 'expired'"
     eventually(lambda: service.rows(over) == [(len(emails),)], within=30)
-    told = "SELECT count(*) FROM audit_events WHERE action = 'invitation.expired'"
-    assert service.rows(told) == [(len(emails),)]
+    query = "SELECT count(*) FROM audit_events WHERE action = 'invitation.expired'"
+    assert service.rows(query) == [(len(emails),)]
 
 
 def test_parts_that_are_asked_to_stop_one_after_the_other_drop_nothing(service: Service) -> None:

@@ -9,13 +9,13 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from shared.cli.embedded.foundation import usher
 from shared.cli.embedded.process import Command, run_to_end
+from shared.cli.embedded.stack import usher
+from shared.jobs import queue
 from shared.migrations.upgrade import LOCK_SECONDS
-from shared.services import jobs
 from tests.cli.processes import eventually
 from tests.faults import next_release
-from tests.faults.hosts import HOSTS, bring_back, done_by, lose, name_of, people_inviting, told_by
+from tests.faults.hosts import HOSTS, answer_of, bring_back, done_by, lose, name_of, people_inviting
 from tests.faults.ledger import compare
 from tests.faults.next_release import KIND, MARK
 from tests.faults.scenarios import finish
@@ -45,7 +45,7 @@ def nothing_lost(service: Service) -> Iterator[None]:
     assert service.client.statuses.keys() <= {"202", "broken"}, service.client.statuses
 
 
-def test_a_host_that_is_lost_is_missed_by_nobody(service: Service) -> None:
+def test_a_host_that_is_lost_is_missed_by_no_one(service: Service) -> None:
     """All its parts at once, for good or for a while: the other invites, mails, and sees to what falls due."""
     lost = HOSTS[0]
     service.client.invite("falls-due@office.example")
@@ -56,14 +56,14 @@ def test_a_host_that_is_lost_is_missed_by_nobody(service: Service) -> None:
         lose(service, lost)
         with service.session() as session:
             # Twenty seconds later, as far as the rows can tell.
-            jobs.end_leases(session, owners=dead)
+            queue.end_leases(session, owners=dead)
             session.execute(text("UPDATE invitations SET expires_at = now() WHERE email LIKE 'falls-due%'"))
         before = invited()
         expired = "SELECT count(*) FROM invitations WHERE email LIKE 'falls-due%' AND status = 'expired'"
         eventually(lambda: service.rows(expired) == [(1,)] and invited() > before + 20, within=20)
-        assert told_by(service, lost, "/healthz") is None
+        assert answer_of(service, lost, "/healthz") is None
         bring_back(service, lost)
-        eventually(lambda: told_by(service, lost, "/healthz") and done_by(service, f"worker0@{lost}"), within=30)
+        eventually(lambda: answer_of(service, lost, "/healthz") and done_by(service, f"worker0@{lost}"), within=30)
 
 
 def test_a_release_replaces_another_while_people_invite(service: Service, tmp_path: Path) -> None:
@@ -71,14 +71,14 @@ def test_a_release_replaces_another_while_people_invite(service: Service, tmp_pa
     newer = {"PYTHONPATH": str(next_release.make(tmp_path / "next"))}
     with people_inviting(service, "upgraded"):
         migrate_beside_a_long_report(service, usher("migrate", environment=service.environ | newer))
-        promise_what_only_the_next_release_knows(service)
+        enqueue_a_kind_of_the_next_release(service)
         for number, host in enumerate(HOSTS, start=1):
             service.replace(f"worker0@{host}", **newer)
             service.replace(f"scheduler@{host}", **newer)
             eventually(lambda number=number: service.rows(SIGNS_OF_LIFE) == [(2 * number,)], within=30)
         for host in HOSTS:
             service.replace(f"web@{host}", **newer)
-            eventually(lambda host=host: MARK in str(told_by(service, host, "/healthz")), within=30)
+            eventually(lambda host=host: MARK in str(answer_of(service, host, "/healthz")), within=30)
         eventually(lambda: all(done_by(service, f"worker0@{host}") for host in HOSTS), within=30)
         with service.session() as session:
             # A quarter of a minute later, as far as the row can tell: the old one had rung for it in vain.
@@ -88,7 +88,7 @@ def test_a_release_replaces_another_while_people_invite(service: Service, tmp_pa
     assert service.rows("SELECT state FROM jobs WHERE id = 'job_0'") == [("cancelled",)]
     assert service.rows("SELECT count(note) FROM invitations") == [(0,)]
     assert service.rows("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_jobs_lane'::regclass") == [(True,)]
-    assert told_by(service, HOSTS[0], "/readyz")["status"] == "ready"
+    assert answer_of(service, HOSTS[0], "/readyz")["status"] == "ready"
 
 
 SIGNS_OF_LIFE = f"SELECT count(*) FROM heartbeats WHERE data ->> 'release' = '{MARK}'"
@@ -108,21 +108,21 @@ def migrate_beside_a_long_report(service: Service, migrate: Command) -> None:
             """
             eventually(lambda: service.rows(blocked) == [(1,)])
             eventually(lambda: service.rows(blocked) == [(0,)])
-        said = [each.result() for each in migrating]
-    assert sum(f"process {reader} " in words for words in said) == 1
+        outputs = [each.result() for each in migrating]
+    assert sum(f"process {reader} " in words for words in outputs) == 1
     assert max(service.client.seconds[since:]) < LOCK_SECONDS + 1
 
 
-def promise_what_only_the_next_release_knows(service: Service) -> None:
+def enqueue_a_kind_of_the_next_release(service: Service) -> None:
     """The old one rings for it in vain, takes it not, and shows it in its lists."""
     with service.session() as session:
         row = {"kind": KIND, "account": service.client.account}
         session.execute(
             text("INSERT INTO jobs (id, kind, account_id, subject_id) VALUES ('job_0', :kind, :account, 'usr_0')"), row
         )
-    rung = "SELECT ring_at > created_at + interval '2 seconds' FROM jobs WHERE id = 'job_0'"
-    eventually(lambda: service.rows(rung) == [(True,)])
+    query = "SELECT ring_at > created_at + interval '2 seconds' FROM jobs WHERE id = 'job_0'"
+    eventually(lambda: service.rows(query) == [(True,)])
     assert service.rows("SELECT state, attempts FROM jobs WHERE id = 'job_0'") == [("queued", 0)]
     path = f"/v1/accounts/{service.client.account}/jobs"
-    assert told_by(service, HOSTS[0], f"{path}/job_0")["kind"] == KIND
-    assert KIND in {depth["kind"] for depth in told_by(service, HOSTS[0], f"{path}/summary")["jobs"]}
+    assert answer_of(service, HOSTS[0], f"{path}/job_0")["kind"] == KIND
+    assert KIND in {depth["kind"] for depth in answer_of(service, HOSTS[0], f"{path}/summary")["jobs"]}

@@ -40,7 +40,7 @@ def test_five_hundred_invitations_all_arrive(servers_folder: Path, database_url:
 
             def all_there() -> bool:
                 arrived.clear()
-                arrived.update(mail.recipient for mail in list(smtp.mails))
+                arrived.update(mail.recipient for mail in list(smtp.emails))
                 return arrived.keys() >= acknowledged
 
             eventually(all_there, within=120)

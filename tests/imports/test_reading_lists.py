@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from shared.errors import Invalid
 from shared.folding import fold
-from shared.imports.reading import read
-from shared.imports.roles import role_of
 from shared.permissions import Role
+from shared.recipient_lists.reading import read
+from shared.recipient_lists.roles import role_of
 from tests.web.pages import catalogues
-from web.pages.words import _ROLES
+from web.ui.labels import _ROLES
 
 
 def rows(data: bytes | str) -> list[tuple[int, str, str | None, str | None]]:
@@ -110,7 +110,7 @@ def test_a_workbook_is_told_apart_from_a_table():
         read(b"PK\x03\x04....")
 
 
-def test_letters_are_folded_alike_wherever_they_are_written():
+def test_emails_are_folded_alike_wherever_they_are_written():
     assert {fold(text).lower() for text in ("Łukasz", "LUKASZ", "ｌｕｋａｓｚ", "łukász")} == {"lukasz"}
 
 

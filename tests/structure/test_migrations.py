@@ -49,11 +49,13 @@ def statements(upgrade: Callable[[], None]) -> list[str]:
 
 def broken(upgrade: Callable[[], None]) -> set[str]:
     """The rules that a migration breaks."""
-    said = statements(upgrade)
-    own = {found[1] for line in said if (found := re.match(r"CREATE TABLE (\w+)", line))}
-    on_others = [line for line in said if not ((table := re.search(r"(?:TABLE|ON) (\w+)", line)) and table[1] in own)]
+    written = statements(upgrade)
+    own = {found[1] for line in written if (found := re.match(r"CREATE TABLE (\w+)", line))}
+    on_others = [
+        line for line in written if not ((table := re.search(r"(?:TABLE|ON) (\w+)", line)) and table[1] in own)
+    ]
     found = {rule for rule, sign in RULES.items() if any(re.search(sign, line) for line in on_others)}
-    concurrently = ["CONCURRENTLY" in line for line in said]
+    concurrently = ["CONCURRENTLY" in line for line in written]
     return found | {NOT_ALONE} if any(concurrently) and not all(concurrently) else found
 
 

@@ -25,7 +25,7 @@ READ_FROM_THE_DATABASE = {
 }
 
 
-def asked_for(name: str) -> set[str]:
+def metrics_in(name: str) -> set[str]:
     """The figures that a file asks for, without the tails that Prometheus adds."""
     found = re.findall(r"\busher_[a-z_]+", (FOLDER / name).read_text())
     return {re.sub(r"_(bucket|count|sum|total)$", "", each) for each in found}
@@ -38,12 +38,12 @@ def there_are() -> set[str]:
 
 
 def test_dashboard_and_alerts_ask_only_for_figures_that_exist():
-    assert asked_for("dashboard.json") <= there_are()
-    assert asked_for("alerts.yml") <= there_are()
+    assert metrics_in("dashboard.json") <= there_are()
+    assert metrics_in("alerts.yml") <= there_are()
 
 
 def test_every_figure_is_on_the_dashboard_or_behind_an_alert():
-    shown = asked_for("dashboard.json") | asked_for("alerts.yml")
+    shown = metrics_in("dashboard.json") | metrics_in("alerts.yml")
     assert there_are() - shown <= {"usher_rounds"}
 
 

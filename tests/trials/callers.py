@@ -41,10 +41,10 @@ class Furnished:
         return {
             "account_id": [self._account],
             "invitation_id": [self._invite(f"guest{number}")["id"] for number in range(5)],
-            "member_id": [each["id"] for each in self._listed("members") if each["role"] == "developer"],
+            "member_id": [each["id"] for each in self._first_ids("members") if each["role"] == "developer"],
             "key_id": keys,
             "exception_id": [self._made(place, rule, token=OPERATOR_KEY)["id"] for place in places],
-            "job_id": [job["id"] for job in self._listed("jobs")],
+            "job_id": [job["id"] for job in self._first_ids("jobs")],
         }
 
     def _invite(self, name: str, role: str = "developer") -> Any:
@@ -59,7 +59,7 @@ class Furnished:
     def _link(self, name: str) -> str:
         return link_in(self._stack.mail_to(f"{name}@{self._name}.example"), "i")
 
-    def _listed(self, what: str) -> Any:
+    def _first_ids(self, what: str) -> Any:
         return self._stack.ask("GET", f"{self._path}/{what}?limit=9", token=self._owner).json["data"]
 
     def _made(self, path: str, body: Any, *, token: str | None = "") -> Any:

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from shared.services.jobs import LEASE
+from shared.jobs.queue import LEASE
 from tests.cli.processes import eventually
 from tests.faults.ledger import compare
 from tests.faults.scenarios import finish

@@ -83,8 +83,10 @@ def test_every_answer_is_one_that_the_document_names(
     if caller.token is not None:
         command += ["--header", f"Authorization: Bearer {caller.token}"]
     environ = os.environ | {"SCHEMATHESIS_HOOKS": "tests.trials.odd_requests", "PYTHONPATH": str(ROOT)}
-    told = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900, env=environ, cwd=tmp_path)
-    assert told.returncode == 0, _shortened(told.stdout) + told.stderr[-2000:]
+    environment = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=900, env=environ, cwd=tmp_path
+    )
+    assert environment.returncode == 0, _shortened(environment.stdout) + environment.stderr[-2000:]
     assert stack.ask("GET", "/readyz").status == 200
 
 

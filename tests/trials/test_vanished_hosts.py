@@ -14,7 +14,7 @@ def hosts() -> None:
 
 
 @pytest.mark.parametrize("part", ["postgres", "valkey", "sink"])
-def test_a_host_vanishes_and_nobody_hangs_and_nothing_is_lost(part: str, tmp_path: Path) -> None:
+def test_a_host_vanishes_and_no_one_hangs_and_nothing_is_lost(part: str, tmp_path: Path) -> None:
     outcome = vanished.vanished_host(part, tmp_path, times=1, seconds=15)
     print(f"\n{part}: {outcome.words}")  # noqa: T201 - the figures are wanted
     assert outcome.good, outcome.words

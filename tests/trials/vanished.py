@@ -98,7 +98,7 @@ class Probe:
                 began = time.monotonic()
                 status = 0
                 try:
-                    status = self._asked()
+                    status = self._request()
                 except (OSError, HTTPException, ValueError) as error:
                     self.broken.append(repr(error))
                 self.found.append((began, status, time.monotonic() - began))
@@ -112,7 +112,7 @@ class Probe:
             thread.join()
             self._client.close()
 
-    def _asked(self) -> int:
+    def _request(self) -> int:
         try:
             return self._ask(self._client)
         except (BrokenPipeError, RemoteDisconnected):
@@ -120,8 +120,8 @@ class Probe:
 
     def first(self, status: int, *, after: float) -> float | None:
         """How long after this moment the first such answer was there."""
-        answered = ((at + took, said) for at, said, took in self.found)
-        return next((moment - after for moment, said in answered if said == status and moment >= after), None)
+        answered = ((at + took, answer) for at, answer, took in self.found)
+        return next((moment - after for moment, answer in answered if answer == status and moment >= after), None)
 
     def longest(self, *, since: float) -> float:
         return max((took for at, _, took in self.found if at + took >= since), default=0.0)
@@ -158,12 +158,12 @@ def vanished_host(part: str, folder: Path, *, times: int, seconds: float) -> Out
         found = compare(service)
         restarted = [name for name, pid in service.running().items() if name != part and pid != before[name]]
     refusals = [moment for moment in first_503 if moment is not None]
-    said = f"/healthz said {alive.statuses()}, inviting {inviting.statuses()} {' '.join(inviting.broken)}".strip()
-    told = (
+    answer = f"/healthz said {alive.statuses()}, inviting {inviting.statuses()} {' '.join(inviting.broken)}".strip()
+    figures = (
         f"{found}; away {times} times for {seconds:.0f} s; "
         f"first 503 after {_most(refusals)}; slowest answer {_most(slowest)}; /healthz at most {_most(healthz)}; "
         f"inviting again {_most(again)} after the host was back; all before it mailed {_most(done)} after it; "
-        f"{said}; parts that ended: {restarted or 'none'}"
+        f"{answer}; parts that ended: {restarted or 'none'}"
     )
     return Outcome(
         kept(found)
@@ -172,7 +172,7 @@ def vanished_host(part: str, folder: Path, *, times: int, seconds: float) -> Out
         and inviting.statuses() <= {202, 503}
         and max(slowest) < 10
         and max(again, key=lambda moment: moment or 99.0, default=99.0) < 30,
-        told,
+        figures,
     )
 
 

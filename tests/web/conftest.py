@@ -14,16 +14,18 @@ from flask.testing import FlaskClient
 from sqlalchemy import func
 from sqlalchemy.orm import Session, sessionmaker
 
+from shared import policy_context
+from shared.accounts import api_keys
+from shared.accounts import sessions as sign_ins
 from shared.actor import SYSTEM
 from shared.clock import now
-from shared.config import Settings
-from shared.db import transaction
+from shared.db.transaction import transaction
 from shared.email_address import parse
 from shared.ids import new_id
 from shared.models import Account, Contract, Invitation, Membership, User
 from shared.permissions import Role
-from shared.services import api_keys, checking, rules
-from shared.services import sessions as sign_ins
+from shared.screening import screen
+from shared.settings.settings import Settings
 from shared.tokens import Purpose, derive
 from web.app import create_app
 from web.database import db
@@ -71,9 +73,9 @@ def has_the_shape_it_should(app: Flask, answer: Any) -> None:
     """It is what the OpenAPI document tells of, to the last field: some are written without being held against it."""
     endpoint, _ = app.url_map.bind("").match(answer.request.path, method=answer.request.method)
     spec = getattr(app.view_functions[endpoint], "spec", None)
-    if spec is not None and spec.answers is not None:
-        told = spec.answers.model_validate_json(answer.data).model_dump_json(exclude_unset=True)
-        assert json.loads(told) == answer.json
+    if spec is not None and spec.response is not None:
+        text = spec.response.model_validate_json(answer.data).model_dump_json(exclude_unset=True)
+        assert json.loads(text) == answer.json
 
 
 class World:
@@ -81,7 +83,7 @@ class World:
 
     def __init__(self, app: Flask, settings: Settings, factory: sessionmaker[Session]) -> None:
         self.app, self.settings, self.sessions = app, settings, factory
-        self.rules = rules.load(settings)
+        self.rules = policy_context.load(settings)
 
     @property
     def nobody(self) -> Caller:
@@ -149,7 +151,7 @@ class World:
     def check(self, invitation_id: str) -> None:
         """What the worker does with the promised check."""
         with transaction(self.sessions) as session:
-            checking.judge(session, rules=self.rules, invitation_ids=[invitation_id])
+            screen.screen(session, policy=self.rules, invitation_ids=[invitation_id])
 
     def token(self, invitation_id: str) -> str:
         """The token that stands in the mail."""
@@ -178,7 +180,7 @@ def let_go(app: Flask) -> None:
     """Close the connections that the application keeps."""
     with app.app_context():
         db.engine.dispose()
-    app.extensions["usher"].reader.close()
+    app.extensions["usher"].autocommit_pool.close()
 
 
 _MADE: dict[str, Flask] = {}
@@ -186,10 +188,10 @@ _MADE: dict[str, Flask] = {}
 
 def application(settings: Settings) -> Flask:
     """The application for these settings, made once in a run: that takes longer than many a test."""
-    told = settings.model_dump_json()
-    if told not in _MADE:
-        _MADE[told] = create_app(settings)
-    return _MADE[told]
+    key = settings.model_dump_json()
+    if key not in _MADE:
+        _MADE[key] = create_app(settings)
+    return _MADE[key]
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.cli.embedded.foundation import free_port
-from shared.config import Settings
+from shared.cli.embedded.stack import free_port
+from shared.settings.settings import Settings
 from tests.cli.processes import eventually
 from tests.conftest import environment
 
@@ -45,10 +45,10 @@ class RawServer:
 def raw_server(settings: Settings, folder: Path, *, output: str = "", **more: str) -> Iterator[RawServer]:
     """The server until the block ends; what it says goes to `output`, or to a log in the folder."""
     port, log = free_port("127.0.0.1"), folder / "web.log"
-    told = environment(settings) | {"USHER_WEB_PORT": str(port)} | more
+    events = environment(settings) | {"USHER_WEB_PORT": str(port)} | more
     with Path(output or log).open("wb") as sink:
         command = [sys.executable, "-m", "shared.cli", "web"]
-        process = subprocess.Popen(command, env=os.environ | told, stdout=sink, stderr=sink)
+        process = subprocess.Popen(command, env=os.environ | events, stdout=sink, stderr=sink)
     server = RawServer(port, process, log)
     try:
         eventually(server.is_up, within=60)

@@ -13,8 +13,8 @@ def reported_by(world, account: str, alice, *emails: str) -> None:
             job = session.scalars(select(Job).where(Job.subject_id == each, Job.kind == JobKind.INVITATION_MAIL)).one()
             job.state, job.finished_at = JobState.DONE, job.created_at
             session.get_one(Invitation, each).delivery = "sent"
-        said = {"token": world.token(each), "report_abuse": True, "reason": "Spam."}
-        assert world.nobody.post("/v1/invitations/decline", said).status_code == 204
+        words = {"token": world.token(each), "report_abuse": True, "reason": "Spam."}
+        assert world.nobody.post("/v1/invitations/decline", words).status_code == 204
 
 
 def status(world, invitation_id: str) -> str:
@@ -36,9 +36,9 @@ def test_the_third_reporter_holds_new_invitations_until_the_operator_decides(wor
     tried = alice.post(f"/v1/accounts/{acme}/invitations/check", body).json
     assert tried["verdict"] == "hold"
 
-    listed = operator.get(f"/v1/abuse-reports?account_id={acme}&state=open").json["data"]
-    assert [each["email"] for each in listed] == ["c@corp.example", "b@corp.example", "a@corp.example"]
-    assert listed[0]["account_held_at"]
+    reports = operator.get(f"/v1/abuse-reports?account_id={acme}&state=open").json["data"]
+    assert [each["email"] for each in reports] == ["c@corp.example", "b@corp.example", "a@corp.example"]
+    assert reports[0]["account_held_at"]
     assert "usher_abuse_reports_open 3.0" in operator.get("/metrics").text
     assert "usher_accounts_held 1.0" in operator.get("/metrics").text
 
@@ -68,8 +68,8 @@ def test_what_was_not_mailed_yet_is_held_too_and_mailed_once_after_all(world, al
     assert operator.post(path, {"decision": "clear", "reason": "The account was cleaned up."}).status_code == 200
     world.check(waiting)
     with world.sessions() as session:
-        mails = select(Job.state).where(Job.subject_id == waiting, Job.kind == JobKind.INVITATION_MAIL)
-        assert sorted(session.scalars(mails)) == [JobState.CANCELLED, JobState.QUEUED]
+        emails = select(Job.state).where(Job.subject_id == waiting, Job.kind == JobKind.INVITATION_MAIL)
+        assert sorted(session.scalars(emails)) == [JobState.CANCELLED, JobState.QUEUED]
 
 
 def test_a_reported_accounts_owner_does_not_decide_about_it(world, alice, acme, operator):

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from shared.cli import main
-from shared.db import transaction
+from shared.db.transaction import transaction
 from tests.cli.processes import eventually
 from tests.conftest import environment
 from tests.web.conftest import Caller, World
@@ -93,13 +93,13 @@ def old(world: World, alice: Caller, acme: str) -> str:
 
 
 def test_old_events_move_into_files_and_the_rest_chains_on(world, alice, operator, old):
-    told = alice.get(f"/v1/accounts/{old}/audit-events").json["data"]
+    events = alice.get(f"/v1/accounts/{old}/audit-events").json["data"]
     result = operator.archives()
     assert (result.exit_code, moved(result)) == (0, 5), result.output
     shown = alice.get(f"/v1/accounts/{old}/audit-events").json["data"]
     assert [event["position"] for event in shown] == [6, 7]
     (lines,) = operator.files(old).values()
-    assert [line["hash"] for line in lines] + [event["hash"] for event in shown] == [event["hash"] for event in told]
+    assert [line["hash"] for line in lines] + [event["hash"] for event in shown] == [event["hash"] for event in events]
     assert lines[4]["data"]["after"]["name"] == "Acme 4 of 5"
     happen(alice, old, 1)
     seal(world)
@@ -298,8 +298,8 @@ def test_two_at_once_do_it_once(world, operator, old):
         eventually(lambda: deletes(world))
         second = operator.archives()
         assert (second.exit_code, second.stderr.startswith("Another archiving is at work")) == (1, True)
-    said, _ = first.communicate(timeout=20)
-    assert (first.returncode, said.startswith("5 events ")) == (0, True)
+    output, _ = first.communicate(timeout=20)
+    assert (first.returncode, output.startswith("5 events ")) == (0, True)
     assert operator.verifies().exit_code == 0
 
 

@@ -9,18 +9,18 @@ from click.testing import CliRunner
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from shared.audit import hash_chain
 from shared.cli import main
 from shared.clock import now, rfc3339
-from shared.db import transaction
+from shared.db.transaction import transaction
 from shared.permissions import Role
-from shared.services import sealing
 from tests.conftest import environment
 from tests.web.conftest import World
 
 
 def seal(world: World) -> int:
     with transaction(world.sessions) as session:
-        return sealing.seal(session)
+        return hash_chain.seal(session)
 
 
 def meddle(world: World, *statements: str) -> None:

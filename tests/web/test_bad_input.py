@@ -88,13 +88,13 @@ def test_a_body_is_as_large_as_its_call_takes_and_the_refusal_says_how_large(ali
 
 def test_the_document_says_how_large_a_body_may_be(nobody):
     paths = nobody.get("/openapi.json").json["paths"]
-    said = {
+    answer = {
         path: paths[path]["post"]["requestBody"]["description"]
         for path in paths
         if "requestBody" in paths[path].get("post", {})
     }
-    assert said["/v1/users"] == "At most 64 KB."
-    assert said["/v1/accounts/{account_id}/invitations/batch"] == "At most 2 MB."
+    assert answer["/v1/users"] == "At most 64 KB."
+    assert answer["/v1/accounts/{account_id}/invitations/batch"] == "At most 2 MB."
     assert "413" in paths["/v1/users"]["post"]["responses"]
 
 

@@ -47,8 +47,8 @@ def test_good_rows_are_invited_and_bad_ones_say_why(world, alice, acme):
     assert results[1]["reasons"][0]["remedy"]
     assert results[7]["errors"][0]["field"] == "role"
     assert results[0]["invitation"]["message"] == "Hi"
-    listed = alice.get(f"/v1/accounts/{acme}/invitations").json["data"]
-    assert {row["email"] for row in listed} == {"a@corp.example", "g@corp.example", "open@corp.example"}
+    invitations = alice.get(f"/v1/accounts/{acme}/invitations").json["data"]
+    assert {row["email"] for row in invitations} == {"a@corp.example", "g@corp.example", "open@corp.example"}
 
 
 def test_a_thousand_rows_are_a_thousand_invitations_with_their_jobs_and_events(world, alice, acme):

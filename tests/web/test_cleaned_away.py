@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.environ import METRICS_FOLDER
+from shared.settings.environment import METRICS_FOLDER
 from tests.cli.processes import eventually
 from tests.web.raw import RawServer, raw_server
 from tests.web.test_slow_senders import SETTINGS

@@ -10,10 +10,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
-from shared.db import transaction
+from shared.audit import hash_chain
+from shared.db.transaction import transaction
+from shared.invitations import expiry
+from shared.jobs import queue
 from shared.models import JobKind
 from shared.permissions import Role
-from shared.services import expiry, jobs, sealing
 from tests.cli.processes import eventually
 from tests.web.conftest import Caller, World, let_go, unlimited
 
@@ -136,7 +138,7 @@ def test_looking_around_reads_no_table_from_end_to_end(read_whole, world, alice,
 
 def test_what_was_planned_while_the_tables_were_empty_reads_no_more_once_they_fill(world, sessions, alice, acme):
     """PostgreSQL looks at a table anew minutes later; a first long list of people comes before that."""
-    path, listed = f"/v1/accounts/{acme}/invitations", 3000
+    path, count = f"/v1/accounts/{acme}/invitations", 3000
     unlimited(world, acme)
 
     def go_on(name: str) -> None:
@@ -147,13 +149,13 @@ def test_what_was_planned_while_the_tables_were_empty_reads_no_more_once_they_fi
             work(sessions)
 
     go_on("early")
-    for batch in range(0, listed, 1000):
+    for batch in range(0, count, 1000):
         rows = [{"email": f"guest{batch + number}@corp.example", "role": "support"} for number in range(1000)]
-        told = alice.post(f"{path}/batch", {"invitations": rows}).json["results"]
-        assert {each["status"] for each in told} == {202}
+        results = alice.post(f"{path}/batch", {"invitations": rows}).json["results"]
+        assert {each["status"] for each in results} == {202}
     go_on("late")
     read = _rows_read(world, sessions)
-    assert max(read[table] for table in ("invitations", "jobs", "audit_seals")) < listed
+    assert max(read[table] for table in ("invitations", "jobs", "audit_seals")) < count
 
 
 def work(sessions: sessionmaker[Session]) -> None:
@@ -161,9 +163,9 @@ def work(sessions: sessionmaker[Session]) -> None:
     with transaction(sessions) as session:
         newest = list(session.scalars(text("SELECT id FROM jobs ORDER BY id DESC LIMIT 20")))
         expiry.expire(session)
-        sealing.seal(session)
+        hash_chain.seal(session)
     with transaction(sessions) as session:
-        jobs.claim(session, newest, kinds=JobKind, owner="a worker")
+        queue.claim(session, newest, kinds=JobKind, owner="a worker")
     with transaction(sessions) as session:
-        assert jobs.held(session, newest, owner="a worker")
-        jobs.finish(session, newest)
+        assert queue.lock_held(session, newest, owner="a worker")
+        queue.finish(session, newest)

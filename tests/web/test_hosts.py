@@ -12,8 +12,8 @@ from web.app import create_app
 @pytest.fixture
 def embedded(world: World) -> Iterator[FlaskClient]:
     """The web server as `usher up` starts it."""
-    told = {"web_hosts": "public_url", "public_url": "http://usher.test:8000"}
-    app = create_app(world.settings.model_copy(update=told))
+    events = {"web_hosts": "public_url", "public_url": "http://usher.test:8000"}
+    app = create_app(world.settings.model_copy(update=events))
     yield app.test_client()
     let_go(app)
 

@@ -42,7 +42,7 @@ def test_an_unknown_role_is_refused_with_the_roles_there_are_and_never_replaced(
     assert invited(world) == {"cleo@corp.example": ("finance_analyst", None)}
 
 
-def test_an_unclosed_quote_mails_nobody_the_addresses_of_others(world, alice, acme):
+def test_an_unclosed_quote_emails_no_one_the_addresses_of_others(world, alice, acme):
     answer = post(alice, acme, SWALLOWING)
     assert results(answer) == [(2, 422, "quote_not_closed"), (3, 202, None), (4, 202, None)]
     assert answer.json["results"][0]["email"] == "anna@corp.example"
@@ -52,7 +52,7 @@ def test_an_unclosed_quote_mails_nobody_the_addresses_of_others(world, alice, ac
     }
 
 
-def test_a_quote_that_another_row_happens_to_close_invites_nobody_within(world, alice, acme):
+def test_a_quote_that_another_row_happens_to_close_invites_no_one_within(world, alice, acme):
     table = (
         "email,role,message\n"
         'ann@corp.example,support,"Hi\nbob@corp.example,admin,"\n'
@@ -92,7 +92,7 @@ def test_a_cell_too_long_or_with_a_control_character_is_its_own_rows_error(world
     assert invited(world) == {"cleo@corp.example": ("support", "=HYPERLINK()")}
 
 
-def test_a_file_saved_by_windows_is_read_and_torn_letters_are_refused(world, alice, acme):
+def test_a_file_saved_by_windows_is_read_and_torn_emails_are_refused(world, alice, acme):
     table = "email,role,message\r\nann@corp.example,support,Viele Grüße\r\n"
     answer = post(alice, acme, table.encode("windows-1252"))
     assert answer.json["encoding"] == "windows-1252"

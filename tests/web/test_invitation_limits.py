@@ -83,7 +83,7 @@ def test_resends_and_retries_under_a_key_count_like_invitations(world, alice, ac
     assert sent == 10
 
 
-def test_inviting_and_revoking_in_a_loop_mails_one_person_only_so_often(world, alice, acme):
+def test_inviting_and_revoking_in_a_loop_emails_one_person_only_so_often(world, alice, acme):
     other = world.account(world.person("eve@other.example"), "Other")
     eve = world.person("eva@other.example")
     world.join(other, eve, Role.ADMIN)

@@ -19,7 +19,7 @@ def codes(answer) -> list[str]:
     return [reason["code"] for reason in answer.json["reasons"]]
 
 
-def test_an_invitation_is_promised_with_the_job_that_checks_it(world: World, alice, acme):
+def test_an_invitation_is_enqueued_with_the_job_that_checks_it(world: World, alice, acme):
     answer = invite(alice, acme, "Dora@Corp.Example", message="Welcome!", expires_in_hours=2)
     assert answer.status_code == 202
     shown = answer.json
@@ -65,7 +65,7 @@ def test_an_address_that_can_not_be_invited_is_refused_with_its_reason(world, al
         assert session.scalars(select(Invitation)).all() == []
 
 
-def test_nobody_is_invited_to_be_owner(alice, acme):
+def test_no_one_is_invited_to_be_owner(alice, acme):
     assert codes(invite(alice, acme, role="owner")) == ["role_not_assignable"]
 
 
@@ -305,12 +305,12 @@ def test_who_may_invite_sees_the_members(world, alice, bob, acme):
 
 
 @pytest.mark.parametrize("email", ["dora@почта.example", "\u0430\u0441\u0430@corp.example"])
-def test_an_address_in_letters_that_look_like_others_is_shown_with_a_hint(alice, acme, email):
+def test_an_address_in_emails_that_look_like_others_is_shown_with_a_hint(alice, acme, email):
     tried = alice.post(f"/v1/accounts/{acme}/invitations/check", {"email": email, "role": "support"}).json
     assert [reason["code"] for reason in tried["reasons"]] == ["address_lookalike"]
 
 
-def test_the_team_shows_a_domain_in_other_letters_in_plain_ones_too(world, alice, acme):
+def test_the_team_shows_a_domain_in_other_emails_in_plain_ones_too(world, alice, acme):
     world.invited(acme, alice, "dora@bücher.example")
     browser = world.app.test_client()
     browser.set_cookie("usher", alice.token)

@@ -2,10 +2,11 @@
 
 import pytest
 
-from shared.db import transaction
+from shared.db.transaction import transaction
+from shared.jobs import dispatch, heartbeats, mail_pauses, queue
+from shared.mail import results, suppressions
 from shared.models import Delivery, Invitation, Job, JobKind, JobState, Part
 from shared.permissions import Role
-from shared.services import deliveries, heartbeats, jobs, pauses, ringing, suppressions
 from tests.web.conftest import Caller, World
 
 
@@ -18,8 +19,8 @@ def fail(world: World, *, delivery: Delivery = Delivery.FAILED) -> str:
     """Let the only mail fail, as a worker would; the id of its job."""
     job = only_job(world)
     with transaction(world.sessions) as session:
-        assert jobs.claim(session, [job.id], kinds=list(JobKind), owner="host/1/1")
-        deliveries.fail(session, job, delivery=delivery, why="The mail server said no.")
+        assert queue.claim(session, [job.id], kinds=list(JobKind), owner="host/1/1")
+        results.fail(session, job, delivery=delivery, why="The mail server said no.")
     return job.id
 
 
@@ -36,7 +37,7 @@ def test_the_operator_sees_each_job_with_its_invitation_and_what_went_wrong(worl
     assert operator.get("/v1/jobs?account_id=acc_other").json["data"] == []
 
 
-def test_a_job_tells_the_request_that_it_was_promised_in(operator, acme, alice):
+def test_a_job_tells_the_request_that_it_was_enqueued_in(operator, acme, alice):
     body = {"email": "bob@corp.example", "role": "support"}
     alice.post(f"/v1/accounts/{acme}/invitations", body, X_Request_Id="a-request-of-alice")
     assert operator.get("/v1/jobs").json["data"][0]["request_id"] == "a-request-of-alice"
@@ -59,9 +60,9 @@ def test_a_dead_job_is_done_again_when_the_operator_says_so(world: World, operat
     assert (again.status_code, again.json["state"], again.json["attempts"]) == (200, "queued", 0)
     with world.sessions() as session:
         assert session.get_one(Invitation, invitation).delivery == Delivery.QUEUED
-        assert suppressions.among(session, ["bob@corp.example"]) == {}
+        assert suppressions.find_suppressed(session, ["bob@corp.example"]) == {}
     with transaction(world.sessions) as session:
-        assert ringing.ring(session, limit=10) == [(JobKind.INVITATION_MAIL, job_id)]
+        assert dispatch.take_due(session, limit=10) == [(JobKind.INVITATION_MAIL, job_id)]
 
 
 def test_a_waiting_job_can_be_cancelled_once_and_its_invitation_shows_it(world: World, operator, acme, alice):
@@ -79,7 +80,7 @@ def test_a_running_job_is_left_to_its_worker(world: World, operator, acme, alice
     world.invited(acme, alice, "bob@corp.example")
     job_id = only_job(world).id
     with transaction(world.sessions) as session:
-        jobs.claim(session, [job_id], kinds=list(JobKind), owner="host/1/1")
+        queue.claim(session, [job_id], kinds=list(JobKind), owner="host/1/1")
     answer = operator.post(f"/v1/jobs/{job_id}/{act}")
     assert (answer.status_code, answer.json["code"]) == (409, "job_closed")
     assert only_job(world).state == JobState.RUNNING
@@ -88,9 +89,9 @@ def test_a_running_job_is_left_to_its_worker(world: World, operator, acme, alice
 def test_the_summary_counts_what_waits_who_lives_and_what_is_held_back(world: World, operator, acme, alice):
     world.invited(acme, alice, "bob@corp.example")
     with transaction(world.sessions) as session:
-        heartbeats.beat(session, "host-1", Part.WORKER)
-        heartbeats.beat(session, "host-2", Part.SCHEDULER)
-        pauses.pause(session, "corp.example", span=heartbeats.SILENT_AFTER, why="It takes no more.")
+        heartbeats.record(session, "host-1", Part.WORKER)
+        heartbeats.record(session, "host-2", Part.SCHEDULER)
+        mail_pauses.pause(session, "corp.example", duration=heartbeats.SILENT_AFTER, why="It takes no more.")
     summed = operator.get("/v1/jobs/summary").json
     by_kind = {(each["kind"], each["state"]): each["count"] for each in summed["jobs"]}
     assert by_kind == {("invitation.check", "queued"): 1, ("invitation.mail", "queued"): 1}

@@ -7,10 +7,10 @@ from threading import Barrier
 
 from sqlalchemy import func, select, text
 
-from shared.db import transaction
+from shared.accounts import passwords
+from shared.db.transaction import transaction
 from shared.models import Account, AuditEvent, Contract, Invitation, Membership
 from shared.permissions import Role
-from shared.services import passwords
 from tests.cli.processes import eventually
 from tests.web.conftest import PASSWORD, ROUNDS, Caller, World
 
@@ -34,7 +34,7 @@ def test_a_link_shows_what_it_offers_and_nothing_changes(world: World, alice, no
     assert alice.get(f"/v1/accounts/{acme}/invitations/{invitation}").json["status"] == "pending"
 
 
-def test_somebody_new_joins_by_signing_up_and_is_signed_in(world, alice, nobody, acme):
+def test_someone_new_joins_by_signing_up_and_is_signed_in(world, alice, nobody, acme):
     invitation = world.invited(acme, alice, "bob@corp.example")
     answer = accept(nobody, world.token(invitation), name="Bob Li", password=PASSWORD)
     assert answer.status_code == 200
@@ -113,7 +113,7 @@ def test_a_sign_up_that_is_sent_twice_at_once_lets_both_in(world, alice, acme):
             assert Caller(world.nobody.http, answer.json["token"]).get("/v1/me").status_code == 200
 
 
-def test_somebody_else_who_signs_up_by_the_same_link_at_once_stays_out(world, alice, acme):
+def test_someone_else_who_signs_up_by_the_same_link_at_once_stays_out(world, alice, acme):
     token = world.token(world.invited(acme, alice, "bob@corp.example"))
     start = Barrier(2)
 
@@ -126,7 +126,7 @@ def test_somebody_else_who_signs_up_by_the_same_link_at_once_stays_out(world, al
     assert sorted(answer.status_code for answer in answers) == [200, 410]
 
 
-def test_a_link_alone_signs_nobody_in(world, alice, bob, nobody, acme):
+def test_a_link_alone_signs_no_one_in(world, alice, bob, nobody, acme):
     token = world.token(world.invited(acme, alice, "bob@corp.example"))
     for more in ({}, {"name": "Eve", "password": "eves own password"}):
         answer = accept(nobody, token, **more)
@@ -134,7 +134,7 @@ def test_a_link_alone_signs_nobody_in(world, alice, bob, nobody, acme):
     assert accept(bob, token).status_code == 200
 
 
-def test_somebody_elses_invitation_is_not_spent_by_trying(world, alice, bob, charlie, acme):
+def test_someone_elses_invitation_is_not_spent_by_trying(world, alice, bob, charlie, acme):
     token = world.token(world.invited(acme, alice, "bob@corp.example"))
     answer = accept(charlie, token)
     assert (answer.status_code, answer.json["code"]) == (409, "email_mismatch")
@@ -152,7 +152,7 @@ def test_the_link_proves_the_address_of_whoever_signed_up_before(world, alice, n
 
 def test_whoever_reserved_the_address_before_gains_nothing(world, alice, nobody, acme):
     """Somebody signs up with Bob's address and never proves it; Bob then joins by his link."""
-    eve = world.person("bob@corp.example", proven=False, password_hash=passwords.digest("eves own password"))
+    eve = world.person("bob@corp.example", proven=False, password_hash=passwords.hash_password("eves own password"))
     token = world.token(world.invited(acme, alice, "bob@corp.example"))
     assert accept(nobody, token, name="Bob", password=PASSWORD).status_code == 200
     assert eve.get("/v1/me").status_code == 401

@@ -133,5 +133,7 @@ def test_in_any_order_and_however_often_the_worst_news_stays(world: World, alice
         assert tell(world, forged.pop(), key="whsec_" + base64.b64encode(b"not the key").decode()).status_code == 401
     assert {each: shown(alice, acme, each) for each in ids} == expected
     with world.sessions() as session:
-        told = session.scalars(select(AuditEvent.subject_id).where(AuditEvent.action == "invitation.complained")).all()
-    assert sorted(told) == sorted(each for each, state in expected.items() if state == "complained")
+        events = session.scalars(
+            select(AuditEvent.subject_id).where(AuditEvent.action == "invitation.complained")
+        ).all()
+    assert sorted(events) == sorted(each for each, state in expected.items() if state == "complained")

@@ -6,9 +6,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import select
 
-from shared.db import transaction
+from shared.db.transaction import transaction
+from shared.jobs import heartbeats, mail_pauses, queue
+from shared.mail import results
 from shared.models import ALL_MAIL, Job, JobKind, Part
-from shared.services import deliveries, heartbeats, jobs, pauses
 from tests.web.conftest import World, let_go
 from web.app import create_app
 
@@ -45,10 +46,10 @@ def test_jobs_are_told_by_kind_and_state_with_the_age_of_the_oldest(world: World
     assert before["usher_oldest_due_job_seconds"]["invitation.mail",] > 0
     with transaction(world.sessions) as session:
         ids = session.scalars(select(Job.id)).all()
-        (job,) = jobs.claim(session, ids, kinds=[JobKind.INVITATION_MAIL], owner="host/1/1")
+        (job,) = queue.claim(session, ids, kinds=[JobKind.INVITATION_MAIL], owner="host/1/1")
     assert figures(nobody)["usher_jobs"]["invitation.mail", "running"] == 1
     with transaction(world.sessions) as session:
-        deliveries.fail(session, job, why="No.")
+        results.fail(session, job, why="No.")
     after = figures(nobody)
     assert after["usher_jobs"]["invitation.mail", "dead"] == 1
     assert after["usher_oldest_due_job_seconds"]["invitation.mail",] == 0
@@ -60,10 +61,10 @@ def test_workers_scheduler_and_pauses_are_told(world: World, nobody):
     assert before["usher_parts_alive"] == {("worker",): 0, ("scheduler",): 0}
     assert before["usher_scheduler_heartbeat_timestamp_seconds"][()] == 0
     with transaction(world.sessions) as session:
-        heartbeats.beat(session, "host-1", Part.WORKER)
-        heartbeats.beat(session, "host-2", Part.WORKER)
-        heartbeats.beat(session, "host-3", Part.SCHEDULER)
-        pauses.pause(session, ALL_MAIL, span=heartbeats.SILENT_AFTER, why="It refuses us.")
+        heartbeats.record(session, "host-1", Part.WORKER)
+        heartbeats.record(session, "host-2", Part.WORKER)
+        heartbeats.record(session, "host-3", Part.SCHEDULER)
+        mail_pauses.pause(session, ALL_MAIL, duration=heartbeats.SILENT_AFTER, why="It refuses us.")
     after = figures(nobody)
     assert after["usher_parts_alive"] == {("worker",): 2, ("scheduler",): 1}
     assert after["usher_scheduler_heartbeat_timestamp_seconds"][()] > 1_700_000_000
@@ -84,6 +85,6 @@ def test_ready_names_the_parts_that_are_missing_and_serves_all_the_same(world: W
     assert (answer.status_code, answer.json["status"]) == (200, "degraded")
     assert answer.json["missing"] == ["worker", "scheduler"]
     with transaction(world.sessions) as session:
-        heartbeats.beat(session, "host-1", Part.WORKER)
-        heartbeats.beat(session, "host-3", Part.SCHEDULER)
+        heartbeats.record(session, "host-1", Part.WORKER)
+        heartbeats.record(session, "host-3", Part.SCHEDULER)
     assert nobody.get("/readyz").json["status"] == "ready"

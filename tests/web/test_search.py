@@ -5,11 +5,11 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
+from shared.accounts import memberships
 from shared.folding import _TABLE, fold, folded_sql
 from shared.models import Account, User
 from shared.models.user import WORDS
 from shared.permissions import Role
-from shared.services import memberships
 
 NAMES = {
     "Łukasz Wałęsa": ("lukasz", "łukasz", "LUKASZ", "walesa", "wałęsa", "ｌｕｋａｓｚ"),
@@ -43,7 +43,7 @@ def test_a_member_is_found_without_accents_strokes_and_slashes(alice, team, name
 
 
 @pytest.mark.parametrize("q", ["<", "<script>", "/", "&lt;", "%", "'", "\\", "://", "x&y|z!", "\u0301"])
-def test_a_search_of_signs_finds_nobody_and_breaks_nothing(alice, team, q):
+def test_a_search_of_signs_finds_no_one_and_breaks_nothing(alice, team, q):
     for path in ("members", "invitations"):
         assert alice.get(f"/v1/accounts/{team}/{path}?q={quote(q)}").json["data"] == []
 
@@ -66,18 +66,18 @@ def test_an_invitation_is_found_by_the_name_in_its_address(world, alice, acme):
 def test_an_account_is_found_without_its_accents(world, alice, acme):
     world.change(Account, acme, name="Société Générale Łódź")
     with world.sessions() as session:
-        found = memberships.accounts_of(session, user_id=alice.id, after="", limit=5, q="generale lodz")
+        found = memberships.list_accounts(session, user_id=alice.id, after="", limit=5, q="generale lodz")
     assert [account.id for account, _ in found] == [acme]
 
 
-def test_python_and_postgresql_fold_every_letter_alike(sessions):
-    letters = [chr(code) for code in (*_TABLE, *range(0x20, 0x2000), *range(0x3040, 0x3100), *range(0xFF01, 0xFF5F))]
-    letters = [letter for letter in letters if letter.isprintable()]
+def test_python_and_postgresql_fold_every_email_alike(sessions):
+    characters = [chr(code) for code in (*_TABLE, *range(0x20, 0x2000), *range(0x3040, 0x3100), *range(0xFF01, 0xFF5F))]
+    characters = [character for character in characters if character.isprintable()]
     with sessions() as session:
         rows = session.execute(
-            text(f"SELECT c, {folded_sql('c')} FROM unnest(CAST(:all AS text[])) c"), {"all": letters}
+            text(f"SELECT c, {folded_sql('c')} FROM unnest(CAST(:all AS text[])) c"), {"all": characters}
         )
-        assert [(letter, folded) for letter, folded in rows if fold(letter) != folded] == []
+        assert [(character, folded) for character, folded in rows if fold(character) != folded] == []
 
 
 def test_a_search_uses_the_index_of_folded_words(sessions):

@@ -6,19 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from shared.cli.embedded.foundation import free_port
-from shared.config import Settings
+from shared.cli.embedded.stack import free_port
+from shared.settings.settings import Settings
 from tests.cli.processes import eventually, started_by
 from tests.conftest import environment
 
 
 def test_a_server_that_is_stopped_while_it_starts_has_not_to_be_killed(settings: Settings, tmp_path: Path):
     """The stop meets its worker while that is still loading."""
-    told = environment(settings) | {"USHER_WEB_PORT": str(free_port("127.0.0.1"))}
+    variables = environment(settings) | {"USHER_WEB_PORT": str(free_port("127.0.0.1"))}
     log = tmp_path / "web.log"
     with log.open("wb") as output:
         command = [sys.executable, "-m", "shared.cli", "web"]
-        server = subprocess.Popen(command, env=os.environ | told, stdout=output, stderr=output)
+        server = subprocess.Popen(command, env=os.environ | variables, stdout=output, stderr=output)
     try:
         eventually(lambda: started_by(server.pid))
         server.send_signal(signal.SIGTERM)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
+from shared.accounts import passwords
 from shared.models import Job, JobKind, Signup, Throttle, User
-from shared.services import passwords, retention
+from shared.operations import retention
 from shared.tokens import Purpose, derive, sha256
 from tests.web.conftest import PASSWORD, Caller, World
 
@@ -185,7 +186,7 @@ def test_a_forgotten_password_of_an_unproven_address_leads_to_its_proof(world, n
 
 
 def test_a_sign_up_for_an_address_with_an_owner_is_answered_alike_and_opens_nothing(world, nobody, alice, acme):
-    owner = world.person("amy@corp.example", password_hash=passwords.digest(PASSWORD))
+    owner = world.person("amy@corp.example", password_hash=passwords.hash_password(PASSWORD))
     sign_up(world, STRANGER)
     assert (emails(world, JobKind.VERIFICATION_MAIL), emails(world, JobKind.SIGNUP_NOTICE_MAIL)) == (0, 1)
     stranger = session_of(world, STRANGER)
@@ -198,14 +199,14 @@ def test_a_sign_up_for_an_address_with_an_owner_is_answered_alike_and_opens_noth
 
 
 def test_a_stranger_beside_the_owner_cannot_even_use_the_invitation_link(world, alice, acme):
-    world.person("amy@corp.example", password_hash=passwords.digest(PASSWORD))
+    world.person("amy@corp.example", password_hash=passwords.hash_password(PASSWORD))
     sign_up(world, STRANGER)
     link = world.token(world.invited(acme, alice, "amy@corp.example"))
     answer = session_of(world, STRANGER).post("/v1/invitations/accept", {"token": link})
     assert (answer.status_code, answer.json["code"]) == (401, "unauthenticated")
 
 
-def test_sign_ups_that_nobody_proves_are_gone_after_seven_days(world, nobody, strangers):
+def test_sign_ups_that_no_one_proves_are_gone_after_seven_days(world, nobody, strangers):
     session = session_of(world, STRANGER)
     world.change(Signup, strangers[1], created_at=func.now() - timedelta(days=7, seconds=1))
     assert signs_in(world, STRANGER) == 401
@@ -219,7 +220,7 @@ def test_sign_ups_that_nobody_proves_are_gone_after_seven_days(world, nobody, st
 @pytest.fixture
 def earlier(world: World) -> Caller:
     """Somebody who signed up under the release before, where sign-ups were rows of `users`."""
-    amy = world.person("amy@corp.example", proven=False, password_hash=passwords.digest(PASSWORD))
+    amy = world.person("amy@corp.example", proven=False, password_hash=passwords.hash_password(PASSWORD))
     world.change(
         User,
         amy.id,
@@ -247,7 +248,7 @@ def test_a_sign_up_from_before_the_upgrade_makes_way_for_the_one_that_is_proven(
     assert signs_in(world, {**ALICE, "password": "amys second password"}) == 201
 
 
-def test_somebody_who_has_not_proven_the_address_keeps_a_profile_and_its_sessions(world, strangers):
+def test_someone_who_has_not_proven_the_address_keeps_a_profile_and_its_sessions(world, strangers):
     amy, elsewhere = session_of(world, ALICE), session_of(world, ALICE)
     assert amy.patch("/v1/me", {"name": "Amy Li", "locale": "de"}).json["name"] == "Amy Li"
     change = {"current": PASSWORD, "new": "amys second password"}

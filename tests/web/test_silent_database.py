@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from shared.config import Settings
+from shared.settings.settings import Settings
 from tests.relay import Relay, before_postgres, through
 from tests.web.conftest import World, let_go
 from web.app import create_app

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from shared.config import Settings
+from shared.settings.settings import Settings
 from tests.cli.processes import eventually
 from tests.web.conftest import Caller, World
 from tests.web.raw import RawServer, raw_server, read_all, request
@@ -59,7 +59,7 @@ def seconds_to_say_that_it_lives(server: RawServer) -> float:
     return time.monotonic() - began
 
 
-def test_two_hundred_slow_senders_keep_nobody_waiting(server: RawServer) -> None:
+def test_two_hundred_slow_senders_keep_no_one_waiting(server: RawServer) -> None:
     times = sorted(seconds_to_say_that_it_lives(server) for _ in range(20))
     assert times[10] < 0.1
     assert server.ask("/v1/sessions", method="POST", body=b"{}").startswith(b"HTTP/1.1 422")
@@ -124,10 +124,10 @@ def test_who_sends_too_slowly_is_told_so_and_let_go(server: RawServer, slow: lis
         trickling.sendall(b" ")
         with suppress(TimeoutError):
             answer = trickling.recv(4096)
-    for told in (answer, read_all(slow[0])):
-        assert told.startswith(b"HTTP/1.1 408")
-        assert b"connection: close" in told
-        assert json.loads(told.partition(b"\r\n\r\n")[2])["code"] == "too_slow"
+    for events in (answer, read_all(slow[0])):
+        assert events.startswith(b"HTTP/1.1 408")
+        assert b"connection: close" in events
+        assert json.loads(events.partition(b"\r\n\r\n")[2])["code"] == "too_slow"
 
 
 def test_a_locked_table_stops_no_sign_of_life_and_a_stop_loses_nothing(

@@ -22,7 +22,7 @@ def test_a_role_counts_from_the_moment_of_its_change(world: World, alice, bob, a
     assert bob.get(f"/v1/accounts/{acme}/members").json["permission"] == "team:view"
 
 
-def test_nobody_changes_their_own_role_and_nobody_the_owners(world, alice, bob, acme):
+def test_no_one_changes_their_own_role_and_no_one_the_owners(world, alice, bob, acme):
     place = world.join(acme, bob, Role.ADMIN)
     (owners,) = [row["id"] for row in alice.get(f"/v1/accounts/{acme}/members?role=owner").json["data"]]
     path = f"/v1/accounts/{acme}/members"
@@ -47,7 +47,7 @@ def test_a_removed_member_is_out_at_once_with_their_keys(world, alice, bob, acme
     assert key.get(f"/v1/accounts/{acme}").status_code == 401
 
 
-def test_what_a_removed_member_invited_is_held_until_somebody_answers_for_it(world, alice, bob, acme):
+def test_what_a_removed_member_invited_is_held_until_someone_answers_for_it(world, alice, bob, acme):
     place = world.join(acme, bob, Role.ADMIN)
     dora = world.person("dora@corp.example")
     invitation = world.invited(acme, bob, dora.email)
@@ -227,7 +227,7 @@ def test_a_key_makes_and_ends_no_keys(world, alice, acme):
         assert [row.revoked_at for row in session.scalars(select(ApiKey))] == [None, None]
 
 
-def test_nobody_ends_a_key_of_a_role_above_their_own_but_everybody_their_own(world, alice, bob, acme):
+def test_no_one_ends_a_key_of_a_role_above_their_own_but_everybody_their_own(world, alice, bob, acme):
     place = world.join(acme, bob, Role.ADMIN)
     path = f"/v1/accounts/{acme}/api-keys"
     owners, admins = world.api_key(acme, alice, Role.OWNER), world.api_key(acme, alice, Role.ADMIN)

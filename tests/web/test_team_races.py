@@ -11,19 +11,21 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from shared.accounts import authorization
+from shared.accounts.sessions import SignedIn
 from shared.actor import Actor, ActorKind
-from shared.db import transaction
+from shared.db.transaction import transaction
 from shared.errors import Conflict, LinkDead, NotFound, PermissionDenied, TooSoon, UsherError
 from shared.ids import new_id
+from shared.invitations import accept, expiry, links, manage
 from shared.models import AuditEvent, Invitation, Membership, Status, User
 from shared.permissions import Role
-from shared.services import acceptance, access, expiry, invitations, links, team
-from shared.services.sessions import SignedIn
+from shared.team import changes
 from shared.tokens import Purpose, derive
 from tests.web.conftest import ROUNDS, Caller, World
 
 
-class Ring:
+class Race:
     """Lets callers begin at one moment, each on a thread and in a transaction of its own.
 
     Who needs fewer statements would nearly always come first. So each caller in turn begins up to 4 ms before the
@@ -107,7 +109,7 @@ class Team:
                 Actor(ActorKind.USER, user.id, user.id),
                 SignedIn(*(getattr(person, name) for name in SignedIn._fields)),
             )
-            return acceptance.accept(session, rules=self.rules, token=token, caller=lambda: caller)
+            return accept.accept_by_link(session, policy=self.rules, token=token, caller=lambda: caller)
 
         return call
 
@@ -142,11 +144,11 @@ def owner(alice: Caller, acme: str) -> Actor:
 
 def test_no_check_that_begins_after_a_demotion_was_answered_says_the_old_thing(world, crew, owner, acme):
     place, bob = crew.member(Role.ADMIN)
-    ring, answered = Ring(world, 3, in_turn=False), []
+    race, answered = Race(world, 3, in_turn=False), []
 
     def change(role: Role) -> None:
         with transaction(world.sessions) as session:
-            team.change_role(session, actor=owner, account_id=acme, membership_id=place, role=role)
+            changes.change_role(session, actor=owner, account_id=acme, membership_id=place, role=role)
 
     def demote(_: Session) -> None:
         change(Role.SUPPORT)
@@ -155,67 +157,67 @@ def test_no_check_that_begins_after_a_demotion_was_answered_says_the_old_thing(w
     def watch(session: Session) -> list[str | None]:
         """The answers to all that was asked once the change was answered."""
         while not answered:
-            access.roles_of(session, accounts=[acme], users=[str(bob.user_id)])
-        return access.roles_of(session, accounts=[acme] * 3, users=[str(bob.user_id)] * 3)
+            authorization.roles_of(session, accounts=[acme], users=[str(bob.user_id)])
+        return authorization.roles_of(session, accounts=[acme] * 3, users=[str(bob.user_id)] * 3)
 
     for _ in range(ROUNDS):
         answered.clear()
-        _, *seen = ring(demote, watch, watch)
+        _, *seen = race(demote, watch, watch)
         assert seen == [["support"] * 3] * 2
         change(Role.ADMIN)
 
 
 def test_removing_the_inviter_against_accepting(world, crew, owner, acme):
-    ring, ends = Ring(world, 2), set()
+    race, ends = Race(world, 2), set()
     for _ in range(ROUNDS):
         place, dora = crew.member(Role.ADMIN)
         invitation, bob = crew.invited(dora)
-        accepted, removed = ring(
+        accepted, removed = race(
             crew.accept(invitation, bob),
-            lambda session, place=place: team.remove(session, actor=owner, account_id=acme, membership_id=place),
+            lambda session, place=place: changes.remove(session, actor=owner, account_id=acme, membership_id=place),
         )
         assert removed is None
-        row, membership, told = crew.now(invitation, bob)
+        row, membership, events = crew.now(invitation, bob)
         if isinstance(accepted, UsherError):
             assert (accepted.code, row.status, membership) == ("invitation_closed", Status.HELD, None)
-            assert told == ["invitation.held"]
+            assert events == ["invitation.held"]
         else:
             assert (row.status, membership is not None) == (Status.ACCEPTED, True)
-            assert told == ["invitation.accepted"]
+            assert events == ["invitation.accepted"]
         ends.add(row.status)
     assert ends == {Status.HELD, Status.ACCEPTED}
 
 
 def test_changing_the_offer_against_accepting(world, crew, owner, acme):
-    ring, ends = Ring(world, 2), set()
+    race, ends = Race(world, 2), set()
     for _ in range(ROUNDS):
         invitation, bob = crew.invited(owner)
-        _, changed = ring(
+        _, changed = race(
             crew.accept(invitation, bob),
-            lambda session, i=invitation: team.change_offer(
+            lambda session, i=invitation: changes.change_invitation_role(
                 session, actor=owner, account_id=acme, invitation_id=i.id, role=Role.SUPPORT
             ),
         )
-        row, membership, told = crew.now(invitation, bob)
+        row, membership, events = crew.now(invitation, bob)
         assert membership is not None
         late = isinstance(changed, Conflict)
         assert membership.role == row.role == (Role.DEVELOPER if late else Role.SUPPORT)
-        assert told == ["invitation.accepted"] if late else ["invitation.role_changed", "invitation.accepted"]
+        assert events == ["invitation.accepted"] if late else ["invitation.role_changed", "invitation.accepted"]
         ends.add(row.role)
     assert ends == {Role.DEVELOPER, Role.SUPPORT}
 
 
 def test_two_admins_who_demote_each_other(world, crew, acme):
-    ring = Ring(world, 2)
+    race = Race(world, 2)
     for _ in range(ROUNDS):
         (first, dora), (second, emil) = crew.member(Role.ADMIN), crew.member(Role.ADMIN)
 
         def demote(actor: Actor, place: str) -> Callable[[Session], Any]:
-            return lambda session: team.change_role(
+            return lambda session: changes.change_role(
                 session, actor=actor, account_id=acme, membership_id=place, role=Role.SUPPORT
             )
 
-        outcomes = ring(demote(dora, second), demote(emil, first))
+        outcomes = race(demote(dora, second), demote(emil, first))
         assert sorted(isinstance(outcome, PermissionDenied) for outcome in outcomes) == [False, True]
         with world.sessions() as session:
             roles = session.scalars(select(Membership.role).where(Membership.id.in_([first, second]))).all()
@@ -223,14 +225,14 @@ def test_two_admins_who_demote_each_other(world, crew, acme):
 
 
 def test_two_admins_who_remove_each_other(world, crew, acme):
-    ring = Ring(world, 2)
+    race = Race(world, 2)
     for _ in range(ROUNDS // 5):
         (first, dora), (second, emil) = crew.member(Role.ADMIN), crew.member(Role.ADMIN)
 
         def remove(actor: Actor, place: str) -> Callable[[Session], Any]:
-            return lambda session: team.remove(session, actor=actor, account_id=acme, membership_id=place)
+            return lambda session: changes.remove(session, actor=actor, account_id=acme, membership_id=place)
 
-        outcomes = ring(remove(dora, second), remove(emil, first))
+        outcomes = race(remove(dora, second), remove(emil, first))
         assert sorted(isinstance(outcome, NotFound) for outcome in outcomes) == [False, True]
 
 
@@ -245,26 +247,26 @@ _STEPS = {
 
 def test_revoking_accepting_expiring_and_resending_at_once(world, crew, owner, acme):
     """The events, taken in the order of the audit, lead from `pending` to where the invitation stands."""
-    ring, ends = Ring(world, 4), set()
+    race, ends = Race(world, 4), set()
     for round_ in range(ROUNDS):
         soon = func.now() + timedelta(milliseconds=round_ % 20 if round_ > 3 else 3000)
         invitation, bob = crew.invited(owner, expires_at=soon)
-        accepted, *others = ring(
+        accepted, *others = race(
             crew.accept(invitation, bob),
-            lambda session, i=invitation: invitations.revoke(session, actor=owner, account_id=acme, invitation_id=i.id),
-            lambda session, i=invitation: invitations.resend(
-                session, actor=owner, rules=crew.rules, account_id=acme, invitation_id=i.id
+            lambda session, i=invitation: manage.revoke(session, actor=owner, account_id=acme, invitation_id=i.id),
+            lambda session, i=invitation: manage.resend(
+                session, actor=owner, policy=crew.rules, account_id=acme, invitation_id=i.id
             ),
             expiry.expire,
         )
         assert all(isinstance(end, Invitation | int | Conflict | LinkDead | TooSoon) for end in others), others
-        row, membership, told = crew.now(invitation, bob)
+        row, membership, events = crew.now(invitation, bob)
         status = "pending"
-        for action in told:
+        for action in events:
             allowed, then = _STEPS[action]
-            assert status in allowed, told
+            assert status in allowed, events
             status = then
-        assert row.status == status, told
+        assert row.status == status, events
         assert (membership is not None) == (not isinstance(accepted, UsherError)) == (status == "accepted")
         ends.add(status)
     assert {"accepted", "revoked"} <= ends

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.cli.embedded.foundation import free_port
-from shared.config import Settings
+from shared.cli.embedded.stack import free_port
 from shared.policy import ListSource
+from shared.settings.settings import Settings
 from tests.cli.processes import eventually
 from tests.web.conftest import Caller, World
 from tests.web.raw import RawServer, raw_server
-from web.origin import find_caller
+from web.auth.client_address import find_client
 
 TRUSTED = (ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 _NGINX_KEEPS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -42,7 +42,7 @@ CALLER = "203.0.113.8"
     ],
 )
 def test_an_address_is_understood_however_proxies_write_it(entry: str, address: str) -> None:
-    found = find_caller("127.0.0.1", {"X-Forwarded-For": [entry]}, TRUSTED)
+    found = find_client("127.0.0.1", {"X-Forwarded-For": [entry]}, TRUSTED)
     assert found.address == found.key == address
 
 
@@ -50,16 +50,16 @@ def test_an_address_is_understood_however_proxies_write_it(entry: str, address: 
     "entry",
     ["unknown", "_hidden", "[2001:db8::7", "203.0.113.8:port", "203.0.113.008", "1.2.3.4.5", "a.example", "", " , ,"],
 )
-def test_what_our_proxy_wrote_and_nobody_can_read_makes_the_address_unknown(entry: str) -> None:
-    found = find_caller("127.0.0.1", {"X-Forwarded-For": [entry]}, TRUSTED)
+def test_what_our_proxy_wrote_and_no_one_can_read_makes_the_address_unknown(entry: str) -> None:
+    found = find_client("127.0.0.1", {"X-Forwarded-For": [entry]}, TRUSTED)
     assert found.address is None
-    behind_another = find_caller("127.0.0.1", {"X-Forwarded-For": [entry, "10.0.0.7"]}, TRUSTED)
+    behind_another = find_client("127.0.0.1", {"X-Forwarded-For": [entry, "10.0.0.7"]}, TRUSTED)
     assert (behind_another.address is None) == bool(entry.strip(" ,"))
 
 
 def test_callers_whose_address_is_unknown_are_still_told_apart() -> None:
     keys = {
-        find_caller("10.0.0.1", {"X-Forwarded-For": [entry]}, TRUSTED).key for entry in ("_a", "_b", "_b" + "x" * 99)
+        find_client("10.0.0.1", {"X-Forwarded-For": [entry]}, TRUSTED).key for entry in ("_a", "_b", "_b" + "x" * 99)
     }
     assert len(keys) == 3
     assert max(map(len, keys)) < 80
@@ -67,22 +67,22 @@ def test_callers_whose_address_is_unknown_are_still_told_apart() -> None:
 
 def test_what_a_stranger_writes_is_never_believed() -> None:
     forged = {"X-Forwarded-For": ["192.0.2.1", f"unknown, {CALLER}"]}
-    assert find_caller(CALLER, forged, TRUSTED).address == CALLER
-    assert find_caller("127.0.0.1", forged, TRUSTED).address == CALLER
-    assert find_caller("127.0.0.1", forged, TRUSTED).traces == ("X-Forwarded-For",)
-    assert find_caller("10.0.0.1", {}, TRUSTED).address == "10.0.0.1"
+    assert find_client(CALLER, forged, TRUSTED).address == CALLER
+    assert find_client("127.0.0.1", forged, TRUSTED).address == CALLER
+    assert find_client("127.0.0.1", forged, TRUSTED).traces == ("X-Forwarded-For",)
+    assert find_client("10.0.0.1", {}, TRUSTED).address == "10.0.0.1"
 
 
 @pytest.fixture
 def trusting(settings: Settings, tmp_path: Path) -> Settings:
-    listed = tmp_path / "vpn.txt"
-    listed.write_text(f"{CALLER}/32\n")
+    networks = tmp_path / "vpn.txt"
+    networks.write_text(f"{CALLER}/32\n")
     return settings.model_copy(
-        update={"trusted_proxies": TRUSTED[:1], "network_lists": (ListSource("vpn", str(listed)),)}
+        update={"trusted_proxies": TRUSTED[:1], "network_lists": (ListSource("vpn", str(networks)),)}
     )
 
 
-def told(settings: Settings) -> dict[str, str]:
+def custom_settings(settings: Settings) -> dict[str, str]:
     return {
         "USHER_TRUSTED_PROXIES": "127.0.0.1/32",
         "USHER_NETWORK_LISTS": f"vpn={settings.network_lists[0].place}",
@@ -104,7 +104,7 @@ def test_a_vpn_is_found_behind_any_proxy_and_no_look_alike_of_the_header_hides_i
     trusting: Settings, alice: Caller, acme: str, tmp_path: Path
 ) -> None:
     vpn, office = f"X-Forwarded-For: {CALLER}:44321", "198.51.100.7"
-    with raw_server(trusting, tmp_path, **told(trusting)) as server:
+    with raw_server(trusting, tmp_path, **custom_settings(trusting)) as server:
         ask = lambda *headers: reasons(server, alice, acme, *headers)  # noqa: E731
         assert ask(vpn) == ["proxy_vpn"]
         assert ask(f"X-Forwarded-For: {office}:44321") == []
@@ -146,7 +146,7 @@ def nginx(folder: Path, upstream: int) -> Iterator[int]:
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="NGINX IS MISSING: install it to try what stands in front")
 def test_nginx_in_front_tells_who_calls(trusting: Settings, world: World, alice: Caller, acme: str, tmp_path: Path):
-    with raw_server(trusting, tmp_path, **told(trusting)) as behind, nginx(tmp_path, behind.port) as port:
+    with raw_server(trusting, tmp_path, **custom_settings(trusting)) as behind, nginx(tmp_path, behind.port) as port:
         front = RawServer(port, behind.process, behind.log)
         eventually(front.is_up)
         # nginx calls from 127.0.0.1, and so do we: all are ours, and the first of them is the caller.

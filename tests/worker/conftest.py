@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from shared import log
-from shared.config import Settings
-from shared.db import transaction
+from shared.db.transaction import transaction
 from shared.ids import new_id
 from shared.models import Account, Contract, Membership, User
+from shared.observability import log
 from shared.permissions import Role
-from shared.services.rules import load
+from shared.policy_context import load
+from shared.settings.settings import Settings
 from tests.smtp_server import SmtpServer
 from tests.worker.world import World
-from worker.runtime import Runtime
+from worker.context import WorkerContext
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -31,13 +31,13 @@ def smtp() -> Iterator[SmtpServer]:
 
 
 @pytest.fixture
-def told(settings: Settings, smtp: SmtpServer) -> Settings:
+def custom_settings(settings: Settings, smtp: SmtpServer) -> Settings:
     """The settings, with a mail server that answers."""
     return settings.model_copy(update={"smtp_url": smtp.url("?starttls=off")})
 
 
 @pytest.fixture
-def world(told: Settings, sessions: sessionmaker[Session]) -> World:
+def world(custom_settings: Settings, sessions: sessionmaker[Session]) -> World:
     now = datetime.now(UTC)
     alice = User(
         id=new_id("usr"),
@@ -62,11 +62,11 @@ def world(told: Settings, sessions: sessionmaker[Session]) -> World:
                 ends_on=(now + year).date(),
             )
         )
-    return World(sessions, load(told), alice, account)
+    return World(sessions, load(custom_settings), alice, account)
 
 
 @pytest.fixture
-def runtime(told: Settings, world: World) -> Iterator[Runtime]:
-    runtime = Runtime(told, world.rules, name="test", stopping=lambda: False)
-    yield runtime
-    runtime.close()
+def context(custom_settings: Settings, world: World) -> Iterator[WorkerContext]:
+    context = WorkerContext(custom_settings, world.rules, name="test", stopping=lambda: False)
+    yield context
+    context.close()

@@ -11,19 +11,12 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from shared.broker import (
-    IDS_PER_MESSAGE,
-    MAIL,
-    MAX_NUDGES,
-    TASK_OF,
-    BrokerAway,
-    Nudger,
-    Publisher,
-    messages,
-)
-from shared.config import Settings
+from shared.jobs.kinds import SEND_EMAIL, TASK_OF
+from shared.jobs.notifier import MAX_PENDING, Notifier
+from shared.jobs.publisher import IDS_PER_MESSAGE, BrokerUnavailable, Publisher, messages
 from shared.models import JobKind
-from worker.app import make_app
+from shared.settings.settings import Settings
+from worker.celery_app import make_app
 
 
 def address(broker_url: str) -> str:
@@ -36,7 +29,7 @@ def waiting(broker_url: str, queue: str) -> int:
         return int(client.llen(queue))
 
 
-def rung(broker_url: str, queue: str) -> set[str]:
+def queued_ids(broker_url: str, queue: str) -> set[str]:
     """The ids of the jobs that the queue's messages ring for."""
     with redis.Redis.from_url(address(broker_url)) as client:
         bodies = [json.loads(message)["body"] for message in client.lrange(queue, 0, -1)]
@@ -60,7 +53,7 @@ def silent_broker() -> str:
 
 
 def test_each_kind_of_job_has_a_task_that_the_workers_know(settings: Settings) -> None:
-    app = make_app(settings, runtime=lambda: pytest.fail("nothing runs here"))
+    app = make_app(settings, context=lambda: pytest.fail("nothing runs here"))
     assert set(TASK_OF) == set(JobKind)
     assert {task.name for task in TASK_OF.values()} <= set(app.tasks)
     assert {task.queue for task in TASK_OF.values()} <= set(app.amqp.queues)
@@ -70,72 +63,76 @@ def test_many_ids_travel_in_one_message_and_kinds_of_one_task_together() -> None
     kinds = [JobKind.INVITATION_MAIL, JobKind.VERIFICATION_MAIL]
     jobs = [(kinds[number % 2], f"job_{number}") for number in range(2 * IDS_PER_MESSAGE + 1)]
     sent = list(messages(jobs))
-    assert [(task, len(ids)) for task, ids in sent] == [(MAIL, IDS_PER_MESSAGE), (MAIL, IDS_PER_MESSAGE), (MAIL, 1)]
+    assert [(task, len(ids)) for task, ids in sent] == [
+        (SEND_EMAIL, IDS_PER_MESSAGE),
+        (SEND_EMAIL, IDS_PER_MESSAGE),
+        (SEND_EMAIL, 1),
+    ]
     assert sorted(job_id for _, ids in sent for job_id in ids) == sorted(job_id for _, job_id in jobs)
 
 
 def test_a_publisher_says_how_much_waits_even_after_the_broker_forgot_everything(broker_url: str) -> None:
     publisher = Publisher(broker_url)
-    publisher.ring([(JobKind.INVITATION_MAIL, "job_1")])
+    publisher.publish([(JobKind.INVITATION_MAIL, "job_1")])
     with redis.Redis.from_url(address(broker_url)) as client:
         client.flushall()
-    publisher.ring([(JobKind.INVITATION_CHECK, "job_2")])
-    assert publisher.waiting() == 1
+    publisher.publish([(JobKind.INVITATION_CHECK, "job_2")])
+    assert publisher.count_queued() == 1
     publisher.close()
 
 
 def test_a_broker_that_is_away_is_told_at_once_and_left_alone_for_a_moment() -> None:
     publisher = Publisher("redis://127.0.0.1:1/0")
-    with pytest.raises(BrokerAway):
-        publisher.ring([(JobKind.INVITATION_MAIL, "job_1")])
-    with pytest.raises(BrokerAway, match="a moment ago"):
-        publisher.waiting()
+    with pytest.raises(BrokerUnavailable):
+        publisher.publish([(JobKind.INVITATION_MAIL, "job_1")])
+    with pytest.raises(BrokerUnavailable, match="a moment ago"):
+        publisher.count_queued()
 
 
 def test_a_broker_that_never_answers_costs_seconds_not_minutes(silent_broker: str) -> None:
     began = time.monotonic()
-    with pytest.raises(BrokerAway):
-        Publisher(silent_broker).ring([(JobKind.INVITATION_MAIL, "job_1")])
+    with pytest.raises(BrokerUnavailable):
+        Publisher(silent_broker).publish([(JobKind.INVITATION_MAIL, "job_1")])
     assert time.monotonic() - began < 5
 
 
-def test_a_nudge_reaches_the_broker_behind_the_callers_back(broker_url: str) -> None:
-    nudger = Nudger(broker_url)
+def test_a_notification_reaches_the_broker_behind_the_callers_back(broker_url: str) -> None:
+    notifier = Notifier(broker_url)
     for number in range(3):
-        nudger.nudge([(JobKind.INVITATION_CHECK, f"job_{number}")])
+        notifier.notify([(JobKind.INVITATION_CHECK, f"job_{number}")])
     # All of them: what comes later than this test would be taken for another's.
-    eventually(lambda: rung(broker_url, "checks") == {"job_0", "job_1", "job_2"})
+    eventually(lambda: queued_ids(broker_url, "checks") == {"job_0", "job_1", "job_2"})
     assert 1 <= waiting(broker_url, "checks") <= 3
 
 
-def test_a_nudge_that_nobody_foresaw_to_fail_stops_none_that_follow(broker_url: str) -> None:
-    nudger = Nudger(broker_url)
-    nudger.nudge([("a kind of tomorrow", "job_0")])  # type: ignore[list-item]
-    eventually(lambda: not nudger._jobs)
-    nudger.nudge([(JobKind.INVITATION_CHECK, "job_1")])
-    eventually(lambda: rung(broker_url, "checks") == {"job_1"})
+def test_a_notification_that_no_one_foresaw_to_fail_stops_none_that_follow(broker_url: str) -> None:
+    notifier = Notifier(broker_url)
+    notifier.notify([("a kind of tomorrow", "job_0")])  # type: ignore[list-item]
+    eventually(lambda: not notifier._jobs)
+    notifier.notify([(JobKind.INVITATION_CHECK, "job_1")])
+    eventually(lambda: queued_ids(broker_url, "checks") == {"job_1"})
 
 
 @pytest.mark.parametrize("away", ["refused", "silent"])
-def test_a_nudge_waits_for_no_broker(away: str, silent_broker: str) -> None:
-    nudger = Nudger(silent_broker if away == "silent" else "redis://127.0.0.1:1/0")
+def test_a_notification_waits_for_no_broker(away: str, silent_broker: str) -> None:
+    notifier = Notifier(silent_broker if away == "silent" else "redis://127.0.0.1:1/0")
     began = time.monotonic()
     for _ in range(100):
-        nudger.nudge([(JobKind.INVITATION_CHECK, "job")] * (MAX_NUDGES // 50))
+        notifier.notify([(JobKind.INVITATION_CHECK, "job")] * (MAX_PENDING // 50))
     assert time.monotonic() - began < 2
 
 
 def test_a_nudger_made_before_a_fork_works_in_the_child(broker_url: str) -> None:
     program = (
         "import os, sys, time, redis\n"
-        "from shared.broker import Nudger\n"
+        "from shared.jobs.notifier import Notifier\n"
         "from shared.models import JobKind\n"
-        "nudger = Nudger(sys.argv[1])\n"
-        "nudger.nudge([(JobKind.INVITATION_CHECK, 'parent')])\n"
+        "nudger = Notifier(sys.argv[1])\n"
+        "nudger.notify([(JobKind.INVITATION_CHECK, 'parent')])\n"
         "broker = redis.Redis.from_url(sys.argv[2])\n"
         "while not broker.llen('checks'): time.sleep(0.01)\n"
         "if not os.fork():\n"
-        "    nudger.nudge([(JobKind.INVITATION_MAIL, 'child')])\n"
+        "    nudger.notify([(JobKind.INVITATION_MAIL, 'child')])\n"
         "    while not broker.llen('mail'): time.sleep(0.01)\n"
         "    os._exit(0)\n"
         "os._exit(os.waitstatus_to_exitcode(os.wait()[1]))\n"

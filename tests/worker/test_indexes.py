@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from shared.services import expiry, jobs, ringing
+from shared.invitations import expiry
+from shared.jobs import dispatch, queue
 from tests.cli.processes import eventually
 
 JOBS = ["ix_jobs_ringing", "ix_jobs_open", "ix_jobs_taking_turns"]
@@ -17,10 +18,10 @@ JOBS = ["ix_jobs_ringing", "ix_jobs_open", "ix_jobs_taking_turns"]
 @pytest.mark.parametrize(
     ("partial", "look"),
     [
-        (JOBS, lambda session: ringing.ring(session, limit=10)),
-        (JOBS, jobs.bury_lost),
-        (JOBS, lambda session: jobs.renew(session, owners=["somebody"])),
-        (JOBS, lambda session: jobs.release_all(session, owners="somebody")),
+        (JOBS, lambda session: dispatch.take_due(session, limit=10)),
+        (JOBS, queue.mark_lost_dead),
+        (JOBS, lambda session: queue.renew(session, owners=["somebody"])),
+        (JOBS, lambda session: queue.release_all(session, owners="somebody")),
         (["ix_invitations_ending"], expiry.expire),
     ],
     ids=["ring", "bury", "renew", "release", "expire"],

@@ -9,58 +9,63 @@ from functools import partial
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from shared.config import Settings
+from shared.jobs import queue
+from shared.mail import results
 from shared.models import Delivery, JobState
-from shared.services import deliveries, jobs
+from shared.settings.settings import Settings
 from tests.cli.processes import eventually
-from tests.faults.points import POINTS, frozen_at
+from tests.faults.kill_points import POINTS, frozen_at
 from tests.smtp_server import SmtpServer
 from tests.worker.test_tasks import MAIL, another, check_all, mail_all, run_out
 from tests.worker.world import World
-from worker.runtime import Runtime
+from worker.context import WorkerContext
 
 
 def test_a_worker_frozen_for_longer_than_its_lease_costs_no_second_copy(
-    told: Settings, world: World, runtime: Runtime, smtp: SmtpServer
+    custom_settings: Settings, world: World, context: WorkerContext, smtp: SmtpServer
 ) -> None:
     invitation = world.invite()
-    with frozen_at(POINTS["after the note"], told):
+    with frozen_at(POINTS["after the note"], custom_settings):
         run_out(world)
-        mail_all(runtime, world)
+        mail_all(context, world)
         assert world.again(invitation).delivery == Delivery.SENT
-    assert len(smtp.mails) == 1
+    assert len(smtp.emails) == 1
     assert world.again(invitation).sent_count == 1
     assert [job.state for job in world.jobs(MAIL)] == [JobState.DONE]
 
 
 def test_what_was_mailed_is_recorded_however_long_the_database_is_away(
-    told: Settings, world: World, runtime: Runtime, database_admin: psycopg.Connection, database_name: str
+    custom_settings: Settings,
+    world: World,
+    context: WorkerContext,
+    database_admin: psycopg.Connection,
+    database_name: str,
 ) -> None:
     invitation = world.invite()
-    check_all(runtime, world)
+    check_all(context, world)
     ids, tried = world.job_ids(MAIL), []
     with (
-        another(told, world.rules, stopping=lambda: bool(tried.append(1))) as cut_off,
+        another(custom_settings, world.rules, stopping=lambda: bool(tried.append(1))) as cut_off,
         ThreadPoolExecutor(1) as pool,
         cut_off.leases.take() as lease,
     ):
-        cut_off.commit(lambda session: jobs.claim(session, ids, kinds=[MAIL], owner=lease.owner))
-        lease.extend(time.monotonic() - 2 * jobs.LEASE.total_seconds())
+        cut_off.commit(lambda session: queue.claim(session, ids, kinds=[MAIL], owner=lease.owner))
+        lease.extend(time.monotonic() - 2 * queue.LEASE.total_seconds())
         with away(database_admin, database_name):
-            record = partial(deliveries.sent, said=dict.fromkeys(ids, "250 taken"), owner=lease.owner)
+            record = partial(results.record_sent, replies=dict.fromkeys(ids, "250 taken"), owner=lease.owner)
             recording = pool.submit(cut_off.record, lease, record, alone=True)
             eventually(lambda: bool(tried) or recording.done())
         assert recording.result(20) == set(ids)
     assert world.again(invitation).delivery == Delivery.SENT
 
 
-def test_a_lease_that_has_run_out_is_not_revived_by_a_renewal(runtime: Runtime, world: World) -> None:
+def test_a_lease_that_has_run_out_is_not_revived_by_a_renewal(context: WorkerContext, world: World) -> None:
     """Other processes may hold its jobs by now, and mail them."""
-    with runtime.leases.take() as lease:
-        runtime.leases.renew()
+    with context.leases.take() as lease:
+        context.leases.renew()
         assert lease.holds()
-        lease.extend(time.monotonic() - 2 * jobs.LEASE.total_seconds())
-        runtime.leases.renew()
+        lease.extend(time.monotonic() - 2 * queue.LEASE.total_seconds())
+        context.leases.renew()
         assert not lease.holds()
 
 

@@ -9,20 +9,20 @@ from html import unescape
 
 import pytest
 
+from shared.mail.messages import MAIL_KINDS, Link, OutgoingMail
 from shared.models import Job, JobKind
 from shared.permissions import Role, in_words
-from shared.services.letters import MAIL_KINDS, Letter, Link
 from shared.templating import harmless, moment, name
 from shared.tokens import Purpose, derive, sha256
 from worker.mail.message import Content, Sender, build
-from worker.mail.rendering import KeyGone, Writer
+from worker.mail.rendering import KeyGone, Renderer
 
 KEY = "a-secret-key-of-the-tests-and-of-nothing-else"
 WHEN = datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
 SENDER = Sender.of("Usher <invitations@usher.example>")
 
 
-class Told:
+class FewSettings:
     """The few settings that a writer reads."""
 
     mail_from = "Usher <invitations@usher.example>"
@@ -31,17 +31,17 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def writer() -> Writer:
-    return Writer(Told())  # type: ignore[arg-type]
+def writer() -> Renderer:
+    return Renderer(FewSettings())  # type: ignore[arg-type]
 
 
-def letter(kind: JobKind = JobKind.INVITATION_MAIL, *, key: str = KEY, **words: object) -> Letter:
+def outgoing(kind: JobKind = JobKind.INVITATION_MAIL, *, key: str = KEY, **words: object) -> OutgoingMail:
     purpose = {
         JobKind.INVITATION_MAIL: Purpose.INVITATION,
         JobKind.VERIFICATION_MAIL: Purpose.VERIFICATION,
         JobKind.PASSWORD_RESET_MAIL: Purpose.PASSWORD_RESET,
     }.get(kind)
-    said = {
+    fields = {
         "account": "Acme",
         "inviter": "Alice Chen",
         "inviter_email": "alice@acme.example",
@@ -56,12 +56,12 @@ def letter(kind: JobKind = JobKind.INVITATION_MAIL, *, key: str = KEY, **words: 
         "status": "expired",
         "api_keys": 0,
     } | words
-    return Letter(
+    return OutgoingMail(
         job=Job(id="job_1", kind=kind, subject_id="inv_1", generation=2, created_at=WHEN),
         recipient="bob@corp.example",
         recipient_key="bob@corp.example",
         message_id="inv_1.2",
-        words=said,
+        words=fields,
         link=Link(purpose, "inv_1", 2, sha256(derive(key, purpose, "inv_1", 2))) if purpose else None,
         age=timedelta(0),
         left=None,
@@ -84,8 +84,8 @@ def words_of(body: str) -> set[str]:
     return set(re.findall(r"[\w']+", unescape(re.sub(r"<[^>]+>", " ", body))))
 
 
-def test_an_invitation_says_who_what_until_when_and_what_to_do(writer: Writer) -> None:
-    raw = writer.write(letter(message="Join us!"))
+def test_an_invitation_says_who_what_until_when_and_what_to_do(writer: Renderer) -> None:
+    raw = writer.render_message(outgoing(message="Join us!"))
     mail = read(raw)
     assert mail["Subject"] == "Alice Chen invites you to Acme"
     assert mail["Message-ID"] == "<inv_1.2@usher.example>"
@@ -98,8 +98,8 @@ def test_an_invitation_says_who_what_until_when_and_what_to_do(writer: Writer) -
 
 
 @pytest.mark.parametrize("kind", sorted(MAIL_KINDS))
-def test_each_mail_has_a_subject_a_text_and_the_same_words_in_html(writer: Writer, kind: JobKind) -> None:
-    raw = writer.write(letter(kind))
+def test_each_mail_has_a_subject_a_text_and_the_same_words_in_html(writer: Renderer, kind: JobKind) -> None:
+    raw = writer.render_message(outgoing(kind))
     mail = read(raw)
     assert mail["Subject"]
     assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
@@ -111,18 +111,18 @@ def test_each_mail_has_a_subject_a_text_and_the_same_words_in_html(writer: Write
 
 
 @pytest.mark.parametrize("kind", sorted(MAIL_KINDS))
-def test_a_retry_is_the_same_to_the_byte(writer: Writer, kind: JobKind) -> None:
-    assert writer.write(letter(kind)) == Writer(Told()).write(letter(kind))  # type: ignore[arg-type]
+def test_a_retry_is_the_same_to_the_byte(writer: Renderer, kind: JobKind) -> None:
+    assert writer.render_message(outgoing(kind)) == Renderer(FewSettings()).render_message(outgoing(kind))  # type: ignore[arg-type]
 
 
-def test_no_line_is_longer_than_a_mail_server_must_take(writer: Writer) -> None:
-    raw = writer.write(letter(message="x" * 3000, account="Ä" * 500, inviter="🎉" * 300))
+def test_no_line_is_longer_than_a_mail_server_must_take(writer: Renderer) -> None:
+    raw = writer.render_message(outgoing(message="x" * 3000, account="Ä" * 500, inviter="🎉" * 300))
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998
     assert b"\n" not in raw.replace(b"\r\n", b"")
 
 
-def test_lines_that_begin_with_a_dot_arrive_as_they_were_written(writer: Writer) -> None:
-    raw = writer.write(letter(message=".\n.hidden\n..\nend"))
+def test_lines_that_begin_with_a_dot_arrive_as_they_were_written(writer: Renderer) -> None:
+    raw = writer.render_message(outgoing(message=".\n.hidden\n..\nend"))
     assert raw.count(b"\r\n.\r\n") == 1
     assert "> .\r\n> .hidden\r\n> ..\r\n> end" in bodies(raw)["text/plain"]
     assert ".\r\n.hidden\r\n..\r\nend" in bodies(raw)["text/html"]
@@ -138,16 +138,18 @@ def test_lines_that_begin_with_a_dot_arrive_as_they_were_written(writer: Writer)
         "Acme\x00\x1b[31m",
     ],
 )
-def test_a_name_never_makes_a_header(writer: Writer, hostile: str) -> None:
-    raw = writer.write(letter(account=hostile, inviter=hostile))
+def test_a_name_never_makes_a_header(writer: Renderer, hostile: str) -> None:
+    raw = writer.render_message(outgoing(account=hostile, inviter=hostile))
     mail = read(raw)
     assert mail["Bcc"] is None
     assert mail["X-Header"] is None
     assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
 
 
-def test_a_name_never_makes_markup(writer: Writer) -> None:
-    html = bodies(writer.write(letter(account="<b>x</b>", inviter='"><script>', message="<img src=x>")))["text/html"]
+def test_a_name_never_makes_markup(writer: Renderer) -> None:
+    html = bodies(writer.render_message(outgoing(account="<b>x</b>", inviter='"><script>', message="<img src=x>")))[
+        "text/html"
+    ]
     assert "<b>x" not in html
     assert "<script" not in html
     assert "<img" not in html
@@ -180,8 +182,8 @@ def test_a_name_is_one_line_of_bounded_length() -> None:
     assert len(name("x" * 500)) == 80
 
 
-def test_names_beyond_ascii_travel_encoded_and_arrive_whole(writer: Writer) -> None:
-    mail = read(writer.write(letter(account="Søren & Söhne 株式会社", inviter="Zoë 🎉")))
+def test_names_beyond_ascii_travel_encoded_and_arrive_whole(writer: Renderer) -> None:
+    mail = read(writer.render_message(outgoing(account="Søren & Söhne 株式会社", inviter="Zoë 🎉")))
     assert str(make_header(decode_header(mail["Subject"]))) == "Zoë 🎉 invites you to Søren & Söhne 株式会社"
 
 
@@ -192,11 +194,11 @@ def test_the_sender_is_quoted_and_its_domain_encoded() -> None:
     assert Sender.of("Größe <a@acme.example>").header == "=?utf-8?b?R3LDtsOfZQ==?= <a@acme.example>"
 
 
-def test_a_link_whose_key_is_gone_is_said_to_be_so(writer: Writer) -> None:
+def test_a_link_whose_key_is_gone_is_said_to_be_so(writer: Renderer) -> None:
     with pytest.raises(KeyGone, match="USHER_SECRET_KEYS"):
-        writer.write(letter(key="another-key-that-the-settings-no-longer-hold"))
+        writer.render_message(outgoing(key="another-key-that-the-settings-no-longer-hold"))
 
 
-def test_a_mail_is_dated_when_it_was_promised() -> None:
+def test_a_mail_is_dated_when_it_was_enqueued() -> None:
     raw = build(SENDER, recipient="b@c.example", content=Content("s", "t", "h"), message_id="x", date=WHEN)
     assert read(raw)["Date"] == "Tue, 01 Dec 2026 10:00:00 +0000"

@@ -11,11 +11,11 @@ from worker.mail.outcome import (
     MAX_UNANSWERED,
     Answer,
     Delivered,
+    FailureClass,
     GiveUp,
-    Outcome,
     Rest,
+    SendOutcome,
     Stage,
-    Trouble,
     TryAgain,
     after_slow,
     classify,
@@ -26,85 +26,85 @@ WEEK = timedelta(days=7)
 
 TABLE = [
     # The server is away, or unfit: everybody waits, nobody is blamed.
-    (Stage.CONNECT, None, "Connection refused", Trouble.SERVER),
-    (Stage.CONNECT, None, "no answer in time", Trouble.SERVER),
-    (Stage.CONNECT, None, "Name or service not known", Trouble.SERVER),
-    (Stage.CONNECT, 421, "4.3.2 too busy", Trouble.SERVER),
-    (Stage.CONNECT, 450, "come back later", Trouble.SERVER),
-    (Stage.CONNECT, 554, "5.7.1 your address is listed", Trouble.SERVER),
-    (Stage.TLS, None, "certificate verify failed", Trouble.SERVER),
-    (Stage.TLS, None, "STARTTLS extension not supported by server.", Trouble.SERVER),
-    (Stage.HELLO, 501, "5.5.4 invalid domain", Trouble.SERVER),
-    (Stage.LOGIN, None, "Connection unexpectedly closed", Trouble.SERVER),
-    (Stage.LOGIN, 454, "4.7.0 temporary authentication failure", Trouble.SERVER),
-    (Stage.SENDER, None, "Connection unexpectedly closed", Trouble.SERVER),
-    (Stage.SENDER, 421, "4.4.2 idle for too long", Trouble.SERVER),
-    (Stage.SENDER, 451, "4.3.2 not accepting messages", Trouble.SERVER),
+    (Stage.CONNECT, None, "Connection refused", FailureClass.SERVER),
+    (Stage.CONNECT, None, "no answer in time", FailureClass.SERVER),
+    (Stage.CONNECT, None, "Name or service not known", FailureClass.SERVER),
+    (Stage.CONNECT, 421, "4.3.2 too busy", FailureClass.SERVER),
+    (Stage.CONNECT, 450, "come back later", FailureClass.SERVER),
+    (Stage.CONNECT, 554, "5.7.1 your address is listed", FailureClass.SERVER),
+    (Stage.TLS, None, "certificate verify failed", FailureClass.SERVER),
+    (Stage.TLS, None, "STARTTLS extension not supported by server.", FailureClass.SERVER),
+    (Stage.HELLO, 501, "5.5.4 invalid domain", FailureClass.SERVER),
+    (Stage.LOGIN, None, "Connection unexpectedly closed", FailureClass.SERVER),
+    (Stage.LOGIN, 454, "4.7.0 temporary authentication failure", FailureClass.SERVER),
+    (Stage.SENDER, None, "Connection unexpectedly closed", FailureClass.SERVER),
+    (Stage.SENDER, 421, "4.4.2 idle for too long", FailureClass.SERVER),
+    (Stage.SENDER, 451, "4.3.2 not accepting messages", FailureClass.SERVER),
     # It refuses us: an operator must mend the settings.
-    (Stage.LOGIN, 535, "5.7.8 authentication credentials invalid", Trouble.SETUP),
-    (Stage.LOGIN, 534, "5.7.9 mechanism too weak", Trouble.SETUP),
-    (Stage.SENDER, 530, "5.7.0 must issue STARTTLS first", Trouble.SETUP),
-    (Stage.SENDER, 550, "5.7.1 sender address not owned by user", Trouble.SETUP),
-    (Stage.SENDER, 553, "5.1.8 sender domain unknown", Trouble.SETUP),
-    (Stage.RECIPIENT, 530, "authentication required", Trouble.SETUP),
-    (Stage.RECIPIENT, 554, "5.7.8 sign in first", Trouble.SETUP),
+    (Stage.LOGIN, 535, "5.7.8 authentication credentials invalid", FailureClass.SETUP),
+    (Stage.LOGIN, 534, "5.7.9 mechanism too weak", FailureClass.SETUP),
+    (Stage.SENDER, 530, "5.7.0 must issue STARTTLS first", FailureClass.SETUP),
+    (Stage.SENDER, 550, "5.7.1 sender address not owned by user", FailureClass.SETUP),
+    (Stage.SENDER, 553, "5.1.8 sender domain unknown", FailureClass.SETUP),
+    (Stage.RECIPIENT, 530, "authentication required", FailureClass.SETUP),
+    (Stage.RECIPIENT, 554, "5.7.8 sign in first", FailureClass.SETUP),
     # Its domain has had enough for now.
-    (Stage.RECIPIENT, 450, "4.3.2 system going down", Trouble.THROTTLED),
-    (Stage.RECIPIENT, 451, "4.7.1 rate limit exceeded", Trouble.THROTTLED),
-    (Stage.RECIPIENT, 421, "4.7.0 too many errors for this recipient", Trouble.THROTTLED),
-    (Stage.RECIPIENT, 421, "too many messages from your address", Trouble.THROTTLED),
-    (Stage.VERDICT, 421, "4.7.28 unusual rate of mail", Trouble.THROTTLED),
+    (Stage.RECIPIENT, 450, "4.3.2 system going down", FailureClass.THROTTLED),
+    (Stage.RECIPIENT, 451, "4.7.1 rate limit exceeded", FailureClass.THROTTLED),
+    (Stage.RECIPIENT, 421, "4.7.0 too many errors for this recipient", FailureClass.THROTTLED),
+    (Stage.RECIPIENT, 421, "too many messages from your address", FailureClass.THROTTLED),
+    (Stage.VERDICT, 421, "4.7.28 unusual rate of mail", FailureClass.THROTTLED),
     # Not now.
-    (Stage.RECIPIENT, 450, "4.7.1 greylisted, try again in 5 minutes", Trouble.LATER),
-    (Stage.RECIPIENT, 451, "", Trouble.LATER),
-    (Stage.RECIPIENT, 452, "4.2.2 mailbox full", Trouble.LATER),
-    (Stage.RECIPIENT, 550, "4.2.1 mailbox temporarily disabled", Trouble.LATER),
-    (Stage.RECIPIENT, None, "Connection unexpectedly closed", Trouble.LATER),
-    (Stage.CONTENT, None, "no answer in time", Trouble.LATER),
-    (Stage.CONTENT, 452, "4.3.1 insufficient storage", Trouble.LATER),
-    (Stage.VERDICT, 451, "4.3.0 queue file write error", Trouble.LATER),
+    (Stage.RECIPIENT, 450, "4.7.1 greylisted, try again in 5 minutes", FailureClass.LATER),
+    (Stage.RECIPIENT, 451, "", FailureClass.LATER),
+    (Stage.RECIPIENT, 452, "4.2.2 mailbox full", FailureClass.LATER),
+    (Stage.RECIPIENT, 550, "4.2.1 mailbox temporarily disabled", FailureClass.LATER),
+    (Stage.RECIPIENT, None, "Connection unexpectedly closed", FailureClass.LATER),
+    (Stage.CONTENT, None, "no answer in time", FailureClass.LATER),
+    (Stage.CONTENT, 452, "4.3.1 insufficient storage", FailureClass.LATER),
+    (Stage.VERDICT, 451, "4.3.0 queue file write error", FailureClass.LATER),
     # Handed over, and no answer.
-    (Stage.VERDICT, None, "Connection unexpectedly closed", Trouble.UNANSWERED),
-    (Stage.VERDICT, None, "no answer in time", Trouble.UNANSWERED),
+    (Stage.VERDICT, None, "Connection unexpectedly closed", FailureClass.UNANSWERED),
+    (Stage.VERDICT, None, "no answer in time", FailureClass.UNANSWERED),
     # Full.
-    (Stage.RECIPIENT, 552, "5.2.2 over quota", Trouble.FULL),
-    (Stage.VERDICT, 552, "5.2.3 message too large", Trouble.FULL),
-    (Stage.RECIPIENT, 552, "quota exceeded", Trouble.FULL),
-    (Stage.SENDER, 552, "5.3.4 message size exceeds limit", Trouble.FULL),
+    (Stage.RECIPIENT, 552, "5.2.2 over quota", FailureClass.FULL),
+    (Stage.VERDICT, 552, "5.2.3 message too large", FailureClass.FULL),
+    (Stage.RECIPIENT, 552, "quota exceeded", FailureClass.FULL),
+    (Stage.SENDER, 552, "5.3.4 message size exceeds limit", FailureClass.FULL),
     # Nobody there.
-    (Stage.RECIPIENT, 550, "5.1.1 user unknown", Trouble.ADDRESS),
-    (Stage.RECIPIENT, 450, "5.1.1 user unknown", Trouble.ADDRESS),
-    (Stage.RECIPIENT, 550, "5.1.2 host unknown", Trouble.ADDRESS),
-    (Stage.RECIPIENT, 553, "5.1.3 bad address syntax", Trouble.ADDRESS),
-    (Stage.RECIPIENT, 551, "5.1.6 mailbox has moved", Trouble.ADDRESS),
-    (Stage.RECIPIENT, 556, "5.1.10 recipient has null MX", Trouble.ADDRESS),
-    (Stage.RECIPIENT, 550, "5.2.1 mailbox disabled", Trouble.ADDRESS),
-    (Stage.VERDICT, 550, "5.1.1 no such user", Trouble.ADDRESS),
-    (Stage.RECIPIENT, 550, "no such user here", Trouble.ADDRESS),
-    (Stage.RECIPIENT, 553, "mailbox name not allowed", Trouble.ADDRESS),
+    (Stage.RECIPIENT, 550, "5.1.1 user unknown", FailureClass.ADDRESS),
+    (Stage.RECIPIENT, 450, "5.1.1 user unknown", FailureClass.ADDRESS),
+    (Stage.RECIPIENT, 550, "5.1.2 host unknown", FailureClass.ADDRESS),
+    (Stage.RECIPIENT, 553, "5.1.3 bad address syntax", FailureClass.ADDRESS),
+    (Stage.RECIPIENT, 551, "5.1.6 mailbox has moved", FailureClass.ADDRESS),
+    (Stage.RECIPIENT, 556, "5.1.10 recipient has null MX", FailureClass.ADDRESS),
+    (Stage.RECIPIENT, 550, "5.2.1 mailbox disabled", FailureClass.ADDRESS),
+    (Stage.VERDICT, 550, "5.1.1 no such user", FailureClass.ADDRESS),
+    (Stage.RECIPIENT, 550, "no such user here", FailureClass.ADDRESS),
+    (Stage.RECIPIENT, 553, "mailbox name not allowed", FailureClass.ADDRESS),
     # The mail is unwanted, not the address wrong.
-    (Stage.RECIPIENT, 550, "5.7.1 relaying denied", Trouble.POLICY),
-    (Stage.VERDICT, 550, "5.7.26 unauthenticated mail is not accepted", Trouble.POLICY),
-    (Stage.VERDICT, 550, "5.7.515 access denied, sender requirements", Trouble.POLICY),
-    (Stage.RECIPIENT, 554, "blocked by our spam list", Trouble.POLICY),
-    (Stage.RECIPIENT, 550, "relay not permitted", Trouble.POLICY),
+    (Stage.RECIPIENT, 550, "5.7.1 relaying denied", FailureClass.POLICY),
+    (Stage.VERDICT, 550, "5.7.26 unauthenticated mail is not accepted", FailureClass.POLICY),
+    (Stage.VERDICT, 550, "5.7.515 access denied, sender requirements", FailureClass.POLICY),
+    (Stage.RECIPIENT, 554, "blocked by our spam list", FailureClass.POLICY),
+    (Stage.RECIPIENT, 550, "relay not permitted", FailureClass.POLICY),
     # Permanent, and that is all we know.
-    (Stage.VERDICT, 554, "transaction failed", Trouble.REFUSED),
-    (Stage.RECIPIENT, 554, "5.0.0 no", Trouble.REFUSED),
-    (Stage.RECIPIENT, 553, "5.6.7 the mail server offers no SMTPUTF8", Trouble.REFUSED),
-    (Stage.SENDER, 555, "5.6.7 SMTPUTF8 is not for this host", Trouble.REFUSED),
-    (Stage.CONTENT, 503, "5.5.1 bad sequence of commands", Trouble.REFUSED),
+    (Stage.VERDICT, 554, "transaction failed", FailureClass.REFUSED),
+    (Stage.RECIPIENT, 554, "5.0.0 no", FailureClass.REFUSED),
+    (Stage.RECIPIENT, 553, "5.6.7 the mail server offers no SMTPUTF8", FailureClass.REFUSED),
+    (Stage.SENDER, 555, "5.6.7 SMTPUTF8 is not for this host", FailureClass.REFUSED),
+    (Stage.CONTENT, 503, "5.5.1 bad sequence of commands", FailureClass.REFUSED),
 ]
 
 
 def outcome_of(
     answer: Answer, *, attempts: int = 1, age: timedelta = timedelta(0), left: timedelta | None = WEEK
-) -> Outcome:
+) -> SendOutcome:
     return decide(answer, attempts=attempts, age=age, left=left, chance=0.5)
 
 
 @pytest.mark.parametrize(("stage", "code", "text", "trouble"), TABLE)
-def test_each_reply_has_its_class(stage: Stage, code: int | None, text: str, trouble: Trouble) -> None:
+def test_each_reply_has_its_class(stage: Stage, code: int | None, text: str, trouble: FailureClass) -> None:
     assert classify(Answer(stage, code, text)) is trouble
 
 
@@ -157,7 +157,7 @@ def test_a_server_in_trouble_costs_no_attempt_and_is_asked_again_ever_more_seldo
     assert (outcome.after, outcome.counts) == (wait, False)
 
 
-def test_a_refused_sign_in_names_the_settings_to_mend_and_fails_no_mail() -> None:
+def test_a_refused_sign_in_names_the_settings_to_fix_and_fails_no_mail() -> None:
     outcome = outcome_of(Answer(Stage.LOGIN, 535, "5.7.8 credentials invalid"))
     assert isinstance(outcome, TryAgain)
     assert not outcome.counts
@@ -196,7 +196,7 @@ def test_a_server_in_trouble_fails_no_mail_however_long_it_lasts(answer: Answer)
     assert (outcome.rest, outcome.counts) == (Rest.ALL, False)
 
 
-def test_a_domain_that_takes_no_more_lets_its_mails_rest_and_no_others() -> None:
+def test_a_domain_that_takes_no_more_lets_its_emails_rest_and_no_others() -> None:
     outcome = outcome_of(Answer(Stage.RECIPIENT, 421, "4.7.28 unusual rate of mail"))
     assert isinstance(outcome, TryAgain)
     assert (outcome.rest, outcome.counts) == (Rest.DOMAIN, True)

@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 import trustme
 
-from shared.config import BadSettings, Settings
-from shared.smtp_route import Route, route_of
+from shared.mail.smtp_route import Route, route_of
+from shared.settings.loading import BadSettings
+from shared.settings.settings import Settings
 from tests.smtp_server import DROP, SILENCE, USUAL, SmtpServer
 from tests.worker.test_broker import eventually
 from worker.mail import smtp
 from worker.mail.message import Content, Sender, build
 from worker.mail.outcome import Answer, Stage
-from worker.mail.smtp import Mailer
+from worker.mail.smtp import SmtpClient
 
 SENDER = Sender.of("usher@corp.example")
 BOB, CAROL = "bob@corp.example", "carol@corp.example"
@@ -40,8 +41,8 @@ def way(smtp_url: str) -> Route:
 
 
 @contextmanager
-def mailer_to(smtp_url: str, **patience: float) -> Iterator[Mailer]:
-    mailer = Mailer(way(smtp_url), **patience)
+def mailer_to(smtp_url: str, **patience: float) -> Iterator[SmtpClient]:
+    mailer = SmtpClient(way(smtp_url), **patience)
     try:
         yield mailer
     finally:
@@ -54,7 +55,7 @@ def mail_of(message_id: str = "1", text: str = "Hello") -> bytes:
     return build(SENDER, recipient=BOB, content=content, message_id=message_id, date=date)
 
 
-def send(mailer: Mailer, message_id: str = "1", *, to: str = BOB, following: str | None = None) -> Answer:
+def send(mailer: SmtpClient, message_id: str = "1", *, to: str = BOB, following: str | None = None) -> Answer:
     return mailer.send(SENDER.address, to, mail_of(message_id), following=following)
 
 
@@ -111,16 +112,16 @@ def test_a_mail_arrives_as_it_was_built(server: SmtpServer) -> None:
     with mailer_to(server.url()) as mailer:
         answer = mailer.send(SENDER.address, BOB, mail_of(text=".\n.a\nb"))
     assert answer == Answer(Stage.VERDICT, 250, "2.0.0 taken")
-    (mail,) = server.mails
+    (mail,) = server.emails
     assert (mail.sender, mail.recipient) == (SENDER.address, BOB)
     assert mail.body("plain") == ".\r\n.a\r\nb"
 
 
-def test_many_mails_share_a_connection_and_a_worn_one_is_replaced(server: SmtpServer) -> None:
+def test_many_emails_share_a_connection_and_a_worn_one_is_replaced(server: SmtpServer) -> None:
     with mailer_to(server.url()) as mailer:
-        for number in range(smtp.MAILS_PER_CONNECTION + 1):
+        for number in range(smtp.EMAILS_PER_CONNECTION + 1):
             assert send(mailer, str(number)).code == 250
-    assert [mail.connection for mail in server.mails] == [1] * smtp.MAILS_PER_CONNECTION + [2]
+    assert [mail.connection for mail in server.emails] == [1] * smtp.EMAILS_PER_CONNECTION + [2]
 
 
 def test_one_packet_carries_the_envelope_where_the_server_allows_it() -> None:
@@ -135,14 +136,14 @@ def test_the_next_envelope_travels_behind_the_mail_in_hand(pipelining: SmtpServe
         send(mailer, "1", following=CAROL)
         eventually(lambda: pipelining.commands.count("RCPT") == 2)
         send(mailer, "2", to=CAROL)
-    assert [(mail.recipient, mail.connection) for mail in pipelining.mails] == [(BOB, 1), (CAROL, 1)]
+    assert [(mail.recipient, mail.connection) for mail in pipelining.emails] == [(BOB, 1), (CAROL, 1)]
 
 
 def test_to_a_server_that_takes_one_command_after_the_other_nothing_is_sent_ahead() -> None:
     with SmtpServer(pipelining=False) as server, mailer_to(server.url()) as mailer:
         send(mailer, "1", following=CAROL)
         send(mailer, "2", to=CAROL)
-    assert [(mail.recipient, mail.connection) for mail in server.mails] == [(BOB, 1), (CAROL, 1)]
+    assert [(mail.recipient, mail.connection) for mail in server.emails] == [(BOB, 1), (CAROL, 1)]
 
 
 def test_a_mail_that_does_not_come_leaves_nothing_behind(pipelining: SmtpServer) -> None:
@@ -151,7 +152,7 @@ def test_a_mail_that_does_not_come_leaves_nothing_behind(pipelining: SmtpServer)
         mailer.forget_following()
         send(mailer, "2", following=CAROL)
         send(mailer, "3", to="dave@corp.example", following=CAROL)
-    assert [mail.recipient for mail in pipelining.mails] == [BOB, BOB, "dave@corp.example"]
+    assert [mail.recipient for mail in pipelining.emails] == [BOB, BOB, "dave@corp.example"]
 
 
 @pytest.mark.parametrize(
@@ -169,12 +170,12 @@ def test_what_the_server_says_to_an_envelope_sent_ahead_is_about_its_own_mail(
         (stage, 550),
         (Stage.VERDICT, 250),
     ]
-    assert len(pipelining.mails) == 2
+    assert len(pipelining.emails) == 2
 
 
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize("reply", [DROP, SILENCE, "421 4.3.2 going down"])
-def test_a_mail_whose_envelope_met_a_server_that_leaves_is_carried_anew(
+def test_a_mail_whose_envelope_met_a_server_that_leaves_is_carried_again(
     pipelining: SmtpServer, step: str, reply: str
 ) -> None:
     pipelining.say(step, USUAL)
@@ -184,7 +185,7 @@ def test_a_mail_whose_envelope_met_a_server_that_leaves_is_carried_anew(
         assert {(answer.stage, answer.code) for answer in answers} == {(Stage.VERDICT, 250)}
         # It is asked no more of such a server.
         assert pipelining.commands.count("MAIL") == 5
-    assert [mail.message_id for mail in pipelining.mails] == [f"<{number}@corp.example>" for number in (1, 2, 3, 4)]
+    assert [mail.message_id for mail in pipelining.emails] == [f"<{number}@corp.example>" for number in (1, 2, 3, 4)]
 
 
 def test_a_server_that_closes_after_each_mail_gets_none_twice() -> None:
@@ -222,7 +223,7 @@ def test_a_server_that_breaks_off_after_the_dot_may_have_taken_the_mail(server: 
     with mailer_to(server.url()) as mailer:
         assert send(mailer, "same").stage is Stage.VERDICT
         assert send(mailer, "same").code == 250
-    assert [mail.message_id for mail in server.mails] == ["<same@corp.example>"] * 2
+    assert [mail.message_id for mail in server.emails] == ["<same@corp.example>"] * 2
 
 
 def test_a_server_that_says_nothing_after_the_dot_is_waited_for_only_so_long(server: SmtpServer) -> None:
@@ -237,7 +238,7 @@ def test_a_bad_recipient_costs_the_next_mail_nothing(server: SmtpServer) -> None
     with mailer_to(server.url()) as mailer:
         assert send(mailer, "1").enhanced == "5.1.1"
         assert send(mailer, "2").code == 250
-    assert [mail.message_id for mail in server.mails] == ["<2@corp.example>"]
+    assert [mail.message_id for mail in server.emails] == ["<2@corp.example>"]
     assert server.connections == 1
     assert "RSET" in server.commands
 
@@ -248,10 +249,10 @@ def test_a_server_that_lets_data_through_after_a_refusal_gets_no_mail_from_it() 
         server.say("DATA", "354 go on all the same")
         assert send(mailer, "1").code == 550
         assert send(mailer, "2").code == 250
-        assert [mail.message_id for mail in server.mails] == ["<2@corp.example>"]
+        assert [mail.message_id for mail in server.emails] == ["<2@corp.example>"]
 
 
-def test_a_connection_that_the_server_has_closed_is_made_anew_unnoticed(server: SmtpServer) -> None:
+def test_a_connection_that_the_server_has_closed_is_made_again_unnoticed(server: SmtpServer) -> None:
     with mailer_to(server.url()) as mailer:
         assert send(mailer, "1").code == 250
         server.say("MAIL", "421 4.4.2 you were idle")
@@ -259,7 +260,7 @@ def test_a_connection_that_the_server_has_closed_is_made_anew_unnoticed(server: 
         server.say("MAIL", DROP)
         assert send(mailer, "3").code == 250
     assert server.connections == 3
-    assert len(server.mails) == 3
+    assert len(server.emails) == 3
 
 
 def test_a_server_that_is_away_is_left_alone_for_a_moment() -> None:
@@ -290,7 +291,7 @@ def test_an_address_that_would_break_the_envelope_is_never_sent(server: SmtpServ
 def test_an_address_beyond_ascii_needs_a_server_that_can_carry_it() -> None:
     with SmtpServer() as able, mailer_to(able.url()) as mailer:
         assert send(mailer, to="søren@corp.example").code == 250
-        assert able.mails[0].recipient == "søren@corp.example"
+        assert able.emails[0].recipient == "søren@corp.example"
     with SmtpServer(smtputf8=False) as unable, mailer_to(unable.url()) as mailer:
         assert send(mailer, to="søren@corp.example").enhanced == "5.6.7"
         assert send(mailer).code == 250
@@ -315,7 +316,7 @@ def test_a_server_without_the_starttls_that_is_required_gets_no_mail(server: Smt
     with mailer_to(server.url("?starttls=require")) as mailer:
         answer = send(mailer)
     assert (answer.stage, answer.code) == (Stage.TLS, None)
-    assert not server.mails
+    assert not server.emails
 
 
 def test_smtps_is_secure_from_the_first_byte(authority: tuple[ssl.SSLContext, Path]) -> None:
@@ -334,7 +335,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(authority: tuple[ssl.S
         answer = send(mailer)
         assert answer.stage in {Stage.TLS, Stage.CONNECT}
         assert "CERTIFICATE_VERIFY_FAILED" in answer.text
-        assert not server.mails
+        assert not server.emails
 
 
 def test_credentials_open_the_door_and_wrong_ones_are_told(authority: tuple[ssl.SSLContext, Path]) -> None:
@@ -359,8 +360,8 @@ def test_an_address_that_can_t_be_followed_stops_the_start(url: str) -> None:
         way(url)
 
 
-def test_the_goodbye_waits_for_nobody(server: SmtpServer) -> None:
-    mailer = Mailer(way(server.url()))
+def test_the_goodbye_waits_for_no_one(server: SmtpServer) -> None:
+    mailer = SmtpClient(way(server.url()))
     send(mailer)
     server.say("RSET", SILENCE)
     began = time.monotonic()

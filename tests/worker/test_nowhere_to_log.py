@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import Settings
 from shared.models import JobState
+from shared.settings.settings import Settings
 from tests.cli.processes import eventually
 from tests.conftest import environment
 from tests.smtp_server import SmtpServer
@@ -24,8 +24,10 @@ def without_a_log(name: str, settings: Settings, kind: str) -> Iterator[subproce
     """The part, with all it says going to a full disk or to a pipe whose reader has gone."""
     reading, writing = os.pipe()
     sink = writing if kind == "closed pipe" else os.open("/dev/full", os.O_WRONLY)
-    told = os.environ | environment(settings) | {"USHER_LOG_LEVEL": "DEBUG"}
-    process = subprocess.Popen([sys.executable, "-m", "shared.cli", name], env=told, stdout=sink, stderr=sink)
+    custom_settings = os.environ | environment(settings) | {"USHER_LOG_LEVEL": "DEBUG"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shared.cli", name], env=custom_settings, stdout=sink, stderr=sink
+    )
     for each in {reading, writing, sink}:
         os.close(each)
     try:
@@ -38,10 +40,13 @@ def without_a_log(name: str, settings: Settings, kind: str) -> Iterator[subproce
 
 @pytest.mark.parametrize("kind", ["full disk", "closed pipe"])
 def test_what_can_not_be_logged_is_mailed_all_the_same(
-    told: Settings, world: World, smtp: SmtpServer, tmp_path: Path, kind: str
+    custom_settings: Settings, world: World, smtp: SmtpServer, tmp_path: Path, kind: str
 ) -> None:
-    with without_a_log("scheduler", told, kind) as scheduler, without_a_log("worker", told, kind) as worker:
+    with (
+        without_a_log("scheduler", custom_settings, kind) as scheduler,
+        without_a_log("worker", custom_settings, kind) as worker,
+    ):
         world.invite_many("bob@corp.example", "dora@corp.example")
-        smtp.wait_for(lambda mails: len(mails) == 2, seconds=60)
+        smtp.wait_for(lambda emails: len(emails) == 2, seconds=60)
         eventually(lambda: {job.state for job in world.jobs(MAIL)} == {JobState.DONE}, within=30)
         assert (scheduler.poll(), worker.poll()) == (None, None)

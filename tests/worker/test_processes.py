@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import Settings
 from shared.models import JobKind, JobState
+from shared.settings.settings import Settings
 from tests.cli.processes import eventually, started_by
 from tests.conftest import environment
 from tests.smtp_server import SILENCE, SmtpServer
@@ -23,9 +23,9 @@ GUESTS = [f"guest{number}@corp.example" for number in range(60)]
 
 
 @contextmanager
-def part(name: str, told: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def part(name: str, custom_settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`usher worker` or `usher scheduler`, until the end of the block."""
-    environ = os.environ | environment(told) | {"USHER_WORKER_PROCESSES": "2"}
+    environ = os.environ | environment(custom_settings) | {"USHER_WORKER_PROCESSES": "2"}
     command = [sys.executable, "-m", "shared.cli", name]
     with log.open("ab") as output:
         process = subprocess.Popen(command, env=environ, stdout=output, stderr=output, start_new_session=True)
@@ -52,43 +52,43 @@ def all_sent(world: World) -> bool:
 
 
 def test_workers_killed_in_the_middle_of_their_work_lose_nothing(
-    told: Settings, world: World, smtp: SmtpServer, tmp_path: Path
+    custom_settings: Settings, world: World, smtp: SmtpServer, tmp_path: Path
 ) -> None:
     world.invite_many(*GUESTS)
-    with part("scheduler", told, tmp_path / "scheduler.log"):
-        with part("worker", told, tmp_path / "worker.log") as worker:
-            smtp.wait_for(lambda mails: len(mails) >= 10)
+    with part("scheduler", custom_settings, tmp_path / "scheduler.log"):
+        with part("worker", custom_settings, tmp_path / "worker.log") as worker:
+            smtp.wait_for(lambda emails: len(emails) >= 10)
             for child in started_by(worker.pid):
                 os.kill(child.pid, signal.SIGKILL)
             os.kill(worker.pid, signal.SIGKILL)
-        with part("worker", told, tmp_path / "worker2.log"):
+        with part("worker", custom_settings, tmp_path / "worker2.log"):
             eventually(lambda: all_sent(world), within=30)
-    assert {mail.recipient for mail in smtp.mails} == set(GUESTS)
-    assert len(smtp.mails) <= len(GUESTS) + 2  # What each of the two processes had just handed over.
+    assert {mail.recipient for mail in smtp.emails} == set(GUESTS)
+    assert len(smtp.emails) <= len(GUESTS) + 2  # What each of the two processes had just handed over.
 
 
 def test_a_child_that_is_killed_is_replaced_and_idle_parts_stop_at_once(
-    told: Settings, world: World, smtp: SmtpServer, tmp_path: Path
+    custom_settings: Settings, world: World, smtp: SmtpServer, tmp_path: Path
 ) -> None:
     with (
-        part("scheduler", told, tmp_path / "scheduler.log") as scheduler,
-        part("worker", told, tmp_path / "worker.log") as worker,
+        part("scheduler", custom_settings, tmp_path / "scheduler.log") as scheduler,
+        part("worker", custom_settings, tmp_path / "worker.log") as worker,
     ):
         for child in started_by(worker.pid):
             os.kill(child.pid, signal.SIGKILL)
         world.invite()
-        smtp.wait_for(lambda mails: len(mails) == 1)
+        smtp.wait_for(lambda emails: len(emails) == 1)
         assert stopped(worker) < 12
         assert stopped(scheduler) < 12
 
 
 def test_a_stop_puts_back_what_a_silent_mail_server_keeps_waiting(
-    told: Settings, world: World, smtp: SmtpServer, tmp_path: Path
+    custom_settings: Settings, world: World, smtp: SmtpServer, tmp_path: Path
 ) -> None:
     smtp.say("RCPT", SILENCE, times=10)
     world.invite_many(*GUESTS)
-    with part("scheduler", told, tmp_path / "scheduler.log"):
-        with part("worker", told, tmp_path / "worker.log") as worker:
+    with part("scheduler", custom_settings, tmp_path / "scheduler.log"):
+        with part("worker", custom_settings, tmp_path / "worker.log") as worker:
             eventually(lambda: smtp.commands.count("RCPT") >= 2, within=20)
             assert stopped(worker) < 12
             assert started_by(worker.pid) == []
@@ -99,12 +99,12 @@ def test_a_stop_puts_back_what_a_silent_mail_server_keeps_waiting(
 
 @pytest.mark.parametrize("name", ["worker", "scheduler"])
 def test_a_part_starts_without_broker_and_database_and_stops_when_asked(
-    name: str, told: Settings, world: World, tmp_path: Path
+    name: str, custom_settings: Settings, world: World, tmp_path: Path
 ) -> None:
     away = {"broker_url": "redis://127.0.0.1:1/0", "database_url": "postgresql://nobody@127.0.0.1:1/nothing"}
     log = tmp_path / "part.log"
     log.write_bytes(b"ready")  # It can't be: nobody waits for it.
-    with part(name, told.model_copy(update=away), log) as process:
+    with part(name, custom_settings.model_copy(update=away), log) as process:
         eventually(lambda: b"Connection refused" in log.read_bytes() or b"refused" in log.read_bytes(), within=40)
         process.terminate()
         # Asked before it has come so far as to listen for it, it ends at once, with nothing in hand.

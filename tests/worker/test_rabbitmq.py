@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker import MAIL, Publisher
-from shared.cli.embedded.foundation import free_port
-from shared.config import Settings
+from shared.cli.embedded.stack import free_port
+from shared.jobs.kinds import SEND_EMAIL
+from shared.jobs.publisher import Publisher
 from shared.models import JobKind, JobState
+from shared.settings.settings import Settings
 from tests.cli.processes import eventually
 from tests.smtp_server import SmtpServer
 from tests.worker.test_processes import part
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="no RabbitMQ is inst
 def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a RabbitMQ of our own, on loopback and in a folder that goes with it."""
     folder, port, distribution = tmp_path_factory.mktemp("r"), free_port("127.0.0.1"), free_port("127.0.0.1")
-    told = {
+    variables = {
         "HOME": str(folder),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "ERL_EPMD_PORT": str(free_port("127.0.0.1")),
@@ -42,7 +43,7 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     (folder / "plugins").write_text("[].\n")
     with (folder / "out").open("wb") as output:
-        server = subprocess.Popen([str(SERVER)], env=os.environ | told, stdout=output, stderr=output)
+        server = subprocess.Popen([str(SERVER)], env=os.environ | variables, stdout=output, stderr=output)
         try:
             eventually(lambda: _answers(port), within=60)
             yield f"amqp://guest:guest@127.0.0.1:{port}//"
@@ -50,28 +51,28 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             server.terminate()
             server.wait(30)
             # Erlang's directory of nodes stays behind by itself.
-            subprocess.run(["epmd", "-kill"], env=os.environ | told, stdout=output, stderr=output, check=False)
+            subprocess.run(["epmd", "-kill"], env=os.environ | variables, stdout=output, stderr=output, check=False)
 
 
 def test_invitations_are_checked_and_mailed_through_it(
-    told: Settings, world: World, smtp: SmtpServer, rabbitmq: str, tmp_path: Path
+    custom_settings: Settings, world: World, smtp: SmtpServer, rabbitmq: str, tmp_path: Path
 ) -> None:
-    settings = told.model_copy(update={"broker_url": rabbitmq})
+    settings = custom_settings.model_copy(update={"broker_url": rabbitmq})
     world.invite_many("bob@corp.example", "dora@corp.example")
     with part("scheduler", settings, tmp_path / "scheduler.log"), part("worker", settings, tmp_path / "worker.log"):
         eventually(lambda: [job.state for job in world.jobs(JobKind.INVITATION_MAIL)] == [JobState.DONE] * 2, within=30)
         # By the worker, and not by the scheduler, which does it where the broker is away.
         (name,) = set(re.findall(r"usher@([\w-]+)", (tmp_path / "worker.log").read_text()))
         assert {str(job.worker).partition("/")[0] for job in world.jobs()} == {name}
-    assert {mail.recipient for mail in smtp.mails} == {"bob@corp.example", "dora@corp.example"}
+    assert {mail.recipient for mail in smtp.emails} == {"bob@corp.example", "dora@corp.example"}
 
 
 def test_a_publisher_says_how_much_waits(rabbitmq: str) -> None:
     publisher = Publisher(rabbitmq)
-    before = publisher.waiting()
-    publisher.call(MAIL, ["job_nobody"])
-    eventually(lambda: publisher.waiting() == before + 1)
-    assert not publisher.evicts()
+    before = publisher.count_queued()
+    publisher.publish_task(SEND_EMAIL, ["job_nobody"])
+    eventually(lambda: publisher.count_queued() == before + 1)
+    assert not publisher.evicts_keys()
     publisher.close()
 
 

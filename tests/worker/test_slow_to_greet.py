@@ -6,14 +6,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from shared.config import Settings
-from shared.smtp_connection import CONNECT_SECONDS, GREETING_SECONDS
-from shared.smtp_route import Route, route_of
+from shared.mail.smtp_connection import CONNECT_SECONDS, GREETING_SECONDS
+from shared.mail.smtp_route import Route, route_of
+from shared.settings.settings import Settings
 from tests.late_greeting import late_greeting
 from tests.smtp_server import SmtpServer
+from worker.mail.greeting_wait import patience
 from worker.mail.outcome import Stage
-from worker.mail.patience import patience
-from worker.mail.smtp import Mailer
+from worker.mail.smtp import SmtpClient
 
 SENDER, RECIPIENT = "usher@corp.example", "bob@corp.example"
 MESSAGE = b"Subject: Welcome\r\n\r\nHello.\r\n.\r\n"
@@ -29,7 +29,7 @@ def route(settings: Settings, port: int) -> Route:
 
 def test_a_server_that_is_slow_to_greet_is_waited_for(settings: Settings, smtp: SmtpServer) -> None:
     with late_greeting(port_of(smtp), seconds=1.5) as port:
-        mailer = Mailer(route(settings, port), patience=lambda: nullcontext(8.0))
+        mailer = SmtpClient(route(settings, port), patience=lambda: nullcontext(8.0))
         began = time.monotonic()
         assert mailer.send(SENDER, RECIPIENT, MESSAGE).code == 250
         # What the server takes until it greets says nothing of the recipient's domain.
@@ -39,7 +39,7 @@ def test_a_server_that_is_slow_to_greet_is_waited_for(settings: Settings, smtp: 
 
 def test_a_server_that_never_greets_costs_no_more_than_the_patience(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        mailer = Mailer(route(settings, silent.getsockname()[1]), patience=lambda: nullcontext(0.5))
+        mailer = SmtpClient(route(settings, silent.getsockname()[1]), patience=lambda: nullcontext(0.5))
         began = time.monotonic()
         answer = mailer.send(SENDER, RECIPIENT, MESSAGE)
         assert time.monotonic() - began < 5

@@ -8,12 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from shared import tracing
-from shared.config import Settings
+from shared.observability import tracing
+from shared.settings.settings import Settings
 from tests.smtp_server import SmtpServer
 from tests.worker.test_tasks import another, check_all, mail_all
 from tests.worker.world import World
-from worker.runtime import Runtime
+from worker.context import WorkerContext
 
 
 class Collector(ThreadingHTTPServer):
@@ -54,21 +54,21 @@ def collector() -> Iterator[Collector]:
 
 
 def test_a_mail_belongs_to_the_trace_of_its_request(
-    told: Settings, world: World, smtp: SmtpServer, collector: Collector
+    custom_settings: Settings, world: World, smtp: SmtpServer, collector: Collector
 ) -> None:
     tracing.configure(collector.url, "web")
     with tracing.span("the request"):
         world.invite()
     tracing.close()
-    with another(told.model_copy(update={"otlp_endpoint": collector.url}), world.rules) as runtime:
-        check_all(runtime, world)
-        mail_all(runtime, world)
-    assert len(smtp.mails) == 1
-    assert {name for name, _ in collector.spans} == {"the request", "letters.mail", "smtp"}
+    with another(custom_settings.model_copy(update={"otlp_endpoint": collector.url}), world.rules) as context:
+        check_all(context, world)
+        mail_all(context, world)
+    assert len(smtp.emails) == 1
+    assert {name for name, _ in collector.spans} == {"the request", "emails.send", "smtp"}
     assert len({trace for _, trace in collector.spans}) == 1
 
 
-def test_without_an_endpoint_nothing_is_traced_or_carried(runtime: Runtime, world: World) -> None:
+def test_without_an_endpoint_nothing_is_traced_or_carried(context: WorkerContext, world: World) -> None:
     with tracing.span("the request"):
         world.invite()
     assert "traceparent" not in world.jobs()[0].data

@@ -6,7 +6,7 @@ import time
 
 PROGRAM = """
 import sys, time
-from worker.watchdog import Watchdog
+from worker.hang_guard import Watchdog
 
 watchdog = Watchdog(limit=1.0)
 watchdog.start()

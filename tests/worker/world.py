@@ -6,11 +6,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from shared.actor import Actor, ActorKind
-from shared.db import transaction
+from shared.db.transaction import transaction
+from shared.invitations.create import CreatedInvitation, InvitationRequest, invite_all
 from shared.models import Account, AuditEvent, Invitation, Job, JobKind, User
 from shared.permissions import Role
-from shared.services.inviting import Made, Wish, invite_all
-from shared.services.rules import Rules
+from shared.policy_context import PolicyContext
 
 
 @dataclass(frozen=True)
@@ -18,19 +18,19 @@ class World:
     """Alice owns Acme, which has a contract; she invites, and tests look at what became of it."""
 
     sessions: sessionmaker[Session]
-    rules: Rules
+    rules: PolicyContext
     alice: User
     account: Account
 
-    def invite(self, email: str = "bob@corp.example", *, message: str | None = None) -> Made:
+    def invite(self, email: str = "bob@corp.example", *, message: str | None = None) -> CreatedInvitation:
         return self.invite_many(email, message=message)[0]
 
-    def invite_many(self, *emails: str, message: str | None = None) -> list[Made]:
+    def invite_many(self, *emails: str, message: str | None = None) -> list[CreatedInvitation]:
         actor = Actor(ActorKind.USER, id=self.alice.id, user_id=self.alice.id, roles=(Role.OWNER,))
         with transaction(self.sessions) as session:
-            wishes = [Wish(email, Role.DEVELOPER, message) for email in emails]
-            made = invite_all(session, actor=actor, rules=self.rules, account_id=self.account.id, wishes=wishes)
-            return [outcome for outcome in made if isinstance(outcome, Made)]
+            requests = [InvitationRequest(email, Role.DEVELOPER, message) for email in emails]
+            made = invite_all(session, actor=actor, policy=self.rules, account_id=self.account.id, requests=requests)
+            return [outcome for outcome in made if isinstance(outcome, CreatedInvitation)]
 
     def jobs(self, kind: JobKind | None = None) -> list[Job]:
         with self.sessions() as session:
@@ -40,15 +40,15 @@ class World:
     def job_ids(self, kind: JobKind) -> list[str]:
         return [job.id for job in self.jobs(kind)]
 
-    def again(self, invitation: Made | Invitation) -> Invitation:
+    def again(self, invitation: CreatedInvitation | Invitation) -> Invitation:
         """The invitation as it stands now."""
         with self.sessions() as session:
             return session.get_one(Invitation, invitation.id)
 
-    def actions(self, invitation: Made | Invitation) -> list[str]:
+    def actions(self, invitation: CreatedInvitation | Invitation) -> list[str]:
         return [event.action for event in self.events(invitation)]
 
-    def events(self, invitation: Made | Invitation) -> list[AuditEvent]:
+    def events(self, invitation: CreatedInvitation | Invitation) -> list[AuditEvent]:
         with self.sessions() as session:
             query = select(AuditEvent).where(AuditEvent.subject_id == invitation.id).order_by(AuditEvent.seq)
             return list(session.scalars(query))

@@ -7,29 +7,29 @@ from web.api import (
     accounts,
     api_keys,
     audit,
-    check,
-    exceptions,
-    holding,
+    authorization,
+    dry_run,
     imports,
+    invitation_links,
     invitations,
     jobs,
     limits,
-    links,
     mail_events,
     me,
     members,
+    overrides,
     passwords,
+    registration,
+    reviews,
     roles,
     sessions,
     system,
-    trials,
-    users,
 )
-from web.call import v1
+from web.http.endpoint import v1
 
 _RESOURCES = (
-    *(abuse, accounts, api_keys, audit, check, exceptions, holding, imports, invitations),
-    *(jobs, limits, links, mail_events, me, members, passwords, roles, sessions, trials, users),
+    *(abuse, accounts, api_keys, audit, authorization, overrides, reviews, imports, invitations),
+    *(jobs, limits, invitation_links, mail_events, me, members, passwords, roles, sessions, dry_run, registration),
 )
 
 

@@ -2,25 +2,25 @@
 
 from typing import Any
 
-from shared.services import abuse
-from web.call import call, v1
+from shared.screening import abuse_reports
+from web.auth.guards import actor, operator
 from web.database import transaction
-from web.guard import actor, operator
-from web.paging import decoded, page
+from web.http.endpoint import endpoint, v1
+from web.http.paging import decode, page
 from web.schemas.abuse import AbuseDecidedOut, AbuseDecisionBody, AbuseQuery, AbuseReportsOut, report_out
 
 
 @v1.get("/abuse-reports")
 @operator
-@call("Abuse", query=AbuseQuery, answers=AbuseReportsOut)
+@endpoint("Abuse", query=AbuseQuery, response=AbuseReportsOut)
 def list_abuse_reports(query: AbuseQuery) -> dict[str, Any]:
     """List the reports of recipients who declined an invitation as abuse, the newest first."""
     with transaction() as session:
-        found = abuse.reports(
+        found = abuse_reports.reports(
             session,
             account_id=query.account_id,
             is_open=None if query.state is None else query.state == "open",
-            before=decoded(query.cursor),
+            before=decode(query.cursor),
             limit=query.limit + 1,
         )
     return page([report_out(each) for each in found], limit=query.limit, key=lambda row: row["id"])
@@ -28,10 +28,10 @@ def list_abuse_reports(query: AbuseQuery) -> dict[str, Any]:
 
 @v1.post("/accounts/<account_id>/abuse-reports/decide")
 @operator
-@call(
+@endpoint(
     "Abuse",
     body=AbuseDecisionBody,
-    answers=AbuseDecidedOut,
+    response=AbuseDecidedOut,
     problems=(404, 409),
     example={"decision": "clear", "reason": "Former employees reported their own company."},
 )
@@ -41,7 +41,7 @@ def decide_abuse_reports(account_id: str, body: AbuseDecisionBody) -> dict[str, 
     `clear` lifts the hold and checks its held invitations again; `keep` leaves its new invitations on hold.
     """
     with transaction() as session:
-        account = abuse.decide(
+        account = abuse_reports.decide(
             session, actor=actor(), account_id=account_id, decision=body.decision, reason=body.reason
         )
         session.flush()

@@ -2,33 +2,41 @@
 
 from typing import Any
 
-from shared.checks.eligibility import Terms
-from shared.models import Contract
+from shared.accounts import accounts
+from shared.invitations import dry_run
 from shared.permissions import Permission
-from shared.services import accounts, contracts, trials
-from web import auth
-from web.call import call, v1
+from shared.screening import contracts
+from web.auth import identity
+from web.auth.guards import actor, member, operator, requires, signed_in
+from web.context import app_context
 from web.database import transaction
-from web.guard import actor, member, operator, requires, signed_in
-from web.idempotent import idempotent
-from web.kit import kit
-from web.schemas.accounts import AccountBody, AccountChange, AccountOut, ContractBody, ContractOut, EligibilityOut
+from web.http.endpoint import endpoint, v1
+from web.http.idempotency import idempotent
+from web.schemas.accounts import (
+    AccountBody,
+    AccountChange,
+    AccountOut,
+    ContractBody,
+    ContractOut,
+    EligibilityOut,
+    contract_out,
+)
 
 
 @v1.post("/accounts")
 @signed_in
 @idempotent
-@call("Accounts", body=AccountBody, answers=AccountOut, status=201, problems=(403, 409), example={"name": "Acme"})
+@endpoint("Accounts", body=AccountBody, response=AccountOut, status=201, problems=(403, 409), example={"name": "Acme"})
 def create_account(body: AccountBody) -> Any:
     """Make an account; the caller is its owner. Their address has to be proven."""
     with transaction() as session:
-        account = accounts.create(session, actor=actor(), owner=auth.user(), name=body.name)
+        account = accounts.create(session, actor=actor(), owner=identity.user(), name=body.name)
     return account, {"Location": f"/v1/accounts/{account.id}"}
 
 
 @v1.get("/accounts/<account_id>")
 @member
-@call("Accounts", answers=AccountOut)
+@endpoint("Accounts", response=AccountOut)
 def show_account(account_id: str) -> Any:
     """Show an account."""
     with transaction() as session:
@@ -37,10 +45,10 @@ def show_account(account_id: str) -> Any:
 
 @v1.patch("/accounts/<account_id>")
 @requires(Permission.ACCOUNT_EDIT)
-@call(
+@endpoint(
     "Accounts",
     body=AccountChange,
-    answers=AccountOut,
+    response=AccountOut,
     example={"name": "Acme Europe", "lapsed_contract": "hold", "invitation_hours": 72},
 )
 def change_account(account_id: str, body: AccountChange) -> Any:
@@ -55,25 +63,25 @@ def change_account(account_id: str, body: AccountChange) -> Any:
 
 @v1.get("/accounts/<account_id>/eligibility")
 @requires(Permission.TEAM_VIEW)
-@call("Accounts", answers=EligibilityOut)
+@endpoint("Accounts", response=EligibilityOut)
 def show_eligibility(account_id: str) -> dict[str, Any]:
     """Say whether the account may invite now, and if not, why and who can change that.
 
     That is by its contract, by its limits on inviting, and by reports of abuse.
     """
     with transaction() as session:
-        check, terms = contracts.judge(session, rules=kit().rules, account_id=account_id)
-        others = trials.of_account(session, actor=actor(), rules=kit().rules, account_id=account_id)
+        check, terms = contracts.check_account(session, policy=app_context().policy, account_id=account_id)
+        others = dry_run.of_account(session, actor=actor(), policy=app_context().policy, account_id=account_id)
     reasons = [*check.reasons, *others]
     return {"eligible": not reasons, "reasons": reasons, "contract": terms and contract_out(terms)}
 
 
 @v1.put("/accounts/<account_id>/contract")
 @operator
-@call(
+@endpoint(
     "Accounts",
     body=ContractBody,
-    answers=ContractOut,
+    response=ContractOut,
     problems=(404,),
     example={
         "monthly_commitment": {"amount": "1000.00", "currency": "USD"},
@@ -94,12 +102,3 @@ def set_contract(account_id: str, body: ContractBody) -> dict[str, Any]:
             ends_on=body.ends_on,
         )
     return contract_out(contract)
-
-
-def contract_out(contract: Contract | Terms) -> dict[str, Any]:
-    """A contract as callers see it."""
-    return {
-        "monthly_commitment": {"amount": contract.amount, "currency": contract.currency},
-        "starts_on": contract.starts_on,
-        "ends_on": contract.ends_on,
-    }

@@ -2,22 +2,23 @@
 
 from typing import Any
 
+from shared.accounts import api_keys
 from shared.permissions import Permission
-from shared.services import api_keys
-from web.call import call, v1
+from shared.team import changes
+from web.auth.guards import actor, person_with, requires
 from web.database import transaction
-from web.guard import actor, person_with, requires
-from web.paging import decoded, page
+from web.http.endpoint import endpoint, v1
+from web.http.paging import decode, page
 from web.schemas.api_keys import ApiKeyBody, ApiKeysOut, NewApiKeyOut, api_key_out
 from web.schemas.base import PageQuery
 
 
 @v1.post("/accounts/<account_id>/api-keys")
 @person_with(Permission.CREDENTIALS_EDIT)
-@call(
+@endpoint(
     "API keys",
     body=ApiKeyBody,
-    answers=NewApiKeyOut,
+    response=NewApiKeyOut,
     status=201,
     example={"name": "the deployment", "role": "developer"},
 )
@@ -35,21 +36,21 @@ def create_api_key(account_id: str, body: ApiKeyBody) -> Any:
 
 @v1.get("/accounts/<account_id>/api-keys")
 @requires(Permission.CREDENTIALS_VIEW)
-@call("API keys", query=PageQuery, answers=ApiKeysOut)
+@endpoint("API keys", query=PageQuery, response=ApiKeysOut)
 def list_api_keys(account_id: str, query: PageQuery) -> dict[str, Any]:
     """List the API keys of an account, the newest first; those that were revoked are among them."""
     with transaction() as session:
-        rows = api_keys.listed(session, account_id=account_id, before=decoded(query.cursor), limit=query.limit + 1)
+        rows = api_keys.list_keys(session, account_id=account_id, before=decode(query.cursor), limit=query.limit + 1)
     return page([api_key_out(row) for row in rows], limit=query.limit, key=lambda shown: str(shown["id"]))
 
 
 @v1.delete("/accounts/<account_id>/api-keys/<key_id>")
 @person_with(Permission.CREDENTIALS_EDIT)
-@call("API keys", status=204)
+@endpoint("API keys", status=204)
 def revoke_api_key(account_id: str, key_id: str) -> None:
     """Revoke an API key: it opens nothing from now on, and what it invited is held.
 
     403 for a key with a role above your own, unless you created it.
     """
     with transaction() as session:
-        api_keys.revoke(session, actor=actor(), account_id=account_id, key_id=key_id)
+        changes.revoke_api_key(session, actor=actor(), account_id=account_id, key_id=key_id)

@@ -2,41 +2,39 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from flask import Response, stream_with_context
 
+from shared.audit import log as audit_log
 from shared.permissions import Permission
-from shared.services import audit
-from web.call import call, v1
+from web.auth.guards import requires
 from web.database import transaction
-from web.guard import requires
-from web.paging import decoded_number, page
+from web.http.csv_cells import cell
+from web.http.endpoint import endpoint, v1
+from web.http.paging import decode_number, page
 from web.schemas.audit import AuditEventOut, AuditEventsOut, AuditFilter, audit_event_out
 
 _COLUMNS = tuple(AuditEventOut.model_fields)
 _CHUNK = 1000
-# What a spreadsheet would take for a formula (OWASP, "CSV Injection").
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @v1.get("/accounts/<account_id>/audit-events")
 @requires(Permission.AUDIT_VIEW)
-@call("Audit", query=AuditFilter, answers=AuditEventsOut)
+@endpoint("Audit", query=AuditFilter, response=AuditEventsOut)
 def list_audit_events(account_id: str, query: AuditFilter) -> dict[str, Any]:
     """Tell what happened in an account, the oldest first: who, what, when, from where, before and after."""
-    rows = _events(account_id, query, after=decoded_number(query.cursor), limit=query.limit + 1)
+    rows = _events(account_id, query, after=decode_number(query.cursor), limit=query.limit + 1)
     return page(rows, limit=query.limit, key=lambda shown: str(shown["seq"]))
 
 
 @v1.get("/accounts/<account_id>/audit-events.csv")
 @requires(Permission.AUDIT_VIEW)
-@call("Audit", query=AuditFilter)
+@endpoint("Audit", query=AuditFilter)
 def export_audit_events(account_id: str, query: AuditFilter) -> Response:
     """Give all events as CSV, from the cursor on; `limit` is of no account here."""
-    after = decoded_number(query.cursor)
+    after = decode_number(query.cursor)
     lines = stream_with_context(_lines(account_id, query, after))
     disposition = {"Content-Disposition": 'attachment; filename="audit-events.csv"'}
     return Response(lines, content_type="text/csv; charset=utf-8", headers=disposition)
@@ -44,7 +42,7 @@ def export_audit_events(account_id: str, query: AuditFilter) -> Response:
 
 def _events(account_id: str, query: AuditFilter, *, after: int, limit: int) -> list[dict[str, Any]]:
     with transaction() as session:
-        rows = audit.events(
+        rows = audit_log.list_events(
             session, account_id=account_id, since=query.since, action=query.action, after=after, limit=limit
         )
     return [audit_event_out(*row) for row in rows]
@@ -57,12 +55,6 @@ def _lines(account_id: str, query: AuditFilter, after: int) -> Iterator[str]:
             shown = AuditEventOut.model_validate(row).model_dump(mode="json")
             yield _line([cell(shown[column]) for column in _COLUMNS])
         after = rows[-1]["seq"]
-
-
-def cell(value: Any) -> str:
-    """A value as a cell of CSV, which no spreadsheet takes for a formula."""
-    written = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str("" if value is None else value)
-    return f"'{written}" if written.startswith(_FORMULA) else written
 
 
 def _line(cells: tuple[str, ...] | list[str]) -> str:

@@ -2,26 +2,26 @@
 
 from flask import Response
 
+from shared.invitations import list_import
+from shared.invitations.list_import import Terms
 from shared.permissions import Permission
-from shared.services import importing
-from shared.services.importing import Terms
-from web.bodies import LARGE
-from web.call import call, v1, written
-from web.database import at_once, transaction
-from web.guard import actor, requires
-from web.idempotent import idempotent
-from web.kit import kit
+from web.auth.guards import actor, requires
+from web.context import app_context
+from web.database import autocommit_or_transaction, transaction
+from web.http.body_limits import LARGE
+from web.http.endpoint import endpoint, json_response, v1
+from web.http.idempotency import idempotent
 from web.schemas.imports import TEXTS, ImportBody, ImportOut, ImportQuery, import_out, table_of
 
 
 @v1.post("/accounts/<account_id>/invitations/import")
 @requires(Permission.TEAM_EDIT)
 @idempotent
-@call(
+@endpoint(
     "Invitations",
     body=ImportBody,
     query=ImportQuery,
-    answers=ImportOut,
+    response=ImportOut,
     status=207,
     problems=(409, 413),
     example={"rows": [{"email": "carol@corp.example", "role": "Finance analyst"}, {"email": "dan@corp.example"}]},
@@ -35,13 +35,15 @@ def import_invitations(account_id: str, body: ImportBody | None, query: ImportQu
     understood is refused, and nothing takes the place of an unknown role. `?role=` is for rows that have none.
     """
     table = table_of(body)
-    rows = importing.settled(table.rows, role=query.role)
+    rows = list_import.settled(table.rows, role=query.role)
     if query.dry_run:
         with transaction() as session:
-            tried = importing.try_rows(session, actor=actor(), rules=kit().rules, account_id=account_id, rows=rows)
-        return written(import_out(table, rows, tried), 207)
-    with at_once() as asked:
-        made = importing.invite_rows(
-            asked, actor=actor(), rules=kit().rules, account_id=account_id, rows=rows, terms=Terms()
+            tried = list_import.try_rows(
+                session, actor=actor(), policy=app_context().policy, account_id=account_id, rows=rows
+            )
+        return json_response(import_out(table, rows, tried), 207)
+    with autocommit_or_transaction() as connection:
+        made = list_import.invite_rows(
+            connection, actor=actor(), policy=app_context().policy, account_id=account_id, rows=rows, terms=Terms()
         )
-    return written(import_out(table, rows, made), 207)
+    return json_response(import_out(table, rows, made), 207)

@@ -4,22 +4,24 @@ from typing import Any
 
 from flask import Response
 
+from shared.audit import log as audit_log
+from shared.invitations import create, manage
+from shared.invitations.create import CreatedInvitation
 from shared.models import Invitation
 from shared.permissions import Permission
-from shared.services import audit, invitations, inviting, team
-from shared.services.inviting import Made
-from web import quotas
-from web.bodies import LARGE
-from web.call import call, v1, written
-from web.database import at_once, transaction
-from web.guard import actor, requires
-from web.idempotent import idempotent
-from web.kit import kit
-from web.paging import decoded, decoded_number, page
-from web.patience import once_checked
+from shared.team import changes
+from web.auth.guards import actor, requires
+from web.context import app_context
+from web.database import autocommit_or_transaction, transaction
+from web.http import rate_limit_headers
+from web.http.body_limits import LARGE
+from web.http.endpoint import endpoint, json_response, v1
+from web.http.idempotency import idempotent
+from web.http.paging import decode, decode_number, page
+from web.http.prefer_wait import prefer_wait
 from web.schemas.accounts import RoleBody
 from web.schemas.base import PageQuery
-from web.schemas.batch import BatchBody, BatchOut, result_out, understood, wish_of
+from web.schemas.batch import BatchBody, BatchOut, parsed_row, request_of, result_out
 from web.schemas.invitations import (
     EventsOut,
     InvitationOut,
@@ -32,12 +34,12 @@ from web.schemas.invitations import (
 
 @v1.post("/accounts/<account_id>/invitations")
 @requires(Permission.TEAM_EDIT)
-@once_checked
+@prefer_wait
 @idempotent
-@call(
+@endpoint(
     "Invitations",
     body=InviteBody,
-    answers=InvitationOut,
+    response=InvitationOut,
     status=202,
     problems=(409, 429),
     example={"email": "bob@corp.example", "role": "developer", "message": "Welcome aboard!"},
@@ -49,18 +51,20 @@ def invite(account_id: str, body: InviteBody) -> Any:
     `RateLimit` tells what is left. `Prefer: wait=N` (N up to 10 seconds)
     answers only once the checks are done.
     """
-    with at_once() as asked:
-        invitation = inviting.invite(asked, actor=actor(), rules=kit().rules, account_id=account_id, wish=wish_of(body))
+    with autocommit_or_transaction() as connection:
+        invitation = create.invite(
+            connection, actor=actor(), policy=app_context().policy, account_id=account_id, request=request_of(body)
+        )
     return _located(invitation)
 
 
 @v1.post("/accounts/<account_id>/invitations/batch")
 @requires(Permission.TEAM_EDIT)
 @idempotent
-@call(
+@endpoint(
     "Invitations",
     body=BatchBody,
-    answers=BatchOut,
+    response=BatchOut,
     status=207,
     problems=(409,),
     max_body=LARGE,
@@ -71,25 +75,29 @@ def invite_many(account_id: str, body: BatchBody) -> Response:
 
     Rows beyond a limit on inviting are refused with `invitation_limit`; those before them go.
     """
-    rows = [understood(row) for row in body.invitations]
-    wishes = [wish_of(row) for row in rows if isinstance(row, InviteBody)]
-    with at_once() as asked:
-        made = inviting.invite_all(asked, actor=actor(), rules=kit().rules, account_id=account_id, wishes=wishes)
-    outcomes = iter(made)
+    rows = [parsed_row(row) for row in body.invitations]
+    requests = [request_of(row) for row in rows if isinstance(row, InviteBody)]
+    with autocommit_or_transaction() as connection:
+        created = create.invite_all(
+            connection, actor=actor(), policy=app_context().policy, account_id=account_id, requests=requests
+        )
+    outcomes = iter(created)
     results = [next(outcomes) if isinstance(row, InviteBody) else row for row in rows]
-    left = quotas.headers(next((each.quotas for each in made if isinstance(each, Made)), ()))
-    return written({"results": [result_out(index, result) for index, result in enumerate(results)]}, 207, left)
+    left = rate_limit_headers.headers(
+        next((each.quotas for each in created if isinstance(each, CreatedInvitation)), ())
+    )
+    return json_response({"results": [result_out(index, result) for index, result in enumerate(results)]}, 207, left)
 
 
 @v1.get("/accounts/<account_id>/invitations")
 @requires(Permission.TEAM_VIEW)
-@call("Invitations", query=InvitationQuery, answers=InvitationsOut)
+@endpoint("Invitations", query=InvitationQuery, response=InvitationsOut)
 def list_invitations(account_id: str, query: InvitationQuery) -> Response:
     """List the invitations of an account, the newest first."""
-    before, limit = decoded(query.cursor), query.limit + 1
+    before, limit = decode(query.cursor), query.limit + 1
     if query.narrows:
         with transaction() as session:
-            rows = invitations.searched(
+            rows = manage.search(
                 session,
                 account_id=account_id,
                 status=query.status,
@@ -99,32 +107,32 @@ def list_invitations(account_id: str, query: InvitationQuery) -> Response:
                 limit=limit,
             )
     else:
-        with at_once() as asked:
-            rows = invitations.listed(asked, account_id=account_id, before=before, limit=limit)
-    return written(page(rows, limit=query.limit, key=lambda row: row["id"]))
+        with autocommit_or_transaction() as connection:
+            rows = manage.list_newest(connection, account_id=account_id, before=before, limit=limit)
+    return json_response(page(rows, limit=query.limit, key=lambda row: row["id"]))
 
 
 @v1.get("/accounts/<account_id>/invitations/<invitation_id>")
 @requires(Permission.TEAM_VIEW)
-@call("Invitations", answers=InvitationOut)
+@endpoint("Invitations", response=InvitationOut)
 def show_invitation(account_id: str, invitation_id: str) -> dict[str, Any]:
     """Show an invitation, with its checks and its delivery."""
     with transaction() as session:
-        return invitation_out(invitations.get(session, account_id=account_id, invitation_id=invitation_id))
+        return invitation_out(manage.get(session, account_id=account_id, invitation_id=invitation_id))
 
 
 @v1.get("/accounts/<account_id>/invitations/<invitation_id>/events")
 @requires(Permission.TEAM_VIEW)
-@call("Invitations", query=PageQuery, answers=EventsOut)
+@endpoint("Invitations", query=PageQuery, response=EventsOut)
 def list_invitation_events(account_id: str, invitation_id: str, query: PageQuery) -> dict[str, Any]:
     """Tell what happened to an invitation, the oldest first; what is archived is not among it."""
     with transaction() as session:
-        invitations.get(session, account_id=account_id, invitation_id=invitation_id)
-        rows = audit.timeline(
+        manage.get(session, account_id=account_id, invitation_id=invitation_id)
+        rows = audit_log.timeline(
             session,
             account_id=account_id,
             subject_id=invitation_id,
-            after=decoded_number(query.cursor),
+            after=decode_number(query.cursor),
             limit=query.limit + 1,
         )
     return page(rows, limit=query.limit, key=lambda event: str(event.seq))
@@ -132,42 +140,40 @@ def list_invitation_events(account_id: str, invitation_id: str, query: PageQuery
 
 @v1.post("/accounts/<account_id>/invitations/<invitation_id>/resend")
 @requires(Permission.TEAM_EDIT)
-@once_checked
-@call("Invitations", answers=InvitationOut, status=202, problems=(409, 422, 429))
+@prefer_wait
+@endpoint("Invitations", response=InvitationOut, status=202, problems=(409, 422, 429))
 def resend_invitation(account_id: str, invitation_id: str) -> Any:
     """Send an invitation again under a fresh link; the link before it ends. An expired one comes back to life."""
     with transaction() as session:
-        invitation = invitations.resend(
-            session, actor=actor(), rules=kit().rules, account_id=account_id, invitation_id=invitation_id
+        invitation = manage.resend(
+            session, actor=actor(), policy=app_context().policy, account_id=account_id, invitation_id=invitation_id
         )
     return _located(invitation)
 
 
 @v1.post("/accounts/<account_id>/invitations/<invitation_id>/revoke")
 @requires(Permission.TEAM_EDIT)
-@call("Invitations", answers=InvitationOut, problems=(409,))
+@endpoint("Invitations", response=InvitationOut, problems=(409,))
 def revoke_invitation(account_id: str, invitation_id: str) -> dict[str, Any]:
     """Withdraw an invitation; its link is dead from now on."""
     with transaction() as session:
-        return invitation_out(
-            invitations.revoke(session, actor=actor(), account_id=account_id, invitation_id=invitation_id)
-        )
+        return invitation_out(manage.revoke(session, actor=actor(), account_id=account_id, invitation_id=invitation_id))
 
 
 @v1.patch("/accounts/<account_id>/invitations/<invitation_id>")
 @requires(Permission.TEAM_EDIT)
-@call("Invitations", body=RoleBody, answers=InvitationOut, problems=(409,), example={"role": "support"})
+@endpoint("Invitations", body=RoleBody, response=InvitationOut, problems=(409,), example={"role": "support"})
 def change_invitation(account_id: str, invitation_id: str, body: RoleBody) -> dict[str, Any]:
     """Have an open invitation offer another role; whoever accepts gets the role of that moment."""
     with transaction() as session:
         return invitation_out(
-            team.change_offer(
+            changes.change_invitation_role(
                 session, actor=actor(), account_id=account_id, invitation_id=invitation_id, role=body.role
             )
         )
 
 
-def _located(invitation: Invitation | Made) -> Response:
+def _located(invitation: Invitation | CreatedInvitation) -> Response:
     path = f"/v1/accounts/{invitation.account_id}/invitations/{invitation.id}"
-    left = quotas.headers(getattr(invitation, "quotas", ()))
-    return written(invitation_out(invitation), 202, {"Location": path, **left})
+    left = rate_limit_headers.headers(getattr(invitation, "quotas", ()))
+    return json_response(invitation_out(invitation), 202, {"Location": path, **left})

@@ -2,28 +2,28 @@
 
 from typing import Any
 
+from shared.invitations import limits
 from shared.permissions import Permission
-from shared.services import invitation_limits
-from web.call import call, v1
+from web.auth.guards import actor, operator, operator_or
+from web.context import app_context
 from web.database import transaction
-from web.guard import actor, operator, operator_or
-from web.kit import kit
+from web.http.endpoint import endpoint, v1
 from web.schemas.limits import LimitsBody, LimitsOut, limits_out
 
 
 @v1.get("/accounts/<account_id>/limits")
 @operator_or(Permission.TEAM_VIEW)
-@call("Accounts", answers=LimitsOut)
+@endpoint("Accounts", response=LimitsOut)
 def show_limits(account_id: str) -> dict[str, Any]:
     """Show how many invitations an account can send, and how many of them it has sent."""
     with transaction() as session:
-        found = invitation_limits.standing(session, actor=actor(), rules=kit().rules, account_id=account_id)
+        found = limits.standing(session, actor=actor(), policy=app_context().policy, account_id=account_id)
     return limits_out(found)
 
 
 @v1.put("/accounts/<account_id>/limits")
 @operator
-@call("Accounts", body=LimitsBody, answers=LimitsOut, problems=(404,), example={"invitations_per_day": 20000})
+@endpoint("Accounts", body=LimitsBody, response=LimitsOut, problems=(404,), example={"invitations_per_day": 20000})
 def set_limits(account_id: str, body: LimitsBody) -> dict[str, Any]:
     """Set an account's limits on inviting, in place of those set before.
 
@@ -31,6 +31,6 @@ def set_limits(account_id: str, body: LimitsBody) -> dict[str, Any]:
     """
     with transaction() as session:
         overrides = body.model_dump(exclude_none=True)
-        invitation_limits.set_overrides(session, actor=actor(), account_id=account_id, overrides=overrides)
-        found = invitation_limits.standing(session, actor=actor(), rules=kit().rules, account_id=account_id)
+        limits.set_overrides(session, actor=actor(), account_id=account_id, overrides=overrides)
+        found = limits.standing(session, actor=actor(), policy=app_context().policy, account_id=account_id)
     return limits_out(found)

@@ -2,21 +2,21 @@
 
 from typing import Any
 
-from shared.services import mail_events
-from shared.services.mail_events import MailEvent
-from web.bodies import LARGE
-from web.call import call, v1
+from shared.mail import provider_events
+from shared.mail.provider_events import MailEvent
+from web.auth.guards import actor, signed_webhook
 from web.database import transaction
-from web.guard import actor, mail_system
+from web.http.body_limits import LARGE
+from web.http.endpoint import endpoint, v1
 from web.schemas.mail_events import MailEventsBody, MailEventsOut
 
 
 @v1.post("/mail-events")
-@mail_system
-@call(
+@signed_webhook
+@endpoint(
     "Mail",
     body=MailEventsBody,
-    answers=MailEventsOut,
+    response=MailEventsOut,
     max_body=LARGE,
     example={
         "events": [
@@ -32,6 +32,6 @@ def record_mail_events(body: MailEventsBody) -> dict[str, Any]:
     late, twice and in any order. A bounce or a complaint keeps all mail from the address for 30 days. A Message-ID that
     is none of ours is passed over.
     """
-    told = [MailEvent(event.message_id, event.type, " ".join(event.reason.split())) for event in body.events]
+    events = [MailEvent(event.message_id, event.type, " ".join(event.reason.split())) for event in body.events]
     with transaction() as session:
-        return {"changed": mail_events.record(session, actor(), told)}
+        return {"changed": provider_events.record(session, actor(), events)}

@@ -3,14 +3,14 @@
 from typing import Any
 
 from shared.permissions import RESOURCES, Role, in_words, matrix
-from web.call import call, v1
-from web.guard import authenticated
+from web.auth.guards import authenticated
+from web.http.endpoint import endpoint, v1
 from web.schemas.roles import RolesOut
 
 
 @v1.get("/roles")
 @authenticated
-@call("Team", answers=RolesOut)
+@endpoint("Team", response=RolesOut)
 def list_roles() -> dict[str, Any]:
     """Show the whole matrix: each role, and what it may view and edit."""
     table = matrix()

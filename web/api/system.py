@@ -12,15 +12,17 @@ from sqlalchemy.orm import Session
 
 from shared import migrations
 from shared.actor import ActorKind
-from shared.broker import BrokerAway, Publisher
-from shared.db import limit
+from shared.db.engine import limit
 from shared.errors import NotFound
+from shared.jobs import heartbeats
+from shared.jobs.publisher import BrokerUnavailable, Publisher
 from shared.models import Part
-from shared.services import heartbeats
-from web import auth, metrics, openapi
+from web import metrics
+from web.auth import identity
+from web.auth.guards import anonymous, public
+from web.context import app_context
 from web.database import db
-from web.guard import anonymous, public
-from web.kit import kit
+from web.http import openapi
 
 system = Blueprint("system", __name__)
 
@@ -44,7 +46,7 @@ def ready() -> Response:
     parts |= {str(part): _tried(partial(_alive, part)) if parts["database"] == "ok" else "unknown" for part in Part}
     if parts["database"] != "ok":
         return _json({"status": "not ready", "parts": parts}, 503)
-    missing = [name for name, said in parts.items() if said != "ok"]
+    missing = [name for name, status in parts.items() if status != "ok"]
     return _json({"status": "degraded" if missing else "ready", "parts": parts, "missing": missing})
 
 
@@ -52,8 +54,8 @@ def ready() -> Response:
 @public
 def measure() -> Response:
     """Give Prometheus its figures, to whom METRICS allows it."""
-    allowed = kit().settings.metrics
-    if allowed == "off" or (allowed == "operator" and auth.caller().kind is not ActorKind.OPERATOR):
+    allowed = app_context().settings.metrics
+    if allowed == "off" or (allowed == "operator" and identity.credential().kind is not ActorKind.OPERATOR):
         raise NotFound("There is no such address.")
     return Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
 
@@ -69,7 +71,9 @@ def show_document() -> Response:
 @public
 def read_document() -> str:
     """All calls, for a reader."""
-    return render_template("pages/docs.html", document=openapi.document(current_app), base=kit().settings.public_url)
+    return render_template(
+        "pages/docs.html", document=openapi.document(current_app), base=app_context().settings.public_url
+    )
 
 
 def _json(body: Any, status: int = 200) -> Response:
@@ -79,7 +83,7 @@ def _json(body: Any, status: int = 200) -> Response:
 def _tried(part: Callable[[], str]) -> str:
     try:
         return part()
-    except (SQLAlchemyError, BrokerAway) as error:
+    except (SQLAlchemyError, BrokerUnavailable) as error:
         db.session.rollback()
         return f"away ({type(error).__name__})"
 
@@ -92,7 +96,7 @@ def _database() -> str:
 
 
 def _alive(part: Part) -> str:
-    return "ok" if heartbeats.alive(_session(), part) else "none gives a sign of life"
+    return "ok" if heartbeats.list_alive(_session(), part) else "none gives a sign of life"
 
 
 def _session() -> Session:
@@ -103,10 +107,10 @@ def _session() -> Session:
 
 
 def _lists() -> str:
-    return " ".join(kit().rules.networks.problems()) or "ok"
+    return " ".join(app_context().policy.networks.problems()) or "ok"
 
 
 def _broker() -> str:
-    with closing(Publisher(kit().settings.broker_url)) as publisher:
-        publisher.waiting()
+    with closing(Publisher(app_context().settings.broker_url)) as publisher:
+        publisher.count_queued()
     return "ok"

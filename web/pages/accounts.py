@@ -1,30 +1,28 @@
 """My accounts: the switcher at length, an account of my own, and the one to land in. And the front of each."""
 
-from flask import Response, render_template
+from flask import Response
 
+from shared.accounts import accounts, profiles
 from shared.models import Account
 from shared.permissions import Permission
-from shared.services import accounts, contracts, memberships, users
-from web import auth
+from shared.screening import contracts
+from web.auth import identity
+from web.auth.guards import actor, member, signed_in
+from web.context import app_context
 from web.database import transaction
-from web.guard import actor, member, signed_in
-from web.kit import kit
-from web.pages import done, form, place, visitor
-from web.pages.once import once
-from web.pages.site import site
-from web.paging import decoded, page
 from web.schemas.accounts import AccountBody
-from web.schemas.people import ProfileBody
-from web.schemas.team import AccountsQuery
-
-PAGE = 50
+from web.schemas.users import ProfileBody
+from web.ui import account_page, form_results, forms, visitor
+from web.ui.account_list import accounts_page
+from web.ui.blueprint import site
+from web.ui.form_once import once
 
 
 @site.get("/accounts")
 @signed_in
 def show_accounts() -> Response | str:
     """Show the visitor's accounts, and what they can do about them."""
-    return listed()
+    return accounts_page()
 
 
 @site.post("/accounts")
@@ -32,24 +30,24 @@ def show_accounts() -> Response | str:
 def make_account() -> Response | str:
     """Make an account of the visitor's own."""
     try:
-        made = once(lambda: _make(form.filled(AccountBody)).id)
-    except form.REFUSALS as refusal:
-        return form.refused(listed(form.refused_form(refusal)), refusal)
-    return visitor.send_on(f"/accounts/{made.outcome}")
+        made = once(lambda: _make(forms.body_of(AccountBody)).id)
+    except forms.REFUSALS as refusal:
+        return forms.refused(accounts_page(forms.refused_form(refusal)), refusal)
+    return visitor.redirect(f"/accounts/{made.outcome}")
 
 
 @site.post("/accounts/default")
 @signed_in
 def set_default() -> Response:
     """Set the account to land in after signing in."""
-    body = form.filled(ProfileBody)
+    body = forms.body_of(ProfileBody)
     changes = {"default_account_id": body.default_account_id or None}
 
     def act() -> None:
         with transaction() as session:
-            users.change_profile(session, actor=actor(), user_id=auth.user().id, changes=changes)
+            profiles.change_profile(session, actor=actor(), user_id=identity.user().id, changes=changes)
 
-    return done.redirect("/accounts", act)
+    return form_results.redirect("/accounts", act)
 
 
 @site.get("/accounts/<account_id>")
@@ -59,24 +57,10 @@ def show_account(account_id: str) -> str:
     judged = None
     if actor().may(Permission.TEAM_VIEW):
         with transaction() as session:
-            judged = contracts.judge(session, rules=kit().rules, account_id=account_id)
-    return place.page("pages/overview.html", account_id, judged=judged, role=actor().role)
+            judged = contracts.check_account(session, policy=app_context().policy, account_id=account_id)
+    return account_page.page("pages/overview.html", account_id, judged=judged, role=actor().role)
 
 
 def _make(body: AccountBody) -> Account:
     with transaction() as session:
-        return accounts.create(session, actor=actor(), owner=auth.user(), name=body.name)
-
-
-def listed(shown: form.Form = form.BLANK) -> str:
-    """The visitor's accounts as a page."""
-    me, query = auth.user(), form.asked(AccountsQuery)
-    with transaction() as session:
-        rows = memberships.accounts_of(
-            session, user_id=me.id, after=decoded(query.cursor) or "", limit=PAGE + 1, q=query.q
-        )
-        landing = accounts.landing(session, me)
-    found = page(rows, limit=PAGE, key=lambda row: row[0].id)
-    return render_template(
-        "pages/accounts.html", me=me, query=query, places=found, landing=landing, joined=query.joined, form=shown
-    )
+        return accounts.create(session, actor=actor(), owner=identity.user(), name=body.name)

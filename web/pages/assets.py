@@ -10,8 +10,8 @@ from pathlib import Path
 from flask import Response, url_for
 
 from shared.errors import NotFound
-from web.guard import anonymous
-from web.pages.site import site
+from web.auth.guards import anonymous
+from web.ui.blueprint import site
 
 _FOLDER = Path(__file__).resolve().parent.parent / "static"
 _FILES = {file.name: file.read_bytes() for file in sorted(_FOLDER.iterdir())}

@@ -2,13 +2,13 @@
 
 from flask import render_template
 
-from web.guard import public
-from web.pages import accounts, visitor
-from web.pages.site import site
+from web.auth.guards import public
+from web.ui import account_list, visitor
+from web.ui.blueprint import site
 
 
 @site.get("/")
 @public
 def show_home() -> str:
     """Show the visitor's accounts, or what this is."""
-    return render_template("pages/welcome.html") if visitor.known() is None else accounts.listed()
+    return render_template("pages/welcome.html") if visitor.signed_in_user() is None else account_list.accounts_page()

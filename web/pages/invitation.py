@@ -13,18 +13,18 @@ from flask import Response, render_template, request
 
 from shared.email_address import masked
 from shared.errors import Invalid, LinkDead, TooSoon
+from shared.invitations import invitee, link_requests
+from shared.invitations import links as links_sent
+from shared.invitations.invitee import Offer
+from shared.invitations.link_requests import LinkRequest
 from shared.models import Invitation
-from shared.services import asking, offers
-from shared.services import links as links_sent
-from shared.services.asking import Wanted
-from shared.services.offers import Offer
-from web.api import links
+from web.actions import invitation_links
+from web.auth.guards import public
 from web.database import transaction
-from web.guard import public
-from web.pages import done, form, opened_links, visitor
-from web.pages.once import once
-from web.pages.site import site
 from web.schemas.invitations import AcceptBody, DeclineBody
+from web.ui import form_results, forms, opened_links, visitor
+from web.ui.blueprint import site
+from web.ui.form_once import once
 
 
 @site.get("/i/<token>")
@@ -32,7 +32,7 @@ from web.schemas.invitations import AcceptBody, DeclineBody
 def open_link(token: str) -> Response:
     """Redirect to the invitation's own page, whose address holds no token."""
     invitation = _invitation(token)
-    response = visitor.send_on(_page(invitation.id))
+    response = visitor.redirect(_page(invitation.id))
     opened_links.keep(response, invitation.id, token)
     return response
 
@@ -60,14 +60,14 @@ def answer_invitation(invitation_id: str) -> Response:
 
 @site.get("/invitations/<invitation_id>/asked")
 @public
-def show_asked(invitation_id: str) -> Response:
+def show_link_requested(invitation_id: str) -> Response:
     """Show who was asked for a new link."""
 
     def show(token: str) -> Response:
-        wanted = _wanted(token)
-        if wanted is None or wanted.again_at is None:
-            return visitor.send_on(_page(invitation_id))
-        return Response(render_template("pages/asked.html", wanted=wanted, before=False))
+        link_request = _link_request(token)
+        if link_request is None or link_request.again_at is None:
+            return visitor.redirect(_page(invitation_id))
+        return Response(render_template("pages/asked.html", wanted=link_request, before=False))
 
     return _opened(invitation_id, show)
 
@@ -77,7 +77,7 @@ def _opened(invitation_id: str, living: Callable[[str], Response]) -> Response:
     token = opened_links.token_of(invitation_id)
     invitation = _invitation(token) if token else None
     if token is None or invitation is None or invitation.id != invitation_id:
-        page = render_template("pages/link_needed.html", form=form.typed(), here=_page(invitation_id))
+        page = render_template("pages/link_needed.html", form=forms.typed(), here=_page(invitation_id))
         return Response(page, 404)
     return _behind(invitation, token, living)
 
@@ -87,14 +87,14 @@ def _behind(invitation: Invitation, token: str, living: Callable[[str], Response
     try:
         return living(token)
     except LinkDead as dead:
-        me = visitor.known()
+        me = visitor.signed_in_user()
         if me is not None and invitation.accepted_by == me.id:
-            return visitor.send_on(f"/accounts/{invitation.account_id}")
-        wanted = _wanted(token)
-        if wanted is None:
+            return visitor.redirect(f"/accounts/{invitation.account_id}")
+        link_request = _link_request(token)
+        if link_request is None:
             raise
-        page = render_template("pages/dead_link.html", dead=dead, wanted=wanted, here=_page(invitation.id))
-        return form.refused(page, dead)
+        page = render_template("pages/dead_link.html", dead=dead, wanted=link_request, here=_page(invitation.id))
+        return forms.refused(page, dead)
 
 
 def _show(token: str) -> Response:
@@ -109,16 +109,18 @@ def _answer(token: str) -> Response:
         if action == "accept":
             return _accept(token)
         if action == "decline":
-            return done.page("declined", lambda: links.decline(form.filled(DeclineBody, token=token)))
+            return form_results.page(
+                "declined", lambda: invitation_links.decline_by_link(forms.body_of(DeclineBody, token=token))
+            )
         raise Invalid([("action", "Choose to accept or to decline.")])
-    except form.REFUSALS as refusal:
-        return form.again("pages/invitation.html", refusal, **_offered(token))
+    except forms.REFUSALS as refusal:
+        return forms.show_again("pages/invitation.html", refusal, **_offered(token))
 
 
 def _accept(token: str) -> Response:
-    body = form.filled(AcceptBody, token=token)
-    joined, opened = links.accept(body.token, body.name, body.password)
-    response = visitor.send_on(f"/?joined={joined['account']['id']}")
+    body = forms.body_of(AcceptBody, token=token)
+    joined, opened = invitation_links.accept_by_link(body.token, body.name, body.password)
+    response = visitor.redirect(f"/?joined={joined['account']['id']}")
     if opened is not None:
         visitor.stay_signed_in(response, opened)
     return response
@@ -127,24 +129,24 @@ def _accept(token: str) -> Response:
 def _ask(token: str) -> Response:
     """Ask for a new link; a second time within hours, the page says that the first request still counts."""
     try:
-        once(lambda: links.ask(token).who)
+        once(lambda: invitation_links.request_link(token).who)
     except TooSoon as refusal:
-        wanted = _wanted(token)
-        if wanted is None or wanted.again_at is None:
+        link_request = _link_request(token)
+        if link_request is None or link_request.again_at is None:
             raise
-        return form.refused(render_template("pages/asked.html", wanted=wanted, before=True), refusal)
-    return visitor.send_on(f"{_page(_invitation(token).id)}/asked")
+        return forms.refused(render_template("pages/asked.html", wanted=link_request, before=True), refusal)
+    return visitor.redirect(f"{_page(_invitation(token).id)}/asked")
 
 
-def _wanted(token: str) -> Wanted | None:
+def _link_request(token: str) -> LinkRequest | None:
     with transaction() as session:
-        return asking.look(session, token=token)
+        return link_requests.preview(session, token=token)
 
 
 def _offered(token: str) -> dict[str, Any]:
     with transaction() as session:
-        offer = offers.inspect(session, token=token)
-    me = visitor.known()
+        offer = invitee.inspect(session, token=token)
+    me = visitor.signed_in_user()
     return {
         "offer": offer,
         "here": _page(offer.invitation.id),
@@ -155,8 +157,9 @@ def _offered(token: str) -> dict[str, Any]:
 
 
 def _standing(offer: Offer) -> str:
-    """Which of the page's forms fits: `new`, `known` (has a user, not signed in), `invited` or `somebody else`."""
-    me = visitor.known()
+    """Which of the page's forms fits: `new`, `signed_in_user` (has a user, not signed in), `invited` or `somebody
+    else`."""
+    me = visitor.signed_in_user()
     if me is None:
         return "known" if offer.user_exists else "new"
     return "invited" if me.email_key == offer.invitation.email_key else "somebody else"
@@ -164,7 +167,7 @@ def _standing(offer: Offer) -> str:
 
 def _invitation(token: str) -> Invitation:
     with transaction() as session:
-        return links_sent.find_ever(session, token)
+        return links_sent.find_by_any_token(session, token)
 
 
 def _page(invitation_id: str) -> str:

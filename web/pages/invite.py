@@ -14,25 +14,26 @@ from typing import Any
 from flask import Response, render_template, request
 
 from shared.errors import Invalid, Reason, Refused, Who
-from shared.imports import decoding, reading
-from shared.imports.reading import Row, Table
+from shared.invitations import create, dry_run, list_import
+from shared.invitations.create import MAX_PER_REQUEST, CreatedInvitation
+from shared.invitations.list_import import Terms
 from shared.permissions import Permission
-from shared.services import importing, inviting, roster, trials
-from shared.services.importing import Terms
-from shared.services.inviting import MOST, Made
-from shared.services.roster import Entry
-from web.api.audit import cell
-from web.bodies import LARGE, takes
-from web.database import at_once, transaction
-from web.guard import actor, requires
-from web.kit import kit
-from web.pages import form, languages, place, team, visitor
-from web.pages.languages import N_
-from web.pages.once import Press, once, recall
-from web.pages.site import site
-from web.schemas.team import InviteForm, ResultsForm
+from shared.recipient_lists import decoding, reading
+from shared.recipient_lists.reading import Row, Table
+from shared.team import listing
+from shared.team.listing import TeamRow
+from web.auth.guards import actor, requires
+from web.context import app_context
+from web.database import autocommit_or_transaction, transaction
+from web.http.body_limits import LARGE, takes
+from web.http.csv_cells import cell
+from web.schemas.forms import InviteForm, ResultsForm
+from web.ui import account_page, forms, i18n, visitor
+from web.ui.blueprint import site
+from web.ui.form_once import Press, once, recall
+from web.ui.i18n import N_
 
-NOBODY = N_("Enter at least one email address.")
+NO_ADDRESSES = N_("Enter at least one email address.")
 TOO_MANY = N_("You can invite up to 1,000 people at once.")
 
 LIFETIMES = (1, 3, 7, 14, 30)
@@ -43,24 +44,24 @@ PORTION = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class LineResult:
     """The result of one row: an invitation, as a row of the team, or the reasons why there is none."""
 
     row: Row
-    entry: Entry | None = None
+    entry: TeamRow | None = None
     reasons: tuple[Reason, ...] = ()
 
     @property
     def cells(self) -> tuple[str, ...]:
         """The outcome as a line of the file of results."""
-        said = " ".join(f"{reason.message} {reason.remedy}" for reason in self.reasons)
+        sentences = " ".join(f"{reason.message} {reason.remedy}" for reason in self.reasons)
         codes = " ".join(reason.code for reason in self.reasons)
         return (
             str(self.row.line),
             cell(self.row.shown),
             "invited" if self.entry else "refused",
             codes,
-            cell(said),
+            cell(sentences),
         )
 
 
@@ -68,7 +69,7 @@ class Outcome:
 @requires(Permission.TEAM_EDIT)
 def show_invite(account_id: str) -> str:
     """Show the form; where nobody can be invited now, it says so before anybody types."""
-    return place.page("pages/invite.html", account_id, **_shown(account_id))
+    return account_page.page("pages/invite.html", account_id, **_shown(account_id))
 
 
 @site.post("/accounts/<account_id>/team/invite")
@@ -78,15 +79,15 @@ def invite(account_id: str) -> Response | str:
     """Invite each by itself, once, and show the results."""
     scripted = "HX-Request" in request.headers
     try:
-        body = form.filled(InviteForm)
+        body = forms.body_of(InviteForm)
         lists = _lists(body)
         rows = _rows(body, lists)
         done = min(body.done + PORTION, len(rows)) if scripted else len(rows)
         press = once(lambda: _invited(account_id, body, lists, rows[body.done : done]))
-    except form.REFUSALS as refusal:
-        return place.again("pages/invite.html", account_id, refusal, **_shown(account_id))
+    except forms.REFUSALS as refusal:
+        return account_page.show_again("pages/invite.html", account_id, refusal, **_shown(account_id))
     if not scripted:
-        return visitor.send_on(f"/accounts/{account_id}/team/invite/{press.handle}")
+        return visitor.redirect(f"/accounts/{account_id}/team/invite/{press.handle}")
     shown = _results(account_id, press, body) | {"table": lists.text, "total": len(rows), "done": done}
     shown["results"] = body.results + shown["results"]
     return render_template("pages/invited.html", account_id=account_id, **shown)
@@ -99,7 +100,9 @@ def show_invited(account_id: str, handle: str) -> str:
     press = recall(handle)
     body = InviteForm.model_validate(press.outcome["body"])
     shown = _shown(account_id) | _results(account_id, press, body)
-    return place.page("pages/invite.html", account_id, **shown, form=_left(body, press.outcome, shown["outcomes"]))
+    return account_page.page(
+        "pages/invite.html", account_id, **shown, form=_left(body, press.outcome, shown["outcomes"])
+    )
 
 
 @site.post("/accounts/<account_id>/team/invite/check")
@@ -107,10 +110,12 @@ def show_invited(account_id: str, handle: str) -> str:
 @requires(Permission.TEAM_EDIT)
 def try_out(account_id: str) -> str:
     """Say beside each address what would come of inviting it; nothing is recorded, nothing is sent."""
-    body = form.filled(InviteForm)
-    rows = importing.settled(reading.read(body.addresses, most=MOST).rows, role=body.role)[:PORTION]
+    body = forms.body_of(InviteForm)
+    rows = list_import.settled(reading.read(body.addresses, most=MAX_PER_REQUEST).rows, role=body.role)[:PORTION]
     with transaction() as session:
-        found = importing.try_rows(session, actor=actor(), rules=kit().rules, account_id=account_id, rows=rows)
+        found = list_import.try_rows(
+            session, actor=actor(), policy=app_context().policy, account_id=account_id, rows=rows
+        )
     return render_template("pages/trials.html", trials=zip(rows, found, strict=True), several=len(rows) > 1)
 
 
@@ -120,7 +125,7 @@ def try_out(account_id: str) -> str:
 def download_results(account_id: str) -> Response:
     """Give back the result of each row, as a file to keep."""
     del account_id
-    body = form.filled(ResultsForm)
+    body = forms.body_of(ResultsForm)
     head = _written([("line", "email", "result", "codes", "what to do")])
     disposition = {"Content-Disposition": 'attachment; filename="invitations.csv"'}
     return Response(head + body.results, content_type="text/csv; charset=utf-8", headers=disposition)
@@ -144,37 +149,39 @@ class Lists:
 def _lists(body: InviteForm) -> Lists:
     file = request.files.get("file")
     text, encoding = decoding.decode(file.read()) if file and not body.table else (body.table, "utf-8")
-    return Lists(reading.read(body.addresses, most=MOST), reading.read(text, most=MOST), text, encoding)
+    return Lists(
+        reading.read(body.addresses, most=MAX_PER_REQUEST), reading.read(text, most=MAX_PER_REQUEST), text, encoding
+    )
 
 
 def _rows(body: InviteForm, lists: Lists) -> list[Row]:
     """The rows of both lists, with the form's role where they have none."""
     if not lists.rows:
-        raise Invalid([("addresses", NOBODY)])
-    if len(lists.rows) > MOST:
+        raise Invalid([("addresses", NO_ADDRESSES)])
+    if len(lists.rows) > MAX_PER_REQUEST:
         raise Invalid([("addresses", TOO_MANY)])
-    return importing.settled(lists.rows, role=body.role)
+    return list_import.settled(lists.rows, role=body.role)
 
 
 def _invited(account_id: str, body: InviteForm, lists: Lists, rows: Sequence[Row]) -> dict[str, Any]:
     """Invite each; the results, and the form's list, as `_results` and `_left` read them again."""
     lifetime = timedelta(hours=body.hours) if body.hours else None
-    terms = Terms(body.message or None, lifetime, languages.spoken())
-    with at_once() as asked:
-        made = importing.invite_rows(
-            asked, actor=actor(), rules=kit().rules, account_id=account_id, rows=rows, terms=terms
+    terms = Terms(body.message or None, lifetime, i18n.language())
+    with autocommit_or_transaction() as connection:
+        results = list_import.invite_rows(
+            connection, actor=actor(), policy=app_context().policy, account_id=account_id, rows=rows, terms=terms
         )
     table = lists.typed if lists.typed.rows else lists.file
     return {
         "body": body.model_dump(mode="json", include={"role", "message"}),
-        "came": [[row.line, row.source, row.email, *_came(found)] for row, found in zip(rows, made, strict=True)],
+        "came": [[row.line, row.source, row.email, *_came(found)] for row, found in zip(rows, results, strict=True)],
         "header": table.header,
         "kept": len(table.rows),
         "encoding": lists.encoding,
     }
 
 
-def _came(found: Made | Refused) -> tuple[str | None, list[dict[str, str]]]:
+def _came(found: CreatedInvitation | Refused) -> tuple[str | None, list[dict[str, str]]]:
     if isinstance(found, Refused):
         return None, [reason.as_json() for reason in found.reasons]
     return found.id, []
@@ -185,25 +192,25 @@ def _results(account_id: str, press: Press, body: InviteForm) -> dict[str, Any]:
     came = press.outcome["came"]
     with transaction() as session:
         created = [invitation_id for *_, invitation_id, _ in came if invitation_id]
-        entries = roster.invited(session, account_id=account_id, invitation_ids=created)
+        entries = listing.invited(session, account_id=account_id, invitation_ids=created)
     outcomes = [
-        Outcome(Row(line, source, email), entries.get(invitation_id), tuple(_reason(**reason) for reason in reasons))
+        LineResult(Row(line, source, email), entries.get(invitation_id), tuple(_reason(**reason) for reason in reasons))
         for line, source, email, invitation_id, reasons in came
     ]
     results = _written(outcome.cells for outcome in outcomes)
     shown = {"outcomes": outcomes, "body": body, "results": results, "encoding": press.outcome["encoding"]}
-    return shown | {"total": len(outcomes), "done": len(outcomes), **team.around()}
+    return shown | {"total": len(outcomes), "done": len(outcomes), **account_page.row_context()}
 
 
 def _reason(code: str, message: str, remedy: str, who: str) -> Reason:
     return Reason(code, message, remedy, Who(who))
 
 
-def _left(body: InviteForm, outcome: dict[str, Any], outcomes: Sequence[Outcome]) -> form.Form:
+def _left(body: InviteForm, outcome: dict[str, Any], outcomes: Sequence[LineResult]) -> forms.Form:
     """The form with the rows that were refused still in it, as they were written, to be corrected and sent again."""
     refused = [each.row.source for each in outcomes[: outcome["kept"]] if each.entry is None]
     text = "\n".join([outcome["header"], *refused] if outcome["header"] and refused else refused)
-    return form.Form({"addresses": text, "role": body.role, "message": body.message or ""}, {}, "")
+    return forms.Form({"addresses": text, "role": body.role, "message": body.message or ""}, {}, "")
 
 
 def _written(rows: Iterable[Iterable[str]]) -> str:
@@ -214,8 +221,10 @@ def _written(rows: Iterable[Iterable[str]]) -> str:
 
 def _shown(account_id: str) -> dict[str, Any]:
     with transaction() as session:
-        stopped = trials.in_the_way(session, actor=actor(), rules=kit().rules, account_id=account_id)
-        usual = inviting.lifetime(session, rules=kit().rules, account_id=account_id)
+        stopped = dry_run.reasons_not_to_invite(
+            session, actor=actor(), policy=app_context().policy, account_id=account_id
+        )
+        usual = create.lifetime(session, policy=app_context().policy, account_id=account_id)
     lifetimes = [span for span in map(timedelta, LIFETIMES) if span != usual]
     shown = {"stopped": stopped, "assignable": sorted(actor().assignable), "outcomes": ()}
     return shown | {"usual": usual, "lifetimes": lifetimes}

@@ -4,20 +4,20 @@ from typing import Any
 
 from flask import Response, render_template
 
+from shared.operations import job_admin, job_stats
 from shared.permissions import Permission
-from shared.services import oversight, trends
+from web.auth.guards import actor, operator_page, requires
 from web.database import transaction
-from web.guard import actor, operating, requires
-from web.pages import done, form, place, words
-from web.pages.site import site
-from web.paging import decoded, page
+from web.http.paging import decode, page
 from web.schemas.jobs import JobQuery, job_out
+from web.ui import account_page, form_results, forms, labels
+from web.ui.blueprint import site
 
 PAGE = 50
 
 
 @site.get("/jobs")
-@operating
+@operator_page
 def show_jobs() -> str:
     """Show how the background work goes, and each job."""
     return render_template("pages/jobs.html", **_shown(None))
@@ -27,51 +27,51 @@ def show_jobs() -> str:
 @requires(Permission.AUDIT_VIEW)
 def show_account_jobs(account_id: str) -> str:
     """The same of one account."""
-    return place.page("pages/account_jobs.html", account_id, **_shown(account_id))
+    return account_page.page("pages/account_jobs.html", account_id, **_shown(account_id))
 
 
 @site.post("/jobs/<job_id>/retry")
-@operating
+@operator_page
 def retry_job(job_id: str) -> Response:
     """Do a job again."""
 
     def act() -> None:
         with transaction() as session:
-            oversight.retry(session, actor=actor(), job_id=job_id)
+            job_admin.retry(session, actor=actor(), job_id=job_id)
 
-    return done.redirect("/jobs", act)
+    return form_results.redirect("/jobs", act)
 
 
 @site.post("/jobs/<job_id>/cancel")
-@operating
+@operator_page
 def cancel_job(job_id: str) -> Response:
     """Call a job off."""
 
     def act() -> None:
         with transaction() as session:
-            oversight.cancel(session, actor=actor(), job_id=job_id)
+            job_admin.cancel(session, actor=actor(), job_id=job_id)
 
-    return done.redirect("/jobs", act)
+    return form_results.redirect("/jobs", act)
 
 
 def _shown(account_id: str | None) -> dict[str, Any]:
-    query = form.asked(JobQuery)
+    query = forms.query_of(JobQuery)
     with transaction() as session:
-        rows = oversight.listed(
+        rows = job_admin.list_jobs(
             session,
             account_id=account_id or query.account_id,
             state=query.state,
             kind=query.kind,
-            before=decoded(query.cursor),
+            before=decode(query.cursor),
             limit=PAGE + 1,
         )
-        summary = oversight.summary(session, account_id=account_id)
-        trend = trends.last_hour(session, account_id=account_id)
+        summary = job_admin.summary(session, account_id=account_id)
+        trend = job_stats.last_hour(session, account_id=account_id)
     return {
         "query": query,
         "jobs": page([job_out(row) for row in rows], limit=PAGE, key=lambda job: str(job["id"])),
         "summary": summary,
         "trend": trend,
-        "states": words.JOB_STATES,
-        "kinds": words.JOB_KINDS,
+        "states": labels.JOB_STATES,
+        "kinds": labels.JOB_KINDS,
     }

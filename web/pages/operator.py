@@ -3,18 +3,18 @@
 from flask import Response, render_template
 
 from shared.errors import Unauthenticated
-from web import auth, guesses, limits, operators
-from web.guard import public
-from web.pages import form, visitor
-from web.pages.site import site
-from web.schemas.team import OperatorForm
+from web.auth import attempt_limits, guess_limits, identity, operator_session
+from web.auth.guards import public
+from web.schemas.forms import OperatorForm
+from web.ui import forms, visitor
+from web.ui.blueprint import site
 
 
 @site.get("/operator")
 @public
 def show_operator() -> str:
     """Show the form."""
-    return render_template("pages/operator.html", operating=operators.here())
+    return render_template("pages/operator.html", operating=operator_session.is_active())
 
 
 @site.post("/operator")
@@ -22,14 +22,17 @@ def show_operator() -> str:
 def operate() -> Response:
     """Have this browser count as the operator's for an hour."""
     try:
-        typed = form.filled(OperatorForm).password
-        guesses.tried(
-            lambda: _checked(typed), guesses.on_keys(limits.from_here()), origin=auth.origin(), reason="operator_key"
+        typed = forms.body_of(OperatorForm).password
+        guess_limits.tried(
+            lambda: _checked(typed),
+            guess_limits.on_keys(attempt_limits.client_key()),
+            origin=identity.client_address(),
+            reason="operator_key",
         )
-    except form.REFUSALS as refusal:
-        return form.again("pages/operator.html", refusal, operating=False)
-    response = visitor.send_on("/jobs")
-    operators.stay(response)
+    except forms.REFUSALS as refusal:
+        return forms.show_again("pages/operator.html", refusal, operating=False)
+    response = visitor.redirect("/jobs")
+    operator_session.start(response)
     return response
 
 
@@ -37,11 +40,11 @@ def operate() -> Response:
 @public
 def leave() -> Response:
     """Have it count no longer."""
-    response = visitor.send_on("/")
-    operators.leave(response)
+    response = visitor.redirect("/")
+    operator_session.end(response)
     return response
 
 
 def _checked(typed: str) -> None:
-    if not operators.is_key(typed):
+    if not operator_session.is_key(typed):
         raise Unauthenticated("That is not the operator key.", remedy="It is the setting USHER_OPERATOR_KEY.")

@@ -4,13 +4,13 @@ from typing import Any
 
 from flask import Response, render_template
 
-from shared.services.users import RESET_TTL
-from web import auth
-from web.api import passwords
-from web.guard import public, signed_in
-from web.pages import done, form, visitor
-from web.pages.site import site
-from web.schemas.people import AddressBody, ChangePasswordBody, NewPasswordBody
+from shared.accounts.password_resets import RESET_TTL
+from web.actions import passwords
+from web.auth import identity
+from web.auth.guards import public, signed_in
+from web.schemas.users import AddressBody, ChangePasswordBody, NewPasswordBody
+from web.ui import form_results, forms, visitor
+from web.ui.blueprint import site
 
 
 @site.get("/forgot")
@@ -25,10 +25,10 @@ def show_forgotten() -> str:
 def email_reset() -> Response:
     """Have the link emailed; the page is the same for an address that nobody has."""
     try:
-        body = form.filled(AddressBody)
-        return done.page("reset_mailed", lambda: _emailed(body))
-    except form.REFUSALS as refusal:
-        return form.again("pages/forgot.html", refusal)
+        body = forms.body_of(AddressBody)
+        return form_results.page("reset_mailed", lambda: _emailed(body))
+    except forms.REFUSALS as refusal:
+        return forms.show_again("pages/forgot.html", refusal)
 
 
 @site.get("/reset/<token>")
@@ -43,10 +43,10 @@ def show_reset(token: str) -> str:
 def set_password(token: str) -> Response:
     """Set the new password; every session ends, this browser's with them."""
     try:
-        body = form.filled(NewPasswordBody, token=token)
-        response = done.page("reset_done", lambda: _set(body))
-    except form.REFUSALS as refusal:
-        return form.again("pages/reset.html", refusal, keys=passwords.keys_behind(token))
+        body = forms.body_of(NewPasswordBody, token=token)
+        response = form_results.page("reset_done", lambda: _set(body))
+    except forms.REFUSALS as refusal:
+        return forms.show_again("pages/reset.html", refusal, keys=passwords.keys_behind(token))
     visitor.forget(response)
     return response
 
@@ -55,7 +55,7 @@ def set_password(token: str) -> Response:
 @signed_in
 def show_change() -> str:
     """Show the form that changes the password."""
-    return render_template("pages/change_password.html", email=auth.user().email)
+    return render_template("pages/change_password.html", email=identity.user().email)
 
 
 @site.post("/me/password")
@@ -63,10 +63,10 @@ def show_change() -> str:
 def change_password() -> Response:
     """Change the password; every other session ends."""
     try:
-        body = form.filled(ChangePasswordBody)
-        return done.redirect("/me?password=changed", lambda: passwords.change_password(body))
-    except form.REFUSALS as refusal:
-        return form.again("pages/change_password.html", refusal, email=auth.user().email)
+        body = forms.body_of(ChangePasswordBody)
+        return form_results.redirect("/me?password=changed", lambda: passwords.change_password(body))
+    except forms.REFUSALS as refusal:
+        return forms.show_again("pages/change_password.html", refusal, email=identity.user().email)
 
 
 def _emailed(body: AddressBody) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """The matrix of roles as a table."""
 
 from shared.permissions import RESOURCES, Role, matrix
-from web.guard import actor, member
-from web.pages import place
-from web.pages.site import site
+from web.auth.guards import actor, member
+from web.ui import account_page
+from web.ui.blueprint import site
 
 
 @site.get("/accounts/<account_id>/roles")
 @member
 def show_roles(account_id: str) -> str:
     """Show what each role may do."""
-    return place.page(
+    return account_page.page(
         "pages/roles.html", account_id, roles=list(Role), matrix=matrix(), resources=RESOURCES, own=actor().role
     )

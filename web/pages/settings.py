@@ -5,16 +5,18 @@ from typing import Any
 
 from flask import Response
 
+from shared.accounts import accounts
 from shared.errors import PermissionDenied
+from shared.invitations import create
 from shared.models import LapsedContract, PolicyException
 from shared.permissions import Permission
-from shared.services import accounts, exceptions, inviting
+from shared.screening import overrides
+from web.auth.guards import actor, member, requires
+from web.context import app_context
 from web.database import transaction
-from web.guard import actor, member, requires
-from web.kit import kit
-from web.pages import done, form, place, words
-from web.pages.site import site
-from web.schemas.team import ExceptionForm, SettingsForm
+from web.schemas.forms import ExceptionForm, SettingsForm
+from web.ui import account_page, form_results, forms, labels
+from web.ui.blueprint import site
 
 _MOST = 200
 
@@ -23,7 +25,7 @@ _MOST = 200
 @member
 def show_settings(account_id: str) -> str:
     """Show the settings; whoever may not change them sees them."""
-    return place.page("pages/settings.html", account_id, **_shown(account_id))
+    return account_page.page("pages/settings.html", account_id, **_shown(account_id))
 
 
 @site.post("/accounts/<account_id>/settings")
@@ -32,7 +34,7 @@ def change_settings(account_id: str) -> Response:
     """Change the account's name, how long invitations last, or what a lapsed contract does."""
 
     def change() -> None:
-        changes = form.filled(SettingsForm).changes()
+        changes = forms.body_of(SettingsForm).changes()
         with transaction() as session:
             accounts.change(session, actor=actor(), account_id=account_id, changes=changes)
 
@@ -45,9 +47,9 @@ def add_exception(account_id: str) -> Response:
     """Block a domain, an address or a network, or say which domains alone are invited."""
 
     def add() -> None:
-        body = form.filled(ExceptionForm)
+        body = forms.body_of(ExceptionForm)
         with transaction() as session:
-            exceptions.add(session, actor=actor(), account_id=account_id, ends_at=None, **dict(body))
+            overrides.add(session, actor=actor(), account_id=account_id, ends_at=None, **dict(body))
 
     return _acted(account_id, add)
 
@@ -59,29 +61,29 @@ def remove_exception(account_id: str, exception_id: str) -> Response:
 
     def remove() -> None:
         with transaction() as session:
-            exceptions.remove(session, actor=actor(), account_id=account_id, exception_id=exception_id)
+            overrides.remove(session, actor=actor(), account_id=account_id, exception_id=exception_id)
 
     return _acted(account_id, remove)
 
 
 def _acted(account_id: str, act: Callable[[], None]) -> Response:
     try:
-        return done.redirect(f"/accounts/{account_id}/settings", act)
-    except (*form.REFUSALS, PermissionDenied) as refusal:
-        return place.again("pages/settings.html", account_id, refusal, **_shown(account_id))
+        return form_results.redirect(f"/accounts/{account_id}/settings", act)
+    except (*forms.REFUSALS, PermissionDenied) as refusal:
+        return account_page.show_again("pages/settings.html", account_id, refusal, **_shown(account_id))
 
 
 def _shown(account_id: str) -> dict[str, Any]:
     rows: list[PolicyException] = []
     with transaction() as session:
-        usual = inviting.lifetime(session, rules=kit().rules, account_id=account_id)
+        usual = create.lifetime(session, policy=app_context().policy, account_id=account_id)
         if actor().may(Permission.TEAM_VIEW):
-            rows = exceptions.listed(session, account_id=account_id, after="", limit=_MOST)
+            rows = overrides.list_overrides(session, account_id=account_id, after="", limit=_MOST)
     return {
         "lapses": list(LapsedContract),
-        "rules": kit().settings,
+        "rules": app_context().settings,
         "usual": usual,
         "exceptions": rows,
-        "effects": words.EFFECTS,
-        "subjects": words.SUBJECTS,
+        "effects": labels.EFFECTS,
+        "subjects": labels.SUBJECTS,
     }

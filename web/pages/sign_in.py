@@ -2,12 +2,12 @@
 
 from flask import Response, render_template, request
 
-from web import known_device
-from web.api import sessions
-from web.guard import public
-from web.pages import form, visitor
-from web.pages.site import site
-from web.schemas.people import SignInBody
+from web.actions import sessions
+from web.auth import known_devices
+from web.auth.guards import public
+from web.schemas.users import SignInBody
+from web.ui import forms, visitor
+from web.ui.blueprint import site
 
 
 @site.get("/login")
@@ -15,8 +15,8 @@ from web.schemas.people import SignInBody
 def show_sign_in() -> Response | str:
     """Show the form, unless the visitor is signed in already."""
     onward = visitor.own_path(request.args.get("next"))
-    if visitor.known() is not None:
-        return visitor.send_on(onward)
+    if visitor.signed_in_user() is not None:
+        return visitor.redirect(onward)
     return render_template("pages/login.html", onward=onward)
 
 
@@ -26,15 +26,15 @@ def sign_in() -> Response:
     """Sign in, and go on to where the visitor was heading."""
     onward = visitor.own_path(request.form.get("next"))
     try:
-        body = form.filled(SignInBody)
+        body = forms.body_of(SignInBody)
         opened = sessions.open_session(body.email, body.password)
-    except form.REFUSALS as refusal:
-        return form.again("pages/login.html", refusal, onward=onward)
+    except forms.REFUSALS as refusal:
+        return forms.show_again("pages/login.html", refusal, onward=onward)
     landing = opened.landing
-    response = visitor.send_on(f"/accounts/{landing.id}" if landing and onward == "/" else onward)
+    response = visitor.redirect(f"/accounts/{landing.id}" if landing and onward == "/" else onward)
     visitor.stay_signed_in(response, opened.token)
     if opened.user.email_verified_at is not None:
-        known_device.remember(response, opened.user.id)
+        known_devices.remember(response, opened.user.id)
     return response
 
 
@@ -43,6 +43,6 @@ def sign_in() -> Response:
 def sign_out() -> Response:
     """Sign out; doing it again changes nothing."""
     sessions.close_session()
-    response = visitor.send_on(visitor.own_path(request.form.get("next")))
+    response = visitor.redirect(visitor.own_path(request.form.get("next")))
     visitor.forget(response)
     return response

@@ -8,12 +8,12 @@ from typing import Any
 
 from flask import Response, render_template, request
 
-from web import auth
-from web.api import users
-from web.guard import public, signed_in
-from web.pages import done, form, languages
-from web.pages.site import site
-from web.schemas.people import ProofBody, SignUpBody
+from web.actions import registration
+from web.auth import identity
+from web.auth.guards import public, signed_in
+from web.schemas.users import ProofBody, SignUpBody
+from web.ui import form_results, forms, i18n
+from web.ui.blueprint import site
 
 
 @site.get("/signup")
@@ -28,30 +28,30 @@ def show_sign_up() -> str:
 def sign_up() -> Response:
     """Sign up; the page is the same for an address that is known already."""
     try:
-        body = form.filled(SignUpBody, locale=languages.spoken())
-        return done.page("signed_up", lambda: {"email": _enrolled(body)})
-    except form.REFUSALS as refusal:
-        return form.again("pages/signup.html", refusal)
+        body = forms.body_of(SignUpBody, locale=i18n.language())
+        return form_results.page("signed_up", lambda: {"email": _enrolled(body)})
+    except forms.REFUSALS as refusal:
+        return forms.show_again("pages/signup.html", refusal)
 
 
 @site.post("/verify")
 @signed_in
 def email_proof_again() -> Response:
     """Email the link of the visitor's own sign-up anew."""
-    me = auth.user()
+    me = identity.user()
 
     def act() -> dict[str, str]:
-        users.resend_own_proof()
+        registration.resend_own_proof()
         return {"email": me.email}
 
-    return done.page("signed_up", act)
+    return form_results.page("signed_up", act)
 
 
 @site.get("/verify/<token>")
 @public
 def show_proof(token: str) -> str:
     """Show whose address is to be proven, since when, and the form that proves it."""
-    return _form(token, form.BLANK)
+    return _form(token, forms.BLANK)
 
 
 @site.post("/verify/<token>")
@@ -59,19 +59,19 @@ def show_proof(token: str) -> str:
 def prove(token: str) -> Response:
     """Prove the address."""
     try:
-        body = form.filled(ProofBody, token=token)
-        return done.page("verified", lambda: _proven(body))
-    except form.REFUSALS as refusal:
-        return form.refused(_form(token, form.refused_form(refusal)), refusal)
+        body = forms.body_of(ProofBody, token=token)
+        return form_results.page("verified", lambda: _proven(body))
+    except forms.REFUSALS as refusal:
+        return forms.refused(_form(token, forms.refused_form(refusal)), refusal)
 
 
 def _proven(body: ProofBody) -> dict[str, Any]:
-    user, me = users.prove(body), auth.caller().user
+    user, me = registration.verify_email(body), identity.credential().user
     return {"email": user.email, "is_signed_in": me is not None and me.id == user.id}
 
 
-def _form(token: str, shown: form.Form) -> str:
-    signup, is_theirs = users.sign_up_of(token)
+def _form(token: str, shown: forms.Form) -> str:
+    signup, is_theirs = registration.sign_up_of(token)
     return render_template(
         "pages/verify.html",
         signup=signup,
@@ -82,5 +82,5 @@ def _form(token: str, shown: form.Form) -> str:
 
 
 def _enrolled(body: SignUpBody) -> str:
-    users.enrol(body)
+    registration.sign_up_user(body)
     return body.email

@@ -5,21 +5,22 @@ from typing import Any
 
 from flask import Response, render_template, request
 
-from shared import clock
 from shared.errors import Invalid, NotFound, PermissionDenied, UsherError
+from shared.invitations import dry_run, manage, review
 from shared.models import Status
 from shared.permissions import Permission
-from shared.services import holding, invitations, roster, team, trials
-from shared.services.roster import Entry, Wanted
+from shared.team import changes, listing
+from shared.team.listing import TeamFilter, TeamRow
+from web.auth.guards import actor, requires
+from web.context import app_context
 from web.database import transaction
-from web.guard import actor, requires
-from web.kit import kit
-from web.pages import done, form, place, words
-from web.pages.languages import N_
-from web.pages.site import site
-from web.paging import decoded, page
+from web.http.paging import decode, page
 from web.schemas.accounts import RoleBody
-from web.schemas.team import InvitationAction, InvitationForm, TeamQuery
+from web.schemas.forms import InvitationAction, InvitationForm, TeamQuery
+from web.ui import account_page, form_results, forms, labels
+from web.ui.account_page import row_context
+from web.ui.blueprint import site
+from web.ui.i18n import N_
 
 PAGE = 50
 """Rows of one page."""
@@ -29,21 +30,29 @@ PAGE = 50
 @requires(Permission.TEAM_VIEW)
 def show_team(account_id: str) -> str:
     """List members and invitations, the newest first."""
-    query = form.asked(TeamQuery)
-    wanted = Wanted(
+    query = forms.query_of(TeamQuery)
+    filters = TeamFilter(
         q=query.q,
         role=query.role,
         members_only=query.state == "members",
         status=query.state if isinstance(query.state, Status) else None,
     )
     with transaction() as session:
-        rows = roster.listed(
-            session, account_id=account_id, wanted=wanted, before=decoded(query.cursor) or "", limit=PAGE + 1
+        rows = listing.list_rows(
+            session, account_id=account_id, filters=filters, before=decode(query.cursor) or "", limit=PAGE + 1
         )
-        stopped = trials.in_the_way(session, actor=actor(), rules=kit().rules, account_id=account_id)
-    listed = page(rows, limit=PAGE, key=lambda each: each.place)
-    return place.page(
-        "pages/team.html", account_id, query=query, rows=listed, states=words.STATES, stopped=stopped, **around()
+        stopped = dry_run.reasons_not_to_invite(
+            session, actor=actor(), policy=app_context().policy, account_id=account_id
+        )
+    rows_page = page(rows, limit=PAGE, key=lambda each: each.place)
+    return account_page.page(
+        "pages/team.html",
+        account_id,
+        query=query,
+        rows=rows_page,
+        states=labels.STATES,
+        stopped=stopped,
+        **row_context(),
     )
 
 
@@ -52,7 +61,7 @@ def show_team(account_id: str) -> str:
 def show_row(account_id: str, row_id: str) -> Response | str:
     """One row by itself, for a page that keeps it fresh; 204 where it is as it was `seen`."""
     entry = _entry(account_id, row_id)
-    if entry.invitation is not None and words.version(entry.invitation) == request.args.get("seen"):
+    if entry.invitation is not None and labels.version(entry.invitation) == request.args.get("seen"):
         return Response(status=204)
     return _row(account_id, entry)
 
@@ -61,7 +70,7 @@ def show_row(account_id: str, row_id: str) -> Response | str:
 @requires(Permission.TEAM_EDIT)
 def change_invitation(account_id: str, invitation_id: str) -> Response | str:
     """Do to an invitation what its row offers."""
-    return _act(account_id, invitation_id, lambda: _do(account_id, invitation_id, form.filled(InvitationForm)))
+    return _act(account_id, invitation_id, lambda: _do(account_id, invitation_id, forms.body_of(InvitationForm)))
 
 
 @site.post("/accounts/<account_id>/members/<member_id>")
@@ -70,9 +79,9 @@ def change_member(account_id: str, member_id: str) -> Response | str:
     """Give a member another role."""
 
     def change() -> None:
-        body = form.filled(RoleBody)
+        body = forms.body_of(RoleBody)
         with transaction() as session:
-            team.change_role(session, actor=actor(), account_id=account_id, membership_id=member_id, role=body.role)
+            changes.change_role(session, actor=actor(), account_id=account_id, membership_id=member_id, role=body.role)
 
     return _act(account_id, member_id, change)
 
@@ -82,15 +91,15 @@ def _do(account_id: str, invitation_id: str, body: InvitationForm) -> None:
     with transaction() as session:
         match body.action:
             case InvitationAction.ROLE if body.role is not None:
-                team.change_offer(session, role=body.role, **this)
+                changes.change_invitation_role(session, role=body.role, **this)
             case InvitationAction.RESEND:
-                invitations.resend(session, rules=kit().rules, **this)
+                manage.resend(session, policy=app_context().policy, **this)
             case InvitationAction.REVOKE:
-                invitations.revoke(session, **this)
+                manage.revoke(session, **this)
             case InvitationAction.RELEASE:
-                holding.release(session, rules=kit().rules, reason=_why(body), **this)
+                review.release(session, policy=app_context().policy, reason=_why(body), **this)
             case InvitationAction.REFUSE:
-                holding.refuse(session, rules=kit().rules, reason=_why(body), **this)
+                review.refuse(session, policy=app_context().policy, reason=_why(body), **this)
             case _:
                 raise NotFound("An invitation can't do that.")
 
@@ -103,31 +112,27 @@ def _why(body: InvitationForm) -> str:
 
 def _act(account_id: str, row_id: str, change: Callable[[], None]) -> Response | str:
     """Change a row and show it again: by itself where a script asked, on the whole page otherwise."""
-    alone = "HX-Request" in request.headers
+    is_partial = "HX-Request" in request.headers
     try:
-        whole = done.redirect(f"/accounts/{account_id}/team#{row_id}", change)
-    except (*form.REFUSALS, PermissionDenied) as refusal:
-        if not alone:
+        whole = form_results.redirect(f"/accounts/{account_id}/team#{row_id}", change)
+    except (*forms.REFUSALS, PermissionDenied) as refusal:
+        if not is_partial:
             raise
         return _row(account_id, _entry(account_id, row_id), refusal)
-    return _row(account_id, _entry(account_id, row_id)) if alone else whole
+    return _row(account_id, _entry(account_id, row_id)) if is_partial else whole
 
 
-def _entry(account_id: str, row_id: str) -> Entry:
+def _entry(account_id: str, row_id: str) -> TeamRow:
     with transaction() as session:
-        entry = roster.entry(session, account_id=account_id, row_id=row_id)
+        entry = listing.get_row(session, account_id=account_id, row_id=row_id)
     if entry is None:
         raise NotFound("There is no such member or invitation in this account.", remedy="Load the team again.")
     return entry
 
 
-def _row(account_id: str, entry: Entry, refusal: UsherError | None = None) -> str:
-    stopped = form.sentences(refusal) if refusal else ""
+def _row(account_id: str, entry: TeamRow, refusal: UsherError | None = None) -> str:
+    stopped = forms.sentences(refusal) if refusal else ""
     line = request.args.get("line", type=int)
-    return render_template("pages/row.html", account_id=account_id, entry=entry, stopped=stopped, line=line, **around())
-
-
-def around() -> dict[str, Any]:
-    """What every row is shown with: who looks, what they may give, and what time it is."""
-    assignable = sorted(actor().assignable)
-    return place.around() | {"assignable": assignable, "now": clock.now()}
+    return render_template(
+        "pages/row.html", account_id=account_id, entry=entry, stopped=stopped, line=line, **row_context()
+    )

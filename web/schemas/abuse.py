@@ -7,7 +7,7 @@ from pydantic import Field
 
 from shared.models import AbuseDecision, AbuseReport, Account
 from web.schemas.base import Body, Out, PageQuery, Text
-from web.schemas.people import AccountRef
+from web.schemas.users import AccountRef
 
 
 class AbuseQuery(PageQuery):

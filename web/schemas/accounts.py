@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainSerializer, model_validator
 
-from shared.models import LapsedContract
+from shared.checks.contract import Terms
+from shared.models import Contract, LapsedContract, Membership, User
 from shared.permissions import Role
 from web.schemas.base import Body, Day, Name, Out, PageQuery, ReasonOut, Text
-from web.schemas.people import AccountRef
+from web.schemas.users import AccountRef
 
 Amount = Annotated[
     Decimal,
@@ -41,8 +42,8 @@ class AccountChange(Body):
 
     def changes(self) -> dict[str, Any]:
         """What was said, and nothing else: of these, only `invitation_hours` can be nothing."""
-        said = self.model_dump(exclude_unset=True)
-        return {field: value for field, value in said.items() if value is not None or field == "invitation_hours"}
+        values = self.model_dump(exclude_unset=True)
+        return {field: value for field, value in values.items() if value is not None or field == "invitation_hours"}
 
 
 class AccountOut(Out):
@@ -171,3 +172,23 @@ class MembershipOut(MemberOut):
     """A membership, with the account it is in."""
 
     account: AccountRef
+
+
+def contract_out(contract: Contract | Terms) -> dict[str, Any]:
+    """A contract as callers see it."""
+    return {
+        "monthly_commitment": {"amount": contract.amount, "currency": contract.currency},
+        "starts_on": contract.starts_on,
+        "ends_on": contract.ends_on,
+    }
+
+
+def member_out(membership: Membership, user: User) -> dict[str, Any]:
+    """A membership with the person it is of."""
+    return {
+        "id": membership.id,
+        "user": user,
+        "role": membership.role,
+        "joined_at": membership.joined_at,
+        "last_seen_at": membership.last_seen_at,
+    }

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from shared.services.passwords import LONGEST, SHORTEST
-from shared.visible import is_visible
+from shared.accounts.passwords import LONGEST, SHORTEST
+from shared.visible_text import is_visible
 
 _LINKLIKE = ("://", "www.", "@")
 _WRITTEN_DAY = re.compile(r"\d{4}-\d\d-\d\d")

@@ -6,10 +6,10 @@ from typing import Any
 from pydantic import Field
 
 from shared.errors import Invalid, LimitReached, Refused
-from shared.services.inviting import MOST, Made, Wish
-from web.call import read
+from shared.invitations.create import MAX_PER_REQUEST, CreatedInvitation, InvitationRequest
 from web.schemas.base import Body, FieldError, Out, ReasonOut
 from web.schemas.invitations import InvitationOut, InviteBody, invitation_out
+from web.schemas.validation import parse_or_refuse
 
 
 class BatchBody(Body):
@@ -17,7 +17,7 @@ class BatchBody(Body):
 
     invitations: list[Any] = Field(
         min_length=1,
-        max_length=MOST,
+        max_length=MAX_PER_REQUEST,
         description="Each as for one invitation.",
         json_schema_extra={"items": {"type": "object"}},
     )
@@ -40,21 +40,23 @@ class BatchOut(Out):
     results: list[ResultOut]
 
 
-def understood(row: Any) -> InviteBody | Invalid:
+def parsed_row(row: Any) -> InviteBody | Invalid:
     """The row as a body, or what is wrong with it."""
     try:
-        return read(lambda: InviteBody.model_validate(row))
+        return parse_or_refuse(lambda: InviteBody.model_validate(row))
     except Invalid as error:
         return error
 
 
-def wish_of(body: InviteBody) -> Wish:
+def request_of(body: InviteBody) -> InvitationRequest:
     """What the body asks for."""
     hours = body.expires_in_hours
-    return Wish(body.email, body.role, body.message or None, timedelta(hours=hours) if hours else None, body.locale)
+    return InvitationRequest(
+        body.email, body.role, body.message or None, timedelta(hours=hours) if hours else None, body.locale
+    )
 
 
-def result_out(index: int, result: Made | Refused | Invalid) -> dict[str, Any]:
+def result_out(index: int, result: CreatedInvitation | Refused | Invalid) -> dict[str, Any]:
     """The outcome of a row, with all that `ResultOut` names."""
     out: dict[str, Any] = {"index": index, "status": 422, "invitation": None, "code": None}
     out |= {"reasons": None, "errors": None}

@@ -8,14 +8,14 @@ from pydantic import Field
 
 from shared.checks.verdict import Verdict
 from shared.errors import Invalid, Reason, Refused, Who
-from shared.imports import reading
-from shared.imports.reading import Row, Table
+from shared.invitations.create import MAX_PER_REQUEST, InviteResult
+from shared.invitations.dry_run import DryRunResult
 from shared.permissions import Role
-from shared.services.inviting import MOST, Outcome
-from shared.services.trials import Trial
-from web.call import read
+from shared.recipient_lists import reading
+from shared.recipient_lists.reading import Row, Table
 from web.schemas.base import Body, Out
 from web.schemas.batch import ResultOut, result_out
+from web.schemas.validation import parse_or_refuse
 
 TEXTS = ("text/csv", "text/tab-separated-values", "text/plain")
 """The media types that a table can have beside JSON."""
@@ -35,7 +35,7 @@ class ImportBody(Body):
 
     rows: list[Any] = Field(
         min_length=1,
-        max_length=MOST,
+        max_length=MAX_PER_REQUEST,
         description="One person in each: `email`, `role`, and optionally `message` and `name`.",
         json_schema_extra={"items": {"type": "object"}},
     )
@@ -72,13 +72,13 @@ def table_of(body: ImportBody | None) -> Table:
     """The table of this request, from its JSON or its text; raises `Invalid` unless it has 1 to 1,000 rows."""
     if body is not None:
         return Table([_row(line, cells) for line, cells in enumerate(body.rows, 1)])
-    table = reading.read(request.get_data(), charset=request.mimetype_params.get("charset"), most=MOST)
-    if not 1 <= len(table.rows) <= MOST:
-        raise Invalid([("rows", f"Send 1 to {MOST:,} rows at once.")])
+    table = reading.read(request.get_data(), charset=request.mimetype_params.get("charset"), most=MAX_PER_REQUEST)
+    if not 1 <= len(table.rows) <= MAX_PER_REQUEST:
+        raise Invalid([("rows", f"Send 1 to {MAX_PER_REQUEST:,} rows at once.")])
     return table
 
 
-def import_out(table: Table, rows: Sequence[Row], results: Sequence[Outcome | Trial]) -> dict[str, Any]:
+def import_out(table: Table, rows: Sequence[Row], results: Sequence[InviteResult | DryRunResult]) -> dict[str, Any]:
     """The answer, with all that `ImportOut` names."""
     shown = [_result(index, row, result) for index, (row, result) in enumerate(zip(rows, results, strict=True))]
     return {"results": shown, "encoding": table.encoding, "ignored_columns": list(table.ignored_columns)}
@@ -86,16 +86,16 @@ def import_out(table: Table, rows: Sequence[Row], results: Sequence[Outcome | Tr
 
 def _row(line: int, cells: Any) -> Row:
     try:
-        body = read(lambda: ImportRow.model_validate(cells))
+        body = parse_or_refuse(lambda: ImportRow.model_validate(cells))
     except Invalid as error:
-        told = " ".join(f"{field}: {message}" if field else message for field, message in error.errors[:5])
-        return Row(line, "", flaw=Reason(error.code, told, "Correct the row.", Who.INVITER))
+        problems = " ".join(f"{field}: {message}" if field else message for field, message in error.errors[:5])
+        return Row(line, "", flaw=Reason(error.code, problems, "Correct the row.", Who.INVITER))
     return reading.row(line, "", email=body.email or "", role=body.role or "", message=body.message or "")
 
 
-def _result(index: int, row: Row, result: Outcome | Trial) -> dict[str, Any]:
+def _result(index: int, row: Row, result: InviteResult | DryRunResult) -> dict[str, Any]:
     about = {"line": row.line, "email": row.email, "role": row.role, "verdict": None}
-    if not isinstance(result, Trial):
+    if not isinstance(result, DryRunResult):
         return result_out(index, result) | about
     about["verdict"] = result.verdict
     if result.verdict is Verdict.DENY:

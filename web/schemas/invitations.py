@@ -5,9 +5,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from shared.email_address import masked
+from shared.invitations.create import CreatedInvitation
+from shared.invitations.invitee import Offer
+from shared.invitations.link_requests import LinkRequest
 from shared.models import Delivery, Invitation, Status
-from shared.permissions import Role
-from shared.services.inviting import Made
+from shared.permissions import Role, in_words
 from web.schemas.accounts import Hours, MembershipOut
 from web.schemas.base import Body, Email, Locale, Name, NewPassword, Out, PageQuery, ReasonOut, Text, Token
 
@@ -170,7 +173,32 @@ class DeclineBody(RefusalBody):
 _SHOWN = tuple(InvitationOut.model_fields)
 
 
-def invitation_out(invitation: Invitation | Made) -> dict[str, Any]:
+def invitation_out(invitation: Invitation | CreatedInvitation) -> dict[str, Any]:
     """An invitation's row as its account sees it."""
     shown = {field: getattr(invitation, field, None) for field in _SHOWN}
     return shown | {"accepted_at": invitation.ended_at if invitation.status == Status.ACCEPTED else None}
+
+
+def link_request_out(link_request: LinkRequest) -> dict[str, Any]:
+    """What was asked of whom, as the holder of the link may see it."""
+    return {
+        "account": {"name": link_request.account},
+        "asked": link_request.who,
+        "inviter": {"name": link_request.inviter} if link_request.inviter else None,
+        "again_at": link_request.again_at,
+    }
+
+
+def offer_out(offer: Offer) -> dict[str, Any]:
+    """An offer as the holder of its link may see it."""
+    invitation = offer.invitation
+    return {
+        "account": offer.account,
+        "inviter": offer.inviter,
+        "role": invitation.role,
+        "permissions": in_words(Role(invitation.role)),
+        "email": masked(invitation.email),
+        "message": invitation.message,
+        "expires_at": invitation.expires_at,
+        "user_exists": offer.user_exists,
+    }

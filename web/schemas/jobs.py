@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import Field
 
+from shared.mail.results import ABOUT_INVITATIONS
 from shared.models import Heartbeat, Job, JobKind, JobState
-from shared.services.deliveries import ABOUT_INVITATIONS
-from shared.services.oversight import Summary
+from shared.operations.job_admin import Summary
 from web.schemas.base import Out, PageQuery, Text
 
 # While releases change, those of a newer one stand among ours: an answer must not fail at what it has no name for.

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from shared.services.invitation_limits import Standing
+from shared.invitations.limits import Standing
 from web.schemas.base import Body, Out
 
 _Limit = Annotated[int, Field(ge=0, le=100_000_000)]

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from shared.services.mail_events import MOST, News
+from shared.mail.provider_events import MAX_EVENTS, ProviderEventType
 from web.schemas.base import Body, Out, Text
 
 
@@ -10,14 +10,14 @@ class MailEventBody(Body):
     """One piece of news about one mail."""
 
     message_id: Text = Field(min_length=1, max_length=250, description="The mail's Message-ID.")
-    type: News
+    type: ProviderEventType
     reason: Text = Field(default="", max_length=512, description="What the receiving side said, for people to read.")
 
 
 class MailEventsBody(Body):
     """News, in any order; what is told twice counts once."""
 
-    events: list[MailEventBody] = Field(min_length=1, max_length=MOST)
+    events: list[MailEventBody] = Field(min_length=1, max_length=MAX_EVENTS)
 
 
 class MailEventsOut(Out):

@@ -15,16 +15,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote
 
-from shared import http_client, log
+from shared import http_client
+from shared.observability import log
 
 logger = log.get(__name__)
 
 TIMEOUT_SECONDS = 3.0
 LARGEST = 64 * 1024
-AT_ONCE = 8
+MAX_CONCURRENT = 8
 
 NO_ANSWER = "no answer"
-Said = dict[str, str] | None | str
+BillingReply = dict[str, str] | None | str
 """The terms, None for no contract, or `NO_ANSWER`."""
 
 
@@ -35,18 +36,18 @@ class Billing:
         self._url, self._key = url or "", key or ""
         self._pool: ThreadPoolExecutor | None = None
 
-    def ask(self, account_id: str) -> Future[Said]:
+    def fetch(self, account_id: str) -> Future[BillingReply]:
         """What this account has committed to; the answer comes within the time-out, and is never an error."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="billing")
-        return self._pool.submit(self._asked, account_id)
+            self._pool = ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="billing")
+        return self._pool.submit(self._fetch_now, account_id)
 
     def close(self) -> None:
         """Ask nothing any more."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _asked(self, account_id: str) -> Said:
+    def _fetch_now(self, account_id: str) -> BillingReply:
         try:
             answer = self._get(account_id)
             if answer.status != 200:

@@ -16,7 +16,7 @@ from dns.exception import DNSException, Timeout
 from dns.nameserver import Do53Nameserver
 from dns.resolver import NXDOMAIN, Answer, NoNameservers
 
-from shared import log
+from shared.observability import log
 from shared.policy import MailAnswer
 
 logger = log.get(__name__)
@@ -27,10 +27,10 @@ PING_SECONDS = 0.8
 REST_SECONDS = 5.0
 """How long name servers that kept silent are left alone before they are asked again."""
 
-Said = tuple[MailAnswer, str]
+MailReply = tuple[MailAnswer, str]
 """An answer and who gave it; for `unknown`, why there is none."""
 
-_SILENT: Said = (MailAnswer.UNKNOWN, "no name server answers")
+_SILENT: MailReply = (MailAnswer.UNKNOWN, "no name server answers")
 
 
 class Resolver:
@@ -42,7 +42,7 @@ class Resolver:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    def ask(self, domain: str) -> Future[Said]:
+    def fetch(self, domain: str) -> Future[MailReply]:
         """Where this domain's mail goes; the answer comes within the time-out, and is never an error."""
         self._start()
         return asyncio.run_coroutine_threadsafe(self._answered(domain), self._loop)
@@ -75,7 +75,7 @@ class Resolver:
         self._loop.run_until_complete(asyncio.gather(watch, *left, return_exceptions=True))
         self._loop.close()
 
-    async def _answered(self, domain: str) -> Said:
+    async def _answered(self, domain: str) -> MailReply:
         """The answer, or that nobody answers, whichever is known first."""
         if self._silent.is_set():
             return _SILENT
@@ -89,7 +89,7 @@ class Resolver:
             answer.cancel()
             silence.cancel()
 
-    async def _looked_up(self, domain: str) -> Said:
+    async def _looked_up(self, domain: str) -> MailReply:
         try:
             async with asyncio.timeout(self._seconds):
                 found = await self._mail_of(domain)

@@ -62,9 +62,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The server has taken the mail; `said` is its answer."""
+    """The server has taken the mail; `reply` is its answer."""
 
-    said: str
+    reply: str
 
 
 class Rest(Enum):
@@ -94,10 +94,10 @@ class GiveUp:
     why: str
 
 
-Outcome = Delivered | TryAgain | GiveUp
+SendOutcome = Delivered | TryAgain | GiveUp
 
 
-class Trouble(Enum):
+class FailureClass(Enum):
     """The classes of trouble, each with its own remedy."""
 
     SERVER = auto()  # away, overloaded or unfit: all mails wait, none is blamed
@@ -112,25 +112,28 @@ class Trouble(Enum):
 
 
 _SENTENCES = {
-    Trouble.SERVER: "The mail server is in trouble while {stage}: {said}. The mail waits for it.",
-    Trouble.SETUP: "The mail server refuses this service while {stage}: {said}. The mail waits; an operator must "
+    FailureClass.SERVER: "The mail server is in trouble while {stage}: {said}. The mail waits for it.",
+    FailureClass.SETUP: "The mail server refuses this service while {stage}: {said}. The mail waits; an operator must "
     "mend SMTP_URL or MAIL_FROM.",
-    Trouble.THROTTLED: "The destination takes no more mail for now: {said}. Mails to this domain wait a while.",
-    Trouble.LATER: "The mail server doesn't take this mail now: {said}. It is tried again.",
-    Trouble.UNANSWERED: "The connection broke after the mail was handed over: {said}. It may have arrived; it is "
+    FailureClass.THROTTLED: "The destination takes no more mail for now: {said}. Mails to this domain wait a while.",
+    FailureClass.LATER: "The mail server doesn't take this mail now: {said}. It is tried again.",
+    FailureClass.UNANSWERED: "The connection broke after the mail was handed over: {said}. It may have arrived; it is "
     "tried again with the same Message-ID.",
-    Trouble.FULL: "The mailbox is full or the mail too large for it: {said}. Ask the person to make room, then resend.",
-    Trouble.ADDRESS: "The mail server says that nobody has this address: {said}. Check its spelling and invite the "
+    FailureClass.FULL: "The mailbox is full or the mail too large for it: {said}. Ask the person to make room, then "
+    "resend.",
+    FailureClass.ADDRESS: "The mail server says that nobody has this address: {said}. Check its spelling and invite "
+    "the "
     "right one.",
-    Trouble.POLICY: "The receiving side refuses our mail as a matter of policy: {said}. An operator should check the "
+    FailureClass.POLICY: "The receiving side refuses our mail as a matter of policy: {said}. An operator should "
+    "check the "
     "SPF, DKIM and DMARC records of the sender's domain, then resend.",
-    Trouble.REFUSED: "The mail server refuses this mail for good: {said}. Resend once the cause is mended.",
+    FailureClass.REFUSED: "The mail server refuses this mail for good: {said}. Resend once the cause is mended.",
 }
 
 # Before a recipient was named the connection can't have broken because of this mail.
-_BROKEN_AT = {Stage.SENDER: Trouble.SERVER, Stage.VERDICT: Trouble.UNANSWERED}
+_BROKEN_AT = {Stage.SENDER: FailureClass.SERVER, Stage.VERDICT: FailureClass.UNANSWERED}
 
-_RESTS = {Trouble.SERVER: Rest.ALL, Trouble.SETUP: Rest.ALL, Trouble.THROTTLED: Rest.DOMAIN}
+_RESTS = {FailureClass.SERVER: Rest.ALL, FailureClass.SETUP: Rest.ALL, FailureClass.THROTTLED: Rest.DOMAIN}
 
 # After a rest of all mails the server is asked again with the first that is due: it may be well long before their turn.
 _LONGEST_REST = {Rest.NONE: timedelta(0), Rest.DOMAIN: timedelta(minutes=30), Rest.ALL: timedelta(seconds=30)}
@@ -139,10 +142,10 @@ _NO_ADDRESS = re.compile(r"5\.(1\.(1|2|3|6|10)|2\.1|4\.4)")
 _FULL = re.compile(r"5\.2\.[23]|5\.3\.4")
 _TOO_MUCH = re.compile(r"\brate\b|too (many|much|fast)|throttl|limit|unusual|slow down", re.IGNORECASE)
 _SIGN_IN = re.compile(r"[45]\.7\.(8|9|11)")
-_SOUNDS_LIKE_POLICY = re.compile(r"relay|spam|block|polic", re.IGNORECASE)
+_POLICY_WORDS = re.compile(r"relay|spam|block|polic", re.IGNORECASE)
 
 
-def decide(answer: Answer, *, attempts: int, age: timedelta, left: timedelta | None, chance: float) -> Outcome:
+def decide(answer: Answer, *, attempts: int, age: timedelta, left: timedelta | None, chance: float) -> SendOutcome:
     """What to do after this answer.
 
     `attempts` counts this try, `age` is the time since the first one, `left` the time until the invitation ends (None
@@ -150,12 +153,12 @@ def decide(answer: Answer, *, attempts: int, age: timedelta, left: timedelta | N
     """
     if answer.stage is Stage.VERDICT and answer.code is not None and answer.code // 100 == 2:
         return Delivered(str(answer))
-    trouble = classify(answer)
-    why = _SENTENCES[trouble].format(stage=answer.stage, said=str(answer).rstrip("."))
-    if _is_final(trouble, attempts):
-        return GiveUp(Delivery.BOUNCED if trouble is Trouble.ADDRESS else Delivery.FAILED, why)
-    delay = _delay(trouble, attempts, age) * (0.8 + 0.4 * chance)
-    rest = _RESTS.get(trouble, Rest.NONE)
+    error = classify(answer)
+    why = _SENTENCES[error].format(stage=answer.stage, said=str(answer).rstrip("."))
+    if _is_final(error, attempts):
+        return GiveUp(Delivery.BOUNCED if error is FailureClass.ADDRESS else Delivery.FAILED, why)
+    delay = _delay(error, attempts, age) * (0.8 + 0.4 * chance)
+    rest = _RESTS.get(error, Rest.NONE)
     too_late = age + delay > GIVE_UP_AFTER or (left is not None and delay >= left)
     if too_late and rest is not Rest.ALL:
         return GiveUp(Delivery.FAILED, f"{why} No time is left for another try.")
@@ -170,58 +173,58 @@ def after_slow(took: timedelta) -> timedelta | None:
     return min(took * 4, _LONGEST_REST[Rest.DOMAIN]) if took > SLOW else None
 
 
-def classify(answer: Answer) -> Trouble:
+def classify(answer: Answer) -> FailureClass:
     """Which class of trouble an answer other than success stands for."""
     if answer.stage in BEFORE_MAIL:
         refused = answer.stage is Stage.LOGIN and answer.code is not None and answer.code >= 500
-        return Trouble.SETUP if refused else Trouble.SERVER
+        return FailureClass.SETUP if refused else FailureClass.SERVER
     if answer.code is None:
-        return _BROKEN_AT.get(answer.stage, Trouble.LATER)
+        return _BROKEN_AT.get(answer.stage, FailureClass.LATER)
     if answer.code in {530, 534, 535, 538} or _SIGN_IN.match(answer.enhanced):
-        return Trouble.SETUP
+        return FailureClass.SETUP
     permanent = answer.enhanced[:1] == "5" if answer.enhanced else answer.code >= 500
     return _permanent(answer) if permanent else _temporary(answer)
 
 
-def _temporary(answer: Answer) -> Trouble:
+def _temporary(answer: Answer) -> FailureClass:
     if answer.stage is Stage.SENDER:
-        return Trouble.SERVER if answer.enhanced == "4.3.2" or answer.code == 421 else Trouble.LATER
+        return FailureClass.SERVER if answer.enhanced == "4.3.2" or answer.code == 421 else FailureClass.LATER
     if answer.enhanced == "4.3.2" or (_TOO_MUCH.search(answer.text) and answer.enhanced[:4] in {"", "4.7."}):
-        return Trouble.THROTTLED
-    return Trouble.LATER
+        return FailureClass.THROTTLED
+    return FailureClass.LATER
 
 
-def _permanent(answer: Answer) -> Trouble:
+def _permanent(answer: Answer) -> FailureClass:
     enhanced = answer.enhanced
     if _NO_ADDRESS.fullmatch(enhanced) and answer.stage is not Stage.SENDER:
-        return Trouble.ADDRESS
+        return FailureClass.ADDRESS
     if _FULL.fullmatch(enhanced) or (answer.code == 552 and not enhanced):
-        return Trouble.FULL
+        return FailureClass.FULL
     if answer.stage is Stage.SENDER and not enhanced.startswith("5.6."):
-        return Trouble.SETUP
+        return FailureClass.SETUP
     if enhanced.startswith("5.7."):
-        return Trouble.POLICY
-    return Trouble.REFUSED if enhanced else _without_enhanced_code(answer)
+        return FailureClass.POLICY
+    return FailureClass.REFUSED if enhanced else _without_enhanced_code(answer)
 
 
-def _without_enhanced_code(answer: Answer) -> Trouble:
+def _without_enhanced_code(answer: Answer) -> FailureClass:
     """Old servers say only 550; at RCPT that means the address, unless the words sound like a policy."""
-    if _SOUNDS_LIKE_POLICY.search(answer.text):
-        return Trouble.POLICY
+    if _POLICY_WORDS.search(answer.text):
+        return FailureClass.POLICY
     about_address = answer.stage is Stage.RECIPIENT and answer.code in {550, 551, 553, 556}
-    return Trouble.ADDRESS if about_address else Trouble.REFUSED
+    return FailureClass.ADDRESS if about_address else FailureClass.REFUSED
 
 
-def _is_final(trouble: Trouble, attempts: int) -> bool:
-    if trouble is Trouble.FULL:
+def _is_final(error: FailureClass, attempts: int) -> bool:
+    if error is FailureClass.FULL:
         return attempts >= 2
-    if trouble is Trouble.UNANSWERED:
+    if error is FailureClass.UNANSWERED:
         return attempts >= MAX_UNANSWERED
-    return trouble in {Trouble.ADDRESS, Trouble.POLICY, Trouble.REFUSED}
+    return error in {FailureClass.ADDRESS, FailureClass.POLICY, FailureClass.REFUSED}
 
 
-def _delay(trouble: Trouble, attempts: int, age: timedelta) -> timedelta:
+def _delay(error: FailureClass, attempts: int, age: timedelta) -> timedelta:
     """By the number of tries for a mail; by the length of the trouble, 5 s to 5 min, for a server."""
-    if trouble in {Trouble.SERVER, Trouble.SETUP}:
+    if error in {FailureClass.SERVER, FailureClass.SETUP}:
         return min(max(age / 4, timedelta(seconds=5)), timedelta(minutes=5))
     return DELAYS[min(max(attempts, 1), len(DELAYS)) - 1]

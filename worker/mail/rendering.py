@@ -7,9 +7,9 @@ from typing import Any
 
 from jinja2 import Environment, Template
 
-from shared.config import Settings
+from shared.mail.messages import Link, OutgoingMail
 from shared.models import JobKind
-from shared.services.letters import Letter, Link
+from shared.settings.settings import Settings
 from shared.templating import environment
 from shared.tokens import Purpose, rederive
 from worker.mail.message import Content, Sender, build
@@ -42,7 +42,7 @@ class _Parts:
     html: Template
 
 
-class Writer:
+class Renderer:
     """Turns letters into mails; holds the templates, the sender and the keys of the links."""
 
     def __init__(self, settings: Settings) -> None:
@@ -51,21 +51,21 @@ class Writer:
         self._public_url = settings.public_url
         self._parts = _all_parts()
 
-    def write(self, letter: Letter) -> bytes:
+    def render_message(self, email: OutgoingMail) -> bytes:
         """The mail as it goes over the wire; raises `KeyGone` where its link can't be made any more."""
         return build(
             self.sender,
-            recipient=letter.recipient,
-            content=self.render(JobKind(letter.job.kind), letter.words, self._url(letter.link)),
-            message_id=letter.message_id,
-            date=letter.job.created_at,
+            recipient=email.recipient,
+            content=self.render(JobKind(email.job.kind), email.words, self._url(email.link)),
+            message_id=email.message_id,
+            date=email.job.created_at,
         )
 
     def render(self, kind: JobKind, words: Mapping[str, Any], link: str | None) -> Content:
         """The subject and both bodies."""
         parts = self._parts[kind]
-        said = {**words, "link": link, "public_url": self._public_url}
-        return Content(parts.subject.render(said), parts.text.render(said), parts.html.render(said))
+        variables = {**words, "link": link, "public_url": self._public_url}
+        return Content(parts.subject.render(variables), parts.text.render(variables), parts.html.render(variables))
 
     def _url(self, link: Link | None) -> str | None:
         if link is None:

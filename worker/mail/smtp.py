@@ -20,13 +20,13 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from shared.keepalive import keep_alive, tcp_options
-from shared.smtp_connection import COMMAND_SECONDS, GREETING_SECONDS, connect
-from shared.smtp_route import Route
+from shared.mail.smtp_connection import COMMAND_SECONDS, GREETING_SECONDS, connect
+from shared.mail.smtp_route import Route
 from worker.mail.outcome import BEFORE_MAIL, Answer, Stage
 
 DOT_TIMEOUT = 120.0
 
-MAILS_PER_CONNECTION = 100
+EMAILS_PER_CONNECTION = 100
 SECONDS_PER_CONNECTION = 60.0
 
 REST_SECONDS = 3.0
@@ -67,14 +67,14 @@ _STEPS = ((Stage.SENDER, 2), (Stage.RECIPIENT, 2), (Stage.CONTENT, 3))
 
 
 @dataclass(frozen=True, slots=True)
-class _Mail:
+class _Outgoing:
     envelope: Envelope
     content: bytes
     following: str | None
     meanwhile: Callable[[], None]
 
 
-class Mailer:
+class SmtpClient:
     """One connection to the mail server, made when it is first needed."""
 
     def __init__(
@@ -96,7 +96,7 @@ class Mailer:
         self._ahead: Envelope | None = None
         self._none_ahead_until = 0.0
         self._stage = Stage.CONNECT
-        self._carried = 0
+        self._sent_count = 0
         self._connected_at = 0.0
         self._rest_until = 0.0
         self._reason_to_rest: Answer | None = None
@@ -122,15 +122,15 @@ class Mailer:
             return Answer(Stage.RECIPIENT, 553, "5.1.3 the address has signs in it that no address may have")
         if self._reason_to_rest is not None and time.monotonic() < self._rest_until:
             return self._reason_to_rest
-        mail = _Mail(Envelope(sender, recipient), content, following, meanwhile)
+        mail = _Outgoing(Envelope(sender, recipient), content, following, meanwhile)
         ahead = self._ahead == mail.envelope
         kept = ahead or self._still_open()
-        answer = self._try(mail)
+        answer = self._attempt(mail)
         if ahead and _broke_before_the_dot(answer):
             self._none_ahead_until = time.monotonic() + NONE_AHEAD_SECONDS
-            answer = self._try(mail)
+            answer = self._attempt(mail)
         elif kept and _was_closed(answer):
-            answer = self._try(mail)
+            answer = self._attempt(mail)
         self._reason_to_rest = answer if answer.stage in BEFORE_MAIL else None
         self._rest_until = time.monotonic() + self._rest_seconds
         return answer
@@ -172,9 +172,11 @@ class Mailer:
         return self._client is not None
 
     def _is_worn(self) -> bool:
-        return self._carried >= MAILS_PER_CONNECTION or time.monotonic() - self._connected_at > SECONDS_PER_CONNECTION
+        return (
+            self._sent_count >= EMAILS_PER_CONNECTION or time.monotonic() - self._connected_at > SECONDS_PER_CONNECTION
+        )
 
-    def _try(self, mail: _Mail) -> Answer:
+    def _attempt(self, mail: _Outgoing) -> Answer:
         began = None
         try:
             client = self._connected()
@@ -196,7 +198,7 @@ class Mailer:
             with self._patience() as seconds:
                 self._client = connect(self._route, patience=seconds)
             self._prepare(self._client)
-            self._connected_at, self._carried = time.monotonic(), 0
+            self._connected_at, self._sent_count = time.monotonic(), 0
         return self._client
 
     def _prepare(self, client: smtplib.SMTP) -> None:
@@ -218,7 +220,7 @@ class Mailer:
             self._stage = Stage.LOGIN
             client.login(route.user, route.password)
 
-    def _converse(self, client: smtplib.SMTP, mail: _Mail) -> Answer:
+    def _converse(self, client: smtplib.SMTP, mail: _Outgoing) -> Answer:
         if not mail.envelope.fits(client):
             words = "5.6.7 the mail server offers no SMTPUTF8, which this address needs"
             return Answer(Stage.RECIPIENT, 553, words)
@@ -256,11 +258,11 @@ class Mailer:
         except (OSError, smtplib.SMTPException):
             self._drop()
 
-    def _hand_over(self, client: smtplib.SMTP, mail: _Mail) -> Answer:
+    def _hand_over(self, client: smtplib.SMTP, mail: _Outgoing) -> Answer:
         self._stage = Stage.CONTENT
         client.send(mail.content)  # The dot is its last line: an error here means that the dot was not sent.
         self._stage = Stage.VERDICT
-        self._carried += 1
+        self._sent_count += 1
         if mail.following is not None:
             self._send_ahead(client, Envelope(mail.envelope.sender, mail.following))
         mail.meanwhile()
@@ -296,9 +298,9 @@ def _broke_before_the_dot(answer: Answer) -> bool:
 
 
 def _answer(stage: Stage, code: int, text: bytes | str) -> Answer:
-    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    reply = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     # A line that is no reply at all has the code -1: the connection is then worth nothing.
-    return Answer(stage, code if code > 0 else None, _clean(said))
+    return Answer(stage, code if code > 0 else None, _clean(reply))
 
 
 def _clean(text: str) -> str:

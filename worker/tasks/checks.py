@@ -11,58 +11,59 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from shared.jobs import queue
+from shared.jobs.queue import Claimed
 from shared.models import JobKind
-from shared.services import checking, jobs, outside
-from shared.services.jobs import Claimed
-from shared.services.outside import Question
+from shared.screening import lookups, screen
+from shared.screening.lookups import Lookup
 from worker import metrics
+from worker.context import WorkerContext
 from worker.leases import Lease
-from worker.runtime import Runtime
-from worker.tasks.mail import Read, carry, take_promised
-from worker.tasks.rounds import claimed, put_off, settle
+from worker.tasks.batch import claimed_batch, postpone_failed, record_effects
+from worker.tasks.mail import LoadedMail, claim_enqueued, send_loaded
 
-COME_AGAIN = timedelta(seconds=1)
+RETRY_AFTER = timedelta(seconds=1)
 
-FEW = 3
+MAX_EMAILS_TO_SEND = 3
 """How many mails may follow from a round for it to carry them."""
 
 
-def check(runtime: Runtime, ids: Collection[str], *, carries: int = 0) -> None:
+def check_invitations(context: WorkerContext, ids: Collection[str], *, send_up_to: int = 0) -> None:
     """Judge the invitations of these jobs, and promise the mails of those that pass; carry up to so many of them."""
     metrics.ROUNDS.labels("check").inc()
-    with claimed(runtime, ids, kinds=[JobKind.INVITATION_CHECK]) as (lease, batch):
+    with claimed_batch(context, ids, kinds=[JobKind.INVITATION_CHECK]) as (lease, batch):
         if not batch:
             return
         subjects = [job.subject_id for job in batch]
-        wanted = runtime.record(lease, lambda session: outside.questions(session, runtime.rules, subjects))
-        answers = runtime.desk.ask(set().union(*wanted.values()))
+        wanted = context.record(lease, lambda session: lookups.missing_lookups(session, context.policy, subjects))
+        answers = context.lookups.fetch(set().union(*wanted.values()))
         late = {subject for subject, questions in wanted.items() if not questions <= answers.keys()}
 
-        def judge(session: Session, lease: Lease, batch: Sequence[Claimed]) -> list[Read]:
-            _judge(runtime, session, lease, batch, answers=answers, late=late)
-            return take_promised(session, lease, most=carries)
+        def judge(session: Session, lease: Lease, batch: Sequence[Claimed]) -> list[LoadedMail]:
+            _screen(context, session, lease, batch, answers=answers, late=late)
+            return claim_enqueued(session, lease, most=send_up_to)
 
-        followed = settle(runtime, lease, batch, effect=judge, rescue=put_off)
-        carry(runtime, lease, [letter for letters in followed for letter in letters])
+        followed = record_effects(context, lease, batch, effect=judge, rescue=postpone_failed)
+        send_loaded(context, lease, [email for emails in followed for email in emails])
 
 
-def _judge(
-    runtime: Runtime,
+def _screen(
+    context: WorkerContext,
     session: Session,
     lease: Lease,
     batch: Sequence[Claimed],
     *,
-    answers: dict[Question, Any],
+    answers: dict[Lookup, Any],
     late: Collection[str],
 ) -> None:
-    held = jobs.held(session, [job.id for job in batch], owner=lease.owner)
-    jobs.carry_on(session, batch)
-    outside.keep(session, answers)
+    held = queue.lock_held(session, [job.id for job in batch], owner=lease.owner)
+    queue.keep_request_context(session, batch)
+    lookups.store(session, answers)
     ready = [job for job in batch if job.id in held and job.subject_id not in late]
-    checks = checking.judge(session, rules=runtime.rules, invitation_ids=[job.subject_id for job in ready])
-    metrics.judged(checks)
-    jobs.finish(session, [job.id for job in ready])
+    checks = screen.screen(session, policy=context.policy, invitation_ids=[job.subject_id for job in ready])
+    metrics.count_checks(checks)
+    queue.finish(session, [job.id for job in ready])
     waiting = held - {job.id for job in ready}
     if waiting:
         why = "Waiting for an answer about the domain or the contract."
-        jobs.postpone(session, waiting, after=COME_AGAIN, why=why, counts=False)
+        queue.postpone(session, waiting, after=RETRY_AFTER, why=why, counts=False)

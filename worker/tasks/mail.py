@@ -15,17 +15,19 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from shared import log, tracing
+from shared.jobs import mail_pauses, queue
+from shared.jobs.queue import Claimed
+from shared.mail import messages
+from shared.mail import results as mail_results
+from shared.mail.messages import Obsolete, OutgoingMail, Suppressed
 from shared.models import ALL_MAIL, Delivery, JobState
-from shared.services import deliveries, jobs, letters, pauses
-from shared.services.jobs import Claimed
-from shared.services.letters import Letter, Moot, Suppressed
+from shared.observability import log, tracing
 from worker import metrics
+from worker.context import WorkerContext
 from worker.leases import Lease
-from worker.mail.outcome import Answer, Delivered, GiveUp, Outcome, Rest, TryAgain, after_slow, classify, decide
+from worker.mail.outcome import Answer, Delivered, GiveUp, Rest, SendOutcome, TryAgain, after_slow, classify, decide
 from worker.mail.rendering import KeyGone
-from worker.runtime import Runtime
-from worker.tasks.rounds import claimed, explained, put_off, settle
+from worker.tasks.batch import claimed_batch, explained, postpone_failed, record_effects
 
 logger = log.get(__name__)
 
@@ -37,14 +39,14 @@ LOOK_AGAIN_SECONDS = 1.0
 ROUND_SECONDS = 10.0
 """A round begins no mail after this long; what is left goes back, so that a slow mail server holds up no checks."""
 
-Read = Letter | Moot | Suppressed
+LoadedMail = OutgoingMail | Obsolete | Suppressed
 """What a job's letter has turned out to be."""
 
-Result = Outcome | Moot | Suppressed | Exception
+Result = SendOutcome | Obsolete | Suppressed | Exception
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class SendResult:
     """One job of a round, what came of it, and how long the mails of its domain rest for it, if they do."""
 
     job: Claimed
@@ -64,44 +66,46 @@ class Carried:
         return None
 
 
-def mail(runtime: Runtime, ids: Collection[str]) -> None:
+def send_emails(context: WorkerContext, ids: Collection[str]) -> None:
     """Mail the letters of these jobs, as far as they are still wanted."""
     metrics.ROUNDS.labels("mail").inc()
-    with claimed(runtime, ids, kinds=letters.MAIL_KINDS) as (lease, batch):
-        _Round(runtime, lease, batch).run()
+    with claimed_batch(context, ids, kinds=messages.MAIL_KINDS) as (lease, batch):
+        _SendBatch(context, lease, batch).run()
 
 
-def take_promised(session: Session, lease: Lease, *, most: int) -> list[Read]:
+def claim_enqueued(session: Session, lease: Lease, *, most: int) -> list[LoadedMail]:
     """Claim and read the mails that this very transaction has promised, if they are no more; else leave them be."""
-    promised = jobs.promised(session)
-    if not 0 < len(promised) <= most:
-        for kind, job_id in promised:
-            jobs.wrote(session, kind, [job_id])
+    enqueued = queue.take_enqueued(session)
+    if not 0 < len(enqueued) <= most:
+        for kind, job_id in enqueued:
+            queue.record_enqueued(session, kind, [job_id])
         return []
-    batch = jobs.claim(session, [job_id for _, job_id in promised], kinds=letters.MAIL_KINDS, owner=lease.owner)
-    return letters.load(session, batch)
+    batch = queue.claim(session, [job_id for _, job_id in enqueued], kinds=messages.MAIL_KINDS, owner=lease.owner)
+    return messages.load(session, batch)
 
 
-def carry(runtime: Runtime, lease: Lease, read: Sequence[Read]) -> None:
+def send_loaded(context: WorkerContext, lease: Lease, loaded: Sequence[LoadedMail]) -> None:
     """Carry letters that were claimed under this lease and read just now."""
-    if read:
+    if loaded:
         metrics.ROUNDS.labels("mail").inc()
-        _Round(runtime, lease, [letter.job for letter in read], read).run()
+        _SendBatch(context, lease, [email.job for email in loaded], loaded).run()
 
 
-class _Round:
-    """Carries a batch of mails, one after the other; `read` are their letters, where those were read just now."""
+class _SendBatch:
+    """Carries a batch of mails, one after the other; `loaded` are their letters, where those were read just now."""
 
-    def __init__(self, runtime: Runtime, lease: Lease, batch: Sequence[Claimed], read: Sequence[Read] = ()) -> None:
-        self._runtime = runtime
+    def __init__(
+        self, context: WorkerContext, lease: Lease, batch: Sequence[Claimed], loaded: Sequence[LoadedMail] = ()
+    ) -> None:
+        self._context = context
         self._lease = lease
         self._left = list(batch)
-        self._letters: list[Read] = list(read)
+        self._emails: list[LoadedMail] = list(loaded)
         self._written: dict[str, bytes] = {}
-        self._carried: list[Carried] = []
+        self._results: list[SendResult] = []
         self._resting: set[str] = set()
         self._began = self._recorded_at = time.monotonic()
-        self._looked_at = self._began if read else 0.0
+        self._looked_at = self._began if loaded else 0.0
 
     def run(self) -> None:
         """Carry what may go, record what came of it, and put back the rest."""
@@ -110,136 +114,136 @@ class _Round:
             self._look_again()
             if not self._may_go_on():  # Looking waits for a database that is away.
                 break
-            letter = self._next()
-            if letter.job.lane in self._resting:
-                aside.append(letter.job)
+            email = self._next()
+            if email.job.lane in self._resting:
+                aside.append(email.job)
                 continue
-            self._note(self._carry(letter))
-        self._runtime.mailer.forget_following()
+            self._note(self._send(email))
+        self._context.smtp_client.forget_following()
         self._record()
         back = [job.id for job in (*aside, *self._left)]
         if back:
-            self._runtime.record(self._lease, lambda session: jobs.release(session, back, owner=self._lease.owner))
+            self._context.record(self._lease, lambda session: queue.release(session, back, owner=self._lease.owner))
 
     def _may_go_on(self) -> bool:
         in_time = time.monotonic() - self._began < ROUND_SECONDS
-        return in_time and self._lease.holds() and not self._runtime.stopping() and ALL_MAIL not in self._resting
+        return in_time and self._lease.holds() and not self._context.stopping() and ALL_MAIL not in self._resting
 
     def _look_again(self) -> None:
         if time.monotonic() - self._looked_at > LOOK_AGAIN_SECONDS:
-            self._letters = self._runtime.record(self._lease, lambda session: letters.load(session, self._left))
+            self._emails = self._context.record(self._lease, lambda session: messages.load(session, self._left))
             self._written.clear()
             self._looked_at = time.monotonic()
 
-    def _next(self) -> Read:
+    def _next(self) -> LoadedMail:
         self._left.pop(0)
-        return self._letters.pop(0)
+        return self._emails.pop(0)
 
-    def _carry(self, letter: Read) -> Carried:
-        if not isinstance(letter, Letter):
-            return Carried(letter.job, letter)
+    def _send(self, email: LoadedMail) -> SendResult:
+        if not isinstance(email, OutgoingMail):
+            return SendResult(email.job, email)
         began = time.monotonic()
         try:
-            with tracing.span("letters.mail", letter.job.data, job=letter.job.id, about=letter.job.subject_id):
-                answer = self._hand_over(letter)
+            with tracing.span("emails.send", email.job.data, job=email.job.id, about=email.job.subject_id):
+                answer = self._hand_over(email)
         except KeyGone as gone:
-            return Carried(letter.job, GiveUp(Delivery.FAILED, str(gone)))
+            return SendResult(email.job, GiveUp(Delivery.FAILED, str(gone)))
         except Exception as error:
-            logger.exception("a mail could not be written", job=letter.job.id)
-            return Carried(letter.job, error)
+            logger.exception("a mail could not be written", job=email.job.id)
+            return SendResult(email.job, error)
         now = time.monotonic()
-        result = _judged(letter, answer, loaded_ago=timedelta(seconds=now - self._looked_at), took=now - began)
+        result = _decide(email, answer, loaded_ago=timedelta(seconds=now - self._looked_at), took=now - began)
         if isinstance(result, Delivered):
-            self._runtime.journal.note(self._lease.owner, letter.job.id, result.said)
-        return Carried(letter.job, result, after_slow(self._runtime.mailer.thought_for))
+            self._context.sent_journal.note(self._lease.owner, email.job.id, result.reply)
+        return SendResult(email.job, result, after_slow(self._context.smtp_client.thought_for))
 
-    def _hand_over(self, letter: Letter) -> Answer:
-        content = self._written.pop(letter.job.id, None) or self._runtime.writer.write(letter)
-        sender, following = self._runtime.writer.sender.address, self._following()
+    def _hand_over(self, email: OutgoingMail) -> Answer:
+        content = self._written.pop(email.job.id, None) or self._context.renderer.render_message(email)
+        sender, following = self._context.renderer.sender.address, self._following()
         with tracing.span("smtp"):
             if following is None:
-                return self._runtime.mailer.send(sender, letter.recipient, content)
+                return self._context.smtp_client.send(sender, email.recipient, content)
             ahead = partial(self._write_ahead, following)
-            return self._runtime.mailer.send(
-                sender, letter.recipient, content, following=following.recipient, meanwhile=ahead
+            return self._context.smtp_client.send(
+                sender, email.recipient, content, following=following.recipient, meanwhile=ahead
             )
 
-    def _following(self) -> Letter | None:
-        following = self._letters[0] if self._letters else None
-        return following if isinstance(following, Letter) and following.job.lane not in self._resting else None
+    def _following(self) -> OutgoingMail | None:
+        following = self._emails[0] if self._emails else None
+        return following if isinstance(following, OutgoingMail) and following.job.lane not in self._resting else None
 
-    def _write_ahead(self, following: Letter) -> None:
+    def _write_ahead(self, following: OutgoingMail) -> None:
         """Write the next letter while the server thinks about this one."""
         with suppress(Exception):  # It fails again in its turn.
-            self._written = {following.job.id: self._runtime.writer.write(following)}
+            self._written = {following.job.id: self._context.renderer.render_message(following)}
 
-    def _note(self, carried: Carried) -> None:
-        self._carried.append(carried)
-        if carried.rest:
-            self._resting.add(carried.rest[0])
-        if len(self._carried) >= RECORD_EVERY or time.monotonic() - self._recorded_at > RECORD_SECONDS:
+    def _note(self, result: SendResult) -> None:
+        self._results.append(result)
+        if result.rest:
+            self._resting.add(result.rest[0])
+        if len(self._results) >= RECORD_EVERY or time.monotonic() - self._recorded_at > RECORD_SECONDS:
             self._record()
 
     def _record(self) -> None:
-        alone = all(isinstance(each.result, Delivered) and not each.rest for each in self._carried)
-        settle(self._runtime, self._lease, self._carried, effect=_record, rescue=_rescue, alone=alone)
-        self._runtime.journal.forget()
-        self._carried, self._recorded_at = [], time.monotonic()
+        autocommit = all(isinstance(each.result, Delivered) and not each.rest for each in self._results)
+        record_effects(self._context, self._lease, self._results, effect=_record, rescue=_rescue, autocommit=autocommit)
+        self._context.sent_journal.forget()
+        self._results, self._recorded_at = [], time.monotonic()
 
 
-def _judged(letter: Letter, answer: Answer, *, loaded_ago: timedelta, took: float) -> Outcome:
+def _decide(email: OutgoingMail, answer: Answer, *, loaded_ago: timedelta, took: float) -> SendOutcome:
     chance = random.random()  # noqa: S311 - it only spreads the next tries
-    outcome = decide(answer, attempts=letter.job.attempts, age=letter.age, left=letter.left, chance=chance)
+    outcome = decide(answer, attempts=email.job.attempts, age=email.age, left=email.left, chance=chance)
     metrics.SMTP_SECONDS.observe(took)
     if isinstance(outcome, Delivered):
         metrics.DELIVERED.inc()
-        metrics.TO_MAIL_SECONDS.labels(letter.job.kind).observe((letter.waited + loaded_ago).total_seconds())
+        metrics.REQUEST_TO_SENT_SECONDS.labels(email.job.kind).observe((email.waited + loaded_ago).total_seconds())
     else:
         metrics.SMTP_REPLIES.labels(classify(answer).name.lower()).inc()
     return outcome
 
 
-def _record(session: Session, lease: Lease, carried: Sequence[Carried]) -> None:
-    said = {each.job.id: each.result.said for each in carried if isinstance(each.result, Delivered)}
-    unsent = [each.job.id for each in carried if each.job.id not in said]
-    held = deliveries.sent(session, said, owner=lease.owner)
+def _record(session: Session, lease: Lease, results: Sequence[SendResult]) -> None:
+    replies = {each.job.id: each.result.reply for each in results if isinstance(each.result, Delivered)}
+    unsent = [each.job.id for each in results if each.job.id not in replies]
+    held = mail_results.record_sent(session, replies, owner=lease.owner)
     if unsent:
-        held |= jobs.held(session, unsent, owner=lease.owner)
-    ours = [each for each in carried if each.job.id in held]
+        held |= queue.lock_held(session, unsent, owner=lease.owner)
+    ours = [each for each in results if each.job.id in held]
     for each in ours:
-        _tell(each.job, type(each.result).__name__)
-        if each.job.id not in said:
+        _log_result(each.job, type(each.result).__name__)
+        if each.job.id not in replies:
             _record_unsent(session, each.job, each.result)
         if each.rest:
             lane, span, why = each.rest
-            pauses.pause(session, lane, span=span, why=why)
-    if len(ours) < len(carried):
-        metrics.FENCED.inc(len(carried) - len(ours))
-        logger.warning("a lease was lost; somebody else has these jobs", jobs=len(carried) - len(ours))
+            mail_pauses.pause(session, lane, duration=span, why=why)
+    if len(ours) < len(results):
+        metrics.FENCED.inc(len(results) - len(ours))
+        logger.warning("a lease was lost; somebody else has these jobs", jobs=len(results) - len(ours))
 
 
 def _record_unsent(session: Session, job: Claimed, result: Result) -> None:
     match result:
         case TryAgain(after=after, why=why, counts=counts):
-            jobs.postpone(session, [job.id], after=after, why=why, counts=counts)
+            queue.postpone(session, [job.id], after=after, why=why, counts=counts)
         case GiveUp(delivery, why):
-            deliveries.fail(session, job, delivery=delivery, why=why)
+            mail_results.fail(session, job, delivery=delivery, why=why)
         case Suppressed(_, why):
-            deliveries.fail(session, job, delivery=Delivery.SUPPRESSED, why=why)
-        case Moot(_, why):
-            jobs.finish(session, [job.id], state=JobState.CANCELLED, why=why)
+            mail_results.fail(session, job, delivery=Delivery.SUPPRESSED, why=why)
+        case Obsolete(_, why):
+            queue.finish(session, [job.id], state=JobState.CANCELLED, why=why)
         case Exception():
-            put_off(session, job, explained(result))
+            postpone_failed(session, job, explained(result))
 
 
-def _tell(job: Claimed, outcome: str) -> None:
+def _log_result(job: Claimed, outcome: str) -> None:
     request_id = job.data.get("request_id")
     logger.info("carried", job=job.id, kind=job.kind, about=job.subject_id, request_id=request_id, outcome=outcome)
 
 
-def _rescue(session: Session, item: Carried, why: str) -> None:
+def _rescue(session: Session, item: SendResult, why: str) -> None:
     if isinstance(item.result, Delivered):
         # Mailing it again because its row is bad would mail it again and again.
-        jobs.finish(session, [item.job.id], state=JobState.DEAD, why=f"The mail was sent, but not recorded. {why}")
+        queue.finish(session, [item.job.id], state=JobState.DEAD, why=f"The mail was sent, but not recorded. {why}")
     else:
-        put_off(session, item.job, why)
+        postpone_failed(session, item.job, why)

@@ -56,7 +56,7 @@ class Home:
 
 
 @contextmanager
-def occupied(folder: Path) -> Iterator[Home]:
+def locked_home(folder: Path) -> Iterator[Home]:
     """The data folder, made at the first time, and nobody else's for the length of the block; raises `CannotStart`."""
     folder = folder.resolve()
     with _complaining():

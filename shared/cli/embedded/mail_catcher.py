@@ -46,13 +46,13 @@ class _Catcher:
 async def _serve(port: int, folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     loop = asyncio.get_running_loop()
-    asked_to_stop = asyncio.Event()
-    loop.add_signal_handler(SIGTERM, asked_to_stop.set)
+    stop_requested = asyncio.Event()
+    loop.add_signal_handler(SIGTERM, stop_requested.set)
 
     def session() -> Any:
         # Named, or aiosmtpd asks the DNS for this machine's name at each connection.
         return SMTP(_Catcher(folder), hostname="localhost", enable_SMTPUTF8=True, loop=loop)
 
     server = await loop.create_server(session, _HOST, port)
-    await asked_to_stop.wait()
+    await stop_requested.wait()
     server.close()

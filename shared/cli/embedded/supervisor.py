@@ -50,10 +50,10 @@ class Supervisor:
         self._logs = logs
         self._patience = patience
         self._parts: list[_Part] = []
-        self._asked_to_stop = Event()
+        self._stop_requested = Event()
 
     def __enter__(self) -> Self:
-        self._earlier = {number: signal.signal(number, self._ask) for number in _STOPPING}
+        self._earlier = {number: signal.signal(number, self._request_stop) for number in _STOPPING}
         return self
 
     def __exit__(
@@ -75,30 +75,30 @@ class Supervisor:
         part = next(part for part in self._parts if part.name == name)
         deadline = time.monotonic() + within
         while not answers():
-            self._tend()
+            self._restart_dead()
             if part.deaths >= _DEATHS_AT_START or time.monotonic() > deadline:
                 raise CannotStart(f"The {name} does not start: {last_line(part.log)} (more in {part.log})")
 
     def watch(self) -> None:
         """Keep everything running until somebody asks us to stop."""
         while True:
-            for part in self._tend():
+            for part in self._restart_dead():
                 click.echo(f"The {part.name} ended ({_how(part.process.returncode)}) and is started again.", err=True)
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
+    def _request_stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self._asked_to_stop.set()
+        self._stop_requested.set()
 
-    def _tend(self) -> list[_Part]:
+    def _restart_dead(self) -> list[_Part]:
         """One look at every part; returns those that have just died, and starts again those that died a while ago."""
-        if self._asked_to_stop.wait(_TICK):
+        if self._stop_requested.wait(_TICK):
             raise Stopped
         died = []
         for part in self._parts:
             if part.process.poll() is None:
                 continue
             if part.again_at is None:
-                _bury(part)
+                _report_death(part)
                 died.append(part)
             elif time.monotonic() >= part.again_at:
                 part.process, part.began, part.again_at = start(part.command, part.log), time.monotonic(), None
@@ -112,7 +112,7 @@ class Supervisor:
             end(part.process, within=max(0.0, deadline - time.monotonic()))
 
 
-def _bury(part: _Part) -> None:
+def _report_death(part: _Part) -> None:
     """End what the dead part has left behind, and set the time of its next start."""
     end(part.process, within=0)
     well = time.monotonic() - part.began > _LONG_LIVED

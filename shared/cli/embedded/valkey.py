@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from shared.cli.embedded import sockets
-from shared.cli.embedded.process import BARE, CannotStart, Command
+from shared.cli.embedded.process import MINIMAL_ENVIRONMENT, CannotStart, Command
 
 _SOCKET = "valkey.sock"
 
@@ -51,7 +51,7 @@ def prepare(folder: Path) -> Valkey:
         "maxmemory-policy": "noeviction",
     }
     options = (part for name, value in settings.items() for part in (f"--{name}", value))
-    return Valkey(Command((str(binary), *options), BARE, folder), place / _SOCKET)
+    return Valkey(Command((str(binary), *options), MINIMAL_ENVIRONMENT, folder), place / _SOCKET)
 
 
 def _find() -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from shared.cli.embedded.foundation import free_port
+from shared.cli.embedded.stack import free_port
 from tests.bench.load import request
 from tests.bench.servers import wait_for
 
@@ -61,8 +61,8 @@ def better_auth(database_url: str, *, processes: int, members: int, offers: int)
         shutil.copy(_SERVER, folder)
         install = ["npm", "install", "--silent", "--no-audit", "--no-fund", f"better-auth@{VERSION}", "pg@8"]
         subprocess.run(install, cwd=folder, check=True, timeout=300)
-        told = {"DATABASE_URL": database_url, "PORT": port, "MEMBERS": members, "PROCESSES": processes}
-        environ = os.environ | {"NODE_ENV": "production"} | {name: str(value) for name, value in told.items()}
+        variables = {"DATABASE_URL": database_url, "PORT": port, "MEMBERS": members, "PROCESSES": processes}
+        environ = os.environ | {"NODE_ENV": "production"} | {name: str(value) for name, value in variables.items()}
         server = subprocess.Popen(["node", _SERVER.name], cwd=folder, env=environ, stdout=subprocess.PIPE)
         try:
             assert server.stdout is not None

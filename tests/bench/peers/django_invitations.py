@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.cli.embedded.foundation import free_port
+from shared.cli.embedded.stack import free_port
 from tests.bench.load import request
 from tests.bench.servers import wait_for
 

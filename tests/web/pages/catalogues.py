@@ -12,28 +12,28 @@ from babel.messages.pofile import read_po, write_po
 
 from shared.permissions import RESOURCES
 from shared.templating import TEMPLATES
-from web.errors import STATUS, TITLES
-from web.pages import sentences, words
-from web.pages.languages import CATALOGUES, NAMES
+from web.http.problems import HTTP_TITLES, STATUS
+from web.ui import error_messages, labels
+from web.ui.i18n import CATALOGUES, NAMES
 
-_PAGES = Path(words.__file__).parent
+_FOLDERS = [CATALOGUES.parent / name for name in ("pages", "ui")]
 _OPTIONS = {"trimmed": "true", "newstyle_gettext": "true", "trim_blocks": "true", "lstrip_blocks": "true"}
 _KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "counted": (1, 2)}
 
 
-def said() -> Iterator[str | tuple[str, ...]]:
+def texts() -> Iterator[str | tuple[str, ...]]:
     """Each text of a page, once."""
     found: dict[str | tuple[str, ...], None] = {}
     for file in sorted((TEMPLATES / "pages").glob("*.html")):
         found |= dict.fromkeys(_texts("jinja2.ext:babel_extract", file))
-    for file in sorted(_PAGES.glob("*.py")):
+    for file in sorted(file for folder in _FOLDERS for file in folder.glob("*.py")):
         found |= dict.fromkeys(_texts("python", file))
     elsewhere = {
         *RESOURCES.values(),
-        *words.STATES.values(),
-        *sentences.FIXED,
+        *labels.STATES.values(),
+        *error_messages.FIXED,
         *(kind.title for kind in STATUS),
-        *TITLES,
+        *HTTP_TITLES,
     }
     yield from found | dict.fromkeys(sorted(elsewhere))
 
@@ -57,7 +57,7 @@ def main() -> None:
     for tag in NAMES:
         if tag != "en":
             old, new = read(tag), Catalog(locale=tag)
-            for text in sorted(said(), key=str):
+            for text in sorted(texts(), key=str):
                 known = old.get(text if isinstance(text, str) else text[0])
                 new.add(text, known.string if known else "")
             with (CATALOGUES / f"{tag}.po").open("wb") as target:

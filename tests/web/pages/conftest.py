@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from shared.services import passwords
+from shared.accounts import passwords
 from tests.web.conftest import PASSWORD, World
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -27,7 +27,7 @@ class Window:
         """Fill in and send a form of the page at `seen_at`, or of the one at the path itself."""
         token = _TOKEN.search(self.open(seen_at or path, follow_redirects=True).text)
         assert token, "the page holds no form"
-        return self.bare(path, csrf_token=unescape(token[1]), **fields)
+        return self.post_unseen(path, csrf_token=unescape(token[1]), **fields)
 
     def see(self, path: str, **fields: Any) -> Any:
         """Send a form, and look at where it redirects to."""
@@ -35,7 +35,7 @@ class Window:
         assert answer.status_code == 303, answer.text
         return self.open(answer.headers["Location"])
 
-    def bare(self, path: str, **fields: Any) -> Any:
+    def post_unseen(self, path: str, **fields: Any) -> Any:
         """Send fields without having seen a form."""
         return self.http.post(path, data=fields, headers={"Accept": "text/html"})
 
@@ -51,7 +51,7 @@ def window(world: World) -> Window:
 @pytest.fixture(scope="session")
 def password_hash() -> str:
     """The hash of PASSWORD, made once: it is slow by design."""
-    return passwords.digest(PASSWORD)
+    return passwords.hash_password(PASSWORD)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shared.config import Settings
+from shared.settings.settings import Settings
 from tests.web.pages.conftest import Window
 from web.app import create_app
 

@@ -8,10 +8,10 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import func, select, update
 
+from shared.accounts import passwords
 from shared.email_address import folded, parse
 from shared.models import FailedSignIn, Job, Throttle, User
 from shared.permissions import Role
-from shared.services import passwords
 from tests.web.conftest import PASSWORD, World
 
 DORA = "dora@corp.example"
@@ -19,7 +19,7 @@ DORA = "dora@corp.example"
 
 @pytest.fixture(scope="module")
 def digest() -> str:
-    return passwords.digest(PASSWORD)
+    return passwords.hash_password(PASSWORD)
 
 
 @pytest.fixture
@@ -194,11 +194,11 @@ def test_a_failed_sign_in_is_a_log_line_and_a_figure(world, dora, capfd):
     for _ in range(11):
         sign_in(world, at="198.51.100.7")
     assert (refused("password"), refused("rate_limited")) == (before[0] + 10, before[1] + 1)
-    said = capfd.readouterr()
-    assert "d***@corp.example" in said.out + said.err
-    assert "198.51.100.7" in said.out + said.err
-    assert DORA not in said.out + said.err
-    assert "wrong" not in said.err
+    fields = capfd.readouterr()
+    assert "d***@corp.example" in fields.out + fields.err
+    assert "198.51.100.7" in fields.out + fields.err
+    assert DORA not in fields.out + fields.err
+    assert "wrong" not in fields.err
 
 
 def test_dora_sees_who_tried_her_password(world, window, dora):
@@ -212,7 +212,7 @@ def test_dora_sees_who_tried_her_password(world, window, dora):
     assert "198.51.100.2" in window.open("/me").text
 
 
-def test_nobody_sees_the_failed_sign_ins_of_an_address_they_have_not_proven(world, dora):
+def test_no_one_sees_the_failed_sign_ins_of_an_address_they_have_not_proven(world, dora):
     sign_in(world)
     stranger = world.person("dora+2@corp.example", proven=False)
     body = {"email": DORA, "name": "Mallory", "password": "the stranger's own secret"}

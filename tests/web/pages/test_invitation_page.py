@@ -61,8 +61,8 @@ def test_the_link_leads_to_an_address_without_the_token(window, link, here):
 
 def test_the_page_tells_what_is_offered_and_by_whom(window, link):
     text = window.open(link, follow_redirects=True).text
-    for told in ("Acme", "Alice", "alice@corp.example", "developer", "view and edit settings", "b***@corp.example"):
-        assert told in text
+    for phrase in ("Acme", "Alice", "alice@corp.example", "developer", "view and edit settings", "b***@corp.example"):
+        assert phrase in text
     assert "bob@corp.example" not in text
     assert '<time datetime="' in text
 
@@ -81,7 +81,7 @@ def test_without_a_link_the_page_says_where_to_look(window, here):
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "told"),
+    ("change", "status", "phrase"),
     [
         ({"status": Status.REVOKED}, 410, "withdrawn"),
         ({"status": Status.DECLINED}, 410, "declined"),
@@ -91,12 +91,12 @@ def test_without_a_link_the_page_says_where_to_look(window, here):
         ({"status": Status.CHECKING}, 410, "being looked at"),
     ],
 )
-def test_a_dead_link_says_why(world, window, invitation, link, change, status, told, here):
+def test_a_dead_link_says_why(world, window, invitation, link, change, status, phrase, here):
     window.open(link)
     world.change(Invitation, invitation, **change)
     for answer in (window.open(here), window.send(link, seen_at="/login", **NEWCOMER)):
         assert answer.status_code == status
-        assert told in answer.text
+        assert phrase in answer.text
 
 
 def test_a_link_that_was_never_sent_is_not_found(window):
@@ -151,7 +151,7 @@ def test_behind_a_dead_link_whoever_invited_can_be_asked_for_a_new_one(world, wi
 
 def test_asking_takes_a_form_of_ours(world, window, invitation, link):
     world.change(Invitation, invitation, status=Status.EXPIRED)
-    assert window.bare(link, action="ask").status_code == 403
+    assert window.post_unseen(link, action="ask").status_code == 403
     with world.sessions() as session:
         assert session.scalars(select(Job).where(Job.kind == JobKind.NEW_LINK_MAIL)).all() == []
 
@@ -182,7 +182,7 @@ def test_behind_a_link_that_was_accepted_there_is_nothing_to_ask_for(world, wind
     assert window.send(link, seen_at="/login", action="ask").status_code == 410
 
 
-def test_somebody_new_signs_up_joins_and_is_signed_in(world, window, link, here):
+def test_someone_new_signs_up_joins_and_is_signed_in(world, window, link, here):
     window.open(link)
     answer = window.send(here, **NEWCOMER)
     assert answer.status_code == 303

@@ -13,7 +13,7 @@ def operate(window, world) -> None:
     assert window.send("/operator", password=world.settings.operator_key).status_code == 303
 
 
-def test_nobody_sees_the_jobs_without_the_operator_key(window, world, carol):
+def test_no_one_sees_the_jobs_without_the_operator_key(window, world, carol):
     window.sign_in("carol@corp.example")
     answer = window.open("/jobs")
     assert answer.status_code == 401

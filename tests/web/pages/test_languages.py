@@ -6,7 +6,7 @@ import pytest
 
 from shared.models import User
 from tests.web.pages import catalogues
-from web.pages.languages import NAMES
+from web.ui.i18n import NAMES
 
 OTHERS = [tag for tag in NAMES if tag != "en"]
 _PLACES = re.compile(r"%\(\w+\)[sd]|</?\w+>")
@@ -16,7 +16,7 @@ _PLACES = re.compile(r"%\(\w+\)[sd]|</?\w+>")
 def test_everything_that_a_page_says_is_translated(tag):
     catalogue = catalogues.read(tag)
     missing = []
-    for text in catalogues.said():
+    for text in catalogues.texts():
         known = catalogue.get(text if isinstance(text, str) else text[0])
         strings = known.string if known is not None and isinstance(known.string, tuple) else (known and known.string,)
         if not all(strings):

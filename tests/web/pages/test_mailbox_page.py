@@ -9,7 +9,7 @@ import pytest
 from tests.web.conftest import let_go
 from tests.web.pages.conftest import Window
 from web.app import create_app
-from web.caught_mail import MOST
+from web.caught_mail import MAX_SHOWN
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def put(folder: Path, name: str, **more: str) -> None:
     (folder / f"{name}.eml").write_bytes(mail.as_bytes())
 
 
-def test_mails_are_listed_the_newest_first(http, mailbox):
+def test_emails_are_listed_the_newest_first(http, mailbox):
     put(mailbox, "mail_1", subject="The first")
     put(mailbox, "mail_2", subject="Grüße <b>")
     text = http.get("/mailbox").text
@@ -50,10 +50,10 @@ def test_an_empty_mailbox_says_what_to_do(http):
 
 
 def test_only_the_newest_are_listed(http, mailbox):
-    for number in range(MOST + 5):
+    for number in range(MAX_SHOWN + 5):
         put(mailbox, f"mail_{number:04}")
     text = http.get("/mailbox").text
-    assert text.count('href="/mailbox/mail_') == MOST
+    assert text.count('href="/mailbox/mail_') == MAX_SHOWN
     assert "mail_0004" not in text
 
 
@@ -100,7 +100,7 @@ def test_a_mail_that_can_not_be_read_hides_no_other(http, mailbox):
         assert http.get(f"/mailbox/{name}").status_code == 200
 
 
-def test_where_mails_really_go_out_there_is_no_mailbox(window):
+def test_where_emails_really_go_out_there_is_no_mailbox(window):
     for path in ("/mailbox", "/mailbox/mail_1", "/mailbox/mail_1/html"):
         assert window.open(path).status_code == 404
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select
 
+from shared.accounts import password_policy
 from shared.models import Job, User
 from shared.permissions import Role
-from shared.services import password_policy
 from shared.tokens import Purpose, derive
 from tests.web.conftest import PASSWORD, Caller, World, application, let_go
-from web import even_time
+from web.auth import constant_time
 from web.database import db
 
 GOOD = "a purple elephant dances"
@@ -176,7 +176,7 @@ def test_a_breached_password_is_refused_and_only_five_digits_of_it_are_sent(aski
     assert asking.nobody.post("/v1/users", {**DORA, "password": PASSWORD}).status_code == 201
 
 
-def test_while_nobody_answers_about_breaches_passwords_are_taken(asking, breaches):
+def test_while_no_one_answers_about_breaches_passwords_are_taken(asking, breaches):
     breaches.shutdown()
     breaches.server_close()
     assert asking.nobody.post("/v1/users", {**DORA, "password": GOOD}).status_code == 201
@@ -185,10 +185,10 @@ def test_while_nobody_answers_about_breaches_passwords_are_taken(asking, breache
 def work(world: World, path: str, email: str) -> tuple[int, int, float]:
     """How many statements and jobs an answer about this address takes, and how many seconds."""
     body = {"email": email} | ({"name": "Dora", "password": PASSWORD} if path == "/v1/users" else {})
-    told: list[str] = []
+    phrase: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        told.append(statement)
+        phrase.append(statement)
 
     with world.app.app_context():
         engine = db.engine
@@ -198,7 +198,7 @@ def work(world: World, path: str, email: str) -> tuple[int, int, float]:
     assert world.nobody.post(path, body).status_code in {201, 202}
     took = time.monotonic() - began
     event.remove(engine, "before_cursor_execute", note)
-    return len(told), jobs_of(world) - before, took
+    return len(phrase), jobs_of(world) - before, took
 
 
 def jobs_of(world: World) -> int:
@@ -211,10 +211,10 @@ def test_signing_up_takes_the_same_work_whoever_is_known(world, dora):
 
 
 @pytest.mark.parametrize("path", ["/v1/password-resets", "/v1/users/verify/resend"])
-def test_the_time_of_an_answer_tells_nobody_who_is_known(world, dora, path):
+def test_the_time_of_an_answer_tells_no_one_who_is_known(world, dora, path):
     """The work is nearly the same, with a job to nobody where there is nothing to send. What differs is waited out."""
     world.person("unproven@corp.example", proven=False)
     for email in (dora.email, "unproven@corp.example", "unknown@corp.example"):
-        _, promised, took = work(world, path, email)
-        assert promised == 1
-        assert took >= even_time.STEP
+        _, enqueued, took = work(world, path, email)
+        assert enqueued == 1
+        assert took >= constant_time.STEP

@@ -211,10 +211,10 @@ def test_a_second_press_shows_what_the_first_one_did_and_does_nothing(scene: Sce
     form, window = FORMS[name], scene.window
     path = form.path(scene)
     token = form_token(window, form.seen_at(scene) or path)
-    first = window.bare(path, csrf_token=token, **form.fields)
+    first = window.post_unseen(path, csrf_token=token, **form.fields)
     assert first.status_code == 303, first.text
     after = rows(scene.world)
-    second = window.bare(path, csrf_token=token, **form.fields)
+    second = window.post_unseen(path, csrf_token=token, **form.fields)
     assert (second.status_code, second.headers["Location"]) == (303, first.headers["Location"])
     assert rows(scene.world) == after
     assert window.open(second.headers["Location"], follow_redirects=True).status_code in {200, 410}
@@ -247,7 +247,7 @@ def test_two_presses_at_once_create_one_thing(scene: Scene, name: str):
 def test_a_form_that_was_changed_after_going_back_is_another_one(scene: Scene):
     token = form_token(scene.window, "/accounts")
     places = [
-        scene.window.bare("/accounts", csrf_token=token, name=name).headers["Location"]
+        scene.window.post_unseen("/accounts", csrf_token=token, name=name).headers["Location"]
         for name in ("Zenith", "Zenith", "Nadir")
     ]
     assert places[0] == places[1] != places[2]
@@ -255,16 +255,16 @@ def test_a_form_that_was_changed_after_going_back_is_another_one(scene: Scene):
 
 def test_a_refused_form_can_be_corrected_and_sent_again(scene: Scene):
     token = form_token(scene.window, "/accounts")
-    assert scene.window.bare("/accounts", csrf_token=token, name=" ").status_code == 422
-    assert scene.window.bare("/accounts", csrf_token=token, name=" ").status_code == 422
-    assert scene.window.bare("/accounts", csrf_token=token, name="Zenith").status_code == 303
+    assert scene.window.post_unseen("/accounts", csrf_token=token, name=" ").status_code == 422
+    assert scene.window.post_unseen("/accounts", csrf_token=token, name=" ").status_code == 422
+    assert scene.window.post_unseen("/accounts", csrf_token=token, name="Zenith").status_code == 303
 
 
 def test_an_unproven_person_who_asks_twice_for_the_link_gets_one_email(world, window, password_hash):
     person = world.person("new@corp.example", proven=False, password_hash=password_hash)
     window.sign_in("new@corp.example")
     token = form_token(window, "/accounts")
-    answers = [window.bare("/verify", csrf_token=token) for _ in range(2)]
+    answers = [window.post_unseen("/verify", csrf_token=token) for _ in range(2)]
     assert answers[0].headers["Location"] == answers[1].headers["Location"]
     with world.sessions() as session:
         assert len(session.scalars(select(Job).where(Job.subject_id == person.id)).all()) == 1
@@ -274,7 +274,7 @@ def test_a_new_key_is_shown_after_the_redirect_and_then_gone(scene: Scene):
     path, secret = f"{scene.here}/api-keys", re.compile(r"ushk_[\w-]{43}")
     token = form_token(scene.window, path)
     press = {"csrf_token": token, "name": "deploy", "role": "developer"}
-    answer = scene.window.bare(path, **press)
+    answer = scene.window.post_unseen(path, **press)
     assert (answer.status_code, answer.headers["Location"]) == (303, path)
     (shown,) = secret.findall(scene.window.open(path).text)
     assert (
@@ -284,7 +284,7 @@ def test_a_new_key_is_shown_after_the_redirect_and_then_gone(scene: Scene):
         == scene.account
     )
     assert not secret.search(scene.window.open(path).text)
-    assert scene.window.bare(path, **press).headers["Location"] == path
+    assert scene.window.post_unseen(path, **press).headers["Location"] == path
     page = scene.window.open(path).text
     assert not secret.search(page)
     assert "This key was already shown." in page

@@ -5,7 +5,7 @@ import pytest
 from shared.models import Signup, User
 from shared.tokens import Purpose, derive
 from tests.web.conftest import PASSWORD
-from web.pages.visitor import own_path
+from web.ui.visitor import own_path
 
 ELSEWHERE = [
     "//evil.example",
@@ -31,7 +31,7 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("wanted", ELSEWHERE)
-def test_nobody_is_sent_elsewhere(wanted):
+def test_no_one_is_sent_elsewhere(wanted):
     assert own_path(wanted) == "/"
 
 
@@ -86,7 +86,7 @@ def test_a_form_without_its_token_is_refused(window, carol):
         "/verify/x",
         "/reset/x",
     ):
-        answer = window.bare(path, email="carol@corp.example", password=PASSWORD)
+        answer = window.post_unseen(path, email="carol@corp.example", password=PASSWORD)
         assert answer.status_code == 403
         assert "Please send this form again" in answer.text
 
@@ -94,11 +94,11 @@ def test_a_form_without_its_token_is_refused(window, carol):
 def test_a_form_from_another_site_is_refused(window, carol):
     text = window.open("/login").text
     token = text.partition('name="csrf_token" value="')[2].partition('"')[0]
-    said = {"csrf_token": token, "email": "carol@corp.example", "password": PASSWORD}
+    fields = {"csrf_token": token, "email": "carol@corp.example", "password": PASSWORD}
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
-        assert window.http.post("/login", data=said, headers=headers).status_code == 403
+        assert window.http.post("/login", data=fields, headers=headers).status_code == 403
     # Without TLS the browser names no origin for a page that sends no referrer.
-    assert window.http.post("/login", data=said, headers={"Origin": "null"}).status_code == 303
+    assert window.http.post("/login", data=fields, headers={"Origin": "null"}).status_code == 303
 
 
 def test_carol_signs_out_and_the_session_is_over(window, carol):
@@ -110,7 +110,7 @@ def test_carol_signs_out_and_the_session_is_over(window, carol):
     assert "Carol" not in window.open("/").text
 
 
-def test_nobody_stays_signed_in_by_a_page_that_was_kept(window, carol):
+def test_no_one_stays_signed_in_by_a_page_that_was_kept(window, carol):
     window.sign_in("carol@corp.example")
     assert window.open("/").headers["Cache-Control"] == "no-store"
 
@@ -164,7 +164,7 @@ def test_the_mailboxs_owner_chooses_a_password_on_the_page(window, world):
     assert "Charlie" in window.open("/").text
 
 
-def test_a_link_that_nobody_sent_is_not_known(window):
+def test_a_link_that_no_one_sent_is_not_known(window):
     assert window.open("/verify/" + "x" * 43).status_code == 404
 
 
@@ -194,7 +194,7 @@ def test_carol_sets_a_new_password_by_the_link(window, world, carol):
     assert window.sign_in("carol@corp.example", "another fine password").status_code == 303
 
 
-def test_asking_for_a_new_password_tells_nobody_who_is_known(window, carol):
+def test_asking_for_a_new_password_tells_no_one_who_is_known(window, carol):
     known = window.see("/forgot", email="carol@corp.example")
     assert known.text.replace("carol@", "karol@") == window.see("/forgot", email="karol@corp.example").text
 

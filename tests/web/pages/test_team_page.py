@@ -105,8 +105,8 @@ def test_a_file_with_unknown_roles_and_an_open_quote_invites_the_others_and_keep
         "E-Mail;Rolle;Nachricht\nann@corp.example;viewer;\n"
         'cleo@corp.example;admin;"Hi\n;support;\nBEN@corp.example;admin;'
     )
-    for said in ("“viewer” isn&#39;t a role.", "The same address is in line 3.", "windows-1252", "line 6"):
-        assert said in answer.text
+    for fields in ("“viewer” isn&#39;t a role.", "The same address is in line 3.", "windows-1252", "line 6"):
+        assert fields in answer.text
 
 
 def test_rows_that_are_pasted_from_a_spreadsheet_keep_their_roles(window, world, acme):
@@ -199,7 +199,7 @@ def test_bob_sees_the_team_and_changes_nothing(window, world, carol, password_ha
     assert window.open(f"/accounts/{acme}/audit").status_code == 403
 
 
-def test_the_page_says_that_nobody_can_be_invited_before_anyone_types(window, world, carol):
+def test_the_page_says_that_no_one_can_be_invited_before_anyone_types(window, world, carol):
     acme = world.account(carol, contract=False)
     window.sign_in("carol@corp.example")
     for path in ("/team", "/team/invite"):
@@ -261,11 +261,11 @@ def test_each_address_is_tried_before_anything_is_sent(window, world, acme):
 
 def test_carol_blocks_a_domain_and_lets_it_go_again(window, world, acme):
     settings = f"/accounts/{acme}/settings"
-    told = {"effect": "block", "subject": "domain", "value": "rival.example", "reason": "They compete with us."}
-    refused = window.send(f"/accounts/{acme}/exceptions", seen_at=settings, **told | {"value": "no domain"})
+    phrase = {"effect": "block", "subject": "domain", "value": "rival.example", "reason": "They compete with us."}
+    refused = window.send(f"/accounts/{acme}/exceptions", seen_at=settings, **phrase | {"value": "no domain"})
     assert refused.status_code == 422
     assert 'value="They compete with us."' in refused.text
-    assert window.send(f"/accounts/{acme}/exceptions", seen_at=settings, **told).status_code == 303
+    assert window.send(f"/accounts/{acme}/exceptions", seen_at=settings, **phrase).status_code == 303
     assert "They compete with us." in window.open(settings).text
     (remove,) = re.findall(r'action="(/accounts/\w+/exceptions/\w+/remove)"', window.open(settings).text)
     window.send(remove, seen_at=settings)
@@ -273,16 +273,16 @@ def test_carol_blocks_a_domain_and_lets_it_go_again(window, world, acme):
 
 
 def test_carol_says_how_long_invitations_last_and_takes_it_back(window, world, acme):
-    settings, said = f"/accounts/{acme}/settings", {"name": "Acme", "lapsed_contract": "hold"}
+    settings, fields = f"/accounts/{acme}/settings", {"name": "Acme", "lapsed_contract": "hold"}
     assert "Left empty, it is 7 days" in window.open(settings).text
-    refused = window.send(settings, **said, invitation_hours="721")
+    refused = window.send(settings, **fields, invitation_hours="721")
     assert refused.status_code == 422
     assert "720 at the most." in refused.text
     assert 'value="721"' in refused.text
-    assert window.send(settings, **said, invitation_hours="36").status_code == 303
+    assert window.send(settings, **fields, invitation_hours="36").status_code == 303
     assert 'value="36"' in window.open(settings).text
     assert '<option value="">36 hours</option>' in window.open(f"/accounts/{acme}/team/invite").text
-    assert window.send(settings, **said, invitation_hours="").status_code == 303
+    assert window.send(settings, **fields, invitation_hours="").status_code == 303
     assert '<option value="">7 days</option>' in window.open(f"/accounts/{acme}/team/invite").text
     with world.sessions() as session:
         assert session.get_one(Account, acme).invitation_hours is None

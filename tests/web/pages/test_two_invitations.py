@@ -8,7 +8,7 @@ from sqlalchemy import select
 from shared.models import Invitation, Membership, Status, User
 from tests.web.conftest import PASSWORD
 from tests.web.pages.conftest import Window
-from web.pages import opened_links
+from web.ui import opened_links
 
 NEWCOMER = {"action": "accept", "name": "Bob Li", "password": PASSWORD}
 
@@ -26,7 +26,9 @@ class Open:
         forms = re.findall(r"<form.*?</form>", self.page, re.DOTALL)
         form = next(form for form in forms if f'value="{action}"' in form)
         token = re.search(r'name="csrf_token" value="([^"]+)"', form)[1]
-        return self.window.bare(re.search(r'action="([^"]+)"', form)[1], csrf_token=token, action=action, **fields)
+        return self.window.post_unseen(
+            re.search(r'action="([^"]+)"', form)[1], csrf_token=token, action=action, **fields
+        )
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_of_two_dead_invitations_the_one_on_the_page_is_asked_for(world, window,
     assert "was asked already" not in window.open(f"/invitations/{second.id}").text
 
 
-def test_both_of_two_open_invitations_are_accepted_by_somebody_new(world, first, second):
+def test_both_of_two_open_invitations_are_accepted_by_someone_new(world, first, second):
     assert first.press(**NEWCOMER).status_code == 303
     assert second.press(**NEWCOMER).status_code == 303
     with world.sessions() as session:

@@ -1,0 +1,1 @@
+"""Accounts, users, memberships, and what signs a person or a program in."""

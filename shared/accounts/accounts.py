@@ -1,0 +1,63 @@
+"""The tenant: made by the person who then owns it."""
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared.accounts import memberships
+from shared.accounts.sessions import SignedIn
+from shared.actor import Actor
+from shared.audit import log as audit_log
+from shared.errors import NotFound, PermissionDenied
+from shared.ids import new_id
+from shared.models import Account, Membership, Signup, User
+from shared.permissions import Role
+
+
+def create(session: Session, *, actor: Actor, owner: User | SignedIn, name: str) -> Account:
+    """Make an account whose owner is the person who makes it; their address has to be proven."""
+    if owner.email_verified_at is None:
+        raise PermissionDenied(
+            "Your address is not proven yet, so nothing was made.",
+            remedy="Open the link in the mail we sent you, or ask for a new one, then try again.",
+        )
+    account = Account(id=new_id("acc"), name=name)
+    session.add(account)
+    session.flush()
+    audit_log.record(session, actor, "account.created", subject_id=account.id, account_id=account.id, name=name)
+    person = memberships.person(owner)
+    memberships.join(session, actor=actor, account_id=account.id, user=person, role=Role.OWNER, at=account.created_at)
+    return account
+
+
+def get(session: Session, account_id: str) -> Account:
+    """The account, or `NotFound`."""
+    account = session.get(Account, account_id)
+    if account is None:
+        raise NotFound("There is no such account.")
+    return account
+
+
+def change(session: Session, *, actor: Actor, account_id: str, changes: dict[str, Any]) -> Account:
+    """Change what is said here of the account: `name`, `lapsed_contract`, `invitation_hours`."""
+    account = session.scalars(select(Account).where(Account.id == account_id).with_for_update(key_share=True)).one()
+    before = {field: getattr(account, field) for field in changes}
+    for field, value in changes.items():
+        setattr(account, field, value)
+    audit_log.record(
+        session, actor, "account.changed", subject_id=account_id, account_id=account_id, before=before, after=changes
+    )
+    return account
+
+
+def landing_account(session: Session, user: User | Signup | SignedIn) -> Account | None:
+    """Where the user lands after signing in: their default, else where they were last, else the oldest account.
+
+    A default that they have left or were removed from counts for nothing.
+    """
+    query = select(Account).join(Membership, Membership.account_id == Account.id)
+    query = query.where(Membership.user_id == user.id)
+    default = func.coalesce(Account.id == user.default_account_id, False)
+    query = query.order_by(default.desc(), Membership.last_seen_at.desc().nulls_last(), Account.id)
+    return session.scalars(query.limit(1)).one_or_none()

@@ -1,0 +1,73 @@
+"""Whether a user may do something in an account, and because of what: asked by programs, often and many at a time.
+
+Nothing is remembered between two questions. Each is answered by the rows of its own moment, so no answer is older than
+the change that was told of before it was asked.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import func, select, true
+
+from shared.accounts import api_keys
+from shared.accounts.api_keys import FoundKey
+from shared.db.autocommit import SessionOrConnection
+from shared.db.predicates import any_of
+from shared.db.prepared import PreparedQuery
+from shared.models import Membership
+from shared.permissions import Permission, Role, allows
+from shared.tokens import sha256
+
+
+class Decision(NamedTuple):
+    """Whether it is allowed, the user's role in the account, and the ground in words."""
+
+    allowed: bool
+    role: Role | None
+    because: str
+
+
+def _decide(role: Role | None, permission: Permission) -> Decision:
+    if role is None:
+        return Decision(False, None, "The user is not a member of the account.")
+    allowed = allows(role, permission)
+    return Decision(allowed, role, f"The role {role} {'has' if allowed else 'does not have'} {permission}.")
+
+
+DECISIONS: dict[tuple[str | None, str], Decision] = {
+    (role, permission): _decide(role, permission) for role in (*Role, None) for permission in Permission
+}
+"""What every question comes to, once the role is known."""
+
+_pairs = (
+    func.unnest(any_of("accounts"), any_of("users"))
+    .table_valued("account_id", "user_id", with_ordinality="place")
+    .render_derived(name="asked")
+)
+_pair_matches = (Membership.account_id == _pairs.c.account_id) & (Membership.user_id == _pairs.c.user_id)
+_ROLES = PreparedQuery(
+    select(Membership.role).select_from(_pairs).outerjoin(Membership, _pair_matches).order_by(_pairs.c.place)
+)
+
+_key = api_keys.LIVE.cte("key")
+_KEY_AND_ROLES = PreparedQuery(
+    select(*_key.c, Membership.role)
+    .select_from(_key)
+    .outerjoin(_pairs, true())
+    .outerjoin(Membership, _pair_matches)
+    .order_by(_pairs.c.place)
+)
+
+
+def roles_of(connection: SessionOrConnection, *, accounts: Sequence[str], users: Sequence[str]) -> list[str | None]:
+    """The role of each user in the account beside it, in this order, by one query; None for strangers."""
+    return [role for (role,) in _ROLES.fetch(connection, accounts=",".join(accounts), users=",".join(users))]
+
+
+def key_and_roles(
+    connection: SessionOrConnection, *, secret: str, accounts: Sequence[str], users: Sequence[str]
+) -> tuple[FoundKey | None, list[str | None]]:
+    """The same, and by the same query the live key that asks; no key, no roles."""
+    values = {"accounts": ",".join(accounts), "users": ",".join(users), "hash": sha256(secret)}
+    rows = _KEY_AND_ROLES.fetch(connection, **values)
+    return (api_keys.as_found_key(rows[0][:-1]) if rows else None), [row[-1] for row in rows[: len(users)]]

@@ -1,0 +1,23 @@
+"""What people say of themselves: name, language, default account."""
+
+from sqlalchemy.orm import Session
+
+from shared.accounts import memberships
+from shared.actor import Actor
+from shared.audit import log as audit_log
+from shared.errors import NotFound
+from shared.models import Signup, User
+
+
+def change_profile(session: Session, *, actor: Actor, user_id: str, changes: dict[str, str | None]) -> User | Signup:
+    """Change what a person says of themselves: `name`, `locale`, `default_account_id` (one of their own, or None)."""
+    landing = changes.get("default_account_id")
+    if landing is not None and memberships.role_of(session, account_id=landing, user_id=user_id) is None:
+        raise NotFound("You don't belong to that account. Nothing was changed.", remedy="Choose one of your own.")
+    person = session.get(User, user_id) or session.get_one(Signup, user_id)
+    # The default may be None; what else was left empty stays as it is.
+    for field, value in changes.items():
+        if value is not None or (field == "default_account_id" and isinstance(person, User)):
+            setattr(person, field, value)
+    audit_log.record(session, actor, "user.changed", subject_id=person.id, fields=sorted(changes))
+    return person

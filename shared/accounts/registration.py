@@ -1,0 +1,20 @@
+"""A person's own set-up: a forgotten password, a new one, what they say of themselves. Signing up is in `signups`.
+
+No answer tells a stranger whether an address is known.
+"""
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from shared.accounts import sessions
+from shared.actor import Actor
+from shared.audit import log as audit_log
+from shared.models import Signup, User
+
+
+def change_password(session: Session, *, actor: Actor, user_id: str, password_hash: str, keep: str) -> None:
+    """Set a new password and end every session but that of the token `keep`; the caller has checked the old one."""
+    model = User if session.get(User, user_id) else Signup
+    session.execute(update(model).where(model.id == user_id).values(password_hash=password_hash))
+    sessions.end_others(session, user_id=user_id, keep=keep)
+    audit_log.record(session, actor, "user.password_changed", subject_id=user_id)

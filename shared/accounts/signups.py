@@ -1,0 +1,257 @@
+"""Sign-ups: claims on an address that stand beside each other until one of them is proven.
+
+The mailbox alone proves nothing about a sign-up, for anybody may have made it: `prove` takes the link that was mailed
+and, by its caller's word, the secret of that very sign-up. Whichever sign-up is proven becomes the user of the address,
+and the others are deleted with their sessions. No answer tells whether an address is known: for one that has a proven
+user a sign-up is recorded all the same, and the email to the mailbox says that there is a user already.
+
+Whatever decides about an address holds the lock of `serialize`, so that two proofs never meet halfway.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Text, delete, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.actor import Actor
+from shared.audit import log as audit_log
+from shared.email_address import EmailAddress
+from shared.errors import LinkDead, LinkInvalid
+from shared.ids import new_id
+from shared.jobs import queue
+from shared.models import JobKind, Signup, SignupSession, User, UserSession
+from shared.policy_context import PolicyContext
+from shared.tokens import Purpose, derive, sha256
+
+PROOF_TTL = timedelta(days=3)
+KEPT = timedelta(days=7)
+"""How long a sign-up that nobody proves is kept."""
+
+BESIDE = 5
+"""How many sign-ups for one address are kept at a time.
+
+A further one replaces none of them, or a stranger could push the owner's out. Its email leads to the newest of those
+that are kept, where the owner of the mailbox can choose a password of their own.
+"""
+
+Unproven = Signup | User
+"""A sign-up; those from releases before 0009 are rows of `users` whose address is not verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the owner of the mailbox chooses in place of what was chosen at sign-up; None keeps the name."""
+
+    password_hash: str
+    name: str | None = None
+
+
+def sign_up(
+    session: Session,
+    *,
+    actor: Actor,
+    policy: PolicyContext,
+    address: EmailAddress,
+    name: str,
+    password_hash: str,
+    locale: str,
+) -> Signup:
+    """Record a sign-up and enqueue the email that proves the address.
+
+    What is returned may be a likeness without a row: nothing tells a stranger how many sign-ups there are.
+    """
+    serialize(session, address.key)
+    kept = of_address(session, address.key)
+    signup = Signup(
+        id=new_id("usr"),
+        email=address.shown,
+        email_key=address.key,
+        name=name,
+        password_hash=password_hash,
+        locale=locale,
+        proof_generation=0,
+    )
+    if len(kept) < BESIDE:
+        session.add(signup)
+        session.flush()
+        kept = [signup]
+    audit_log.record(session, actor, "user.signed_up", subject_id=signup.id)
+    _mail(session, policy, kept[0])
+    return signup
+
+
+def resend(session: Session, *, policy: PolicyContext, address: EmailAddress) -> None:
+    """Enqueue an email with a fresh link for the newest sign-up of this address, where one still needs it."""
+    serialize(session, address.key)
+    user = _user(session, address.key)
+    newest = next(iter(of_address(session, address.key)), user)
+    if newest is not None and (user is None or user.email_verified_at is None):
+        _send_proof(session, policy, newest)
+    else:
+        # An email to nobody, which the worker drops: an answer without a job would be quicker, and so tell.
+        queue.enqueue(session, JobKind.VERIFICATION_MAIL, subject_id=new_id("usr"), lane=address.domain)
+
+
+def resend_own(session: Session, *, policy: PolicyContext, signup_id: str) -> None:
+    """Enqueue an email with a fresh link for this very sign-up; nothing where its address is proven."""
+    signup = session.get(Signup, signup_id) or session.get(User, signup_id)
+    if signup is not None and signup.email_verified_at is None:
+        serialize(session, signup.email_key)
+        _mail(session, policy, signup)
+
+
+def find(session: Session, *, token: str) -> Unproven:
+    """The sign-up that this link was mailed for, or the user it has become; raises what a dead link deserves."""
+    digest = sha256(token)
+    found: Unproven | None = session.scalars(select(Signup).where(Signup.proof_hash == digest)).one_or_none()
+    if found is None:
+        found = session.scalars(select(User).where(User.proof_hash == digest)).one_or_none()
+    if found is None:
+        raise no_such_link()
+    if found.email_verified_at is None:
+        refuse_late(session, found.proof_expires_at, "Sign in and ask for a new link.")
+    return found
+
+
+def prove(session: Session, *, actor: Actor, token: str, keep: str = "", chosen: Chosen | None = None) -> User:
+    """Make the sign-up of this link the user of its address. The caller has checked its secret, or takes a new one.
+
+    All sessions end but the sign-up's own one of the token `keep`. Following the link again changes nothing.
+    """
+    before = find(session, token=token)
+    serialize(session, before.email_key)
+    session.expire_all()
+    found = find(session, token=token)
+    if isinstance(found, User) and found.email_verified_at is not None:
+        return found
+    if chosen is not None:
+        found.password_hash = chosen.password_hash
+        found.name = chosen.name or found.name
+        session.flush()
+    user = confirm(session, found, keep=keep)
+    audit_log.record(session, actor, "user.address_proven", subject_id=user.id)
+    return user
+
+
+def confirm(session: Session, signup: Unproven, *, keep: str = "") -> User:
+    """Make this sign-up the user of its address; the others are gone, and so are all sessions but the one of `keep`.
+
+    Raises `LinkDead` where the address has a proven user.
+    """
+    serialize(session, signup.email_key)
+    names = ("email", "name", "password_hash", "locale", "proof_generation", "proof_hash", "proof_expires_at")
+    values = {name: getattr(signup, name) for name in names}
+    user = _settle(session, signup.id, signup.email_key, values, keep)
+    if user is None:
+        raise LinkDead("link_expired", "This address is confirmed already.", remedy="Sign in, or reset your password.")
+    return user
+
+
+def create_proven(
+    session: Session, *, address: EmailAddress, name: str, password_hash: str, locale: str
+) -> User | None:
+    """Create the user of an address that is proven otherwise; None where it has one. All its sign-ups are gone."""
+    serialize(session, address.key)
+    values = {"email": address.shown, "name": name, "password_hash": password_hash, "locale": locale}
+    return _settle(session, new_id("usr"), address.key, values, "")
+
+
+def of_address(session: Session, email_key: str) -> list[Signup]:
+    """The sign-ups for this address that still count, the newest first."""
+    query = select(Signup).where(Signup.email_key == email_key, Signup.created_at > func.now() - KEPT)
+    return list(session.scalars(query.order_by(Signup.id.desc()).limit(BESIDE)))
+
+
+def forget(session: Session, email_key: str) -> None:
+    """Delete all sign-ups for this address, and with them their sessions."""
+    session.execute(delete(Signup).where(Signup.email_key == email_key), execution_options=_BLIND)
+
+
+def serialize(session: Session, email_key: str) -> None:
+    """Wait for whoever decides about this address, until the end of the transaction."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"address:{email_key}", 0))))
+
+
+def refuse_late(session: Session, deadline: object, remedy: str) -> None:
+    """Raise `LinkDead` where the deadline has passed."""
+    if session.scalar(select(func.now() >= deadline)):
+        raise LinkDead("link_expired", "This link is too old. Nothing was changed.", remedy=remedy)
+
+
+def no_such_link() -> LinkInvalid:
+    """What to raise for a link that no row knows."""
+    return LinkInvalid(
+        "This link is not known here; perhaps a newer mail has replaced it, or part of it was cut off.",
+        remedy="Open the link of the newest mail, whole.",
+    )
+
+
+# Rows that the session may have in memory are not brought up to date: nobody reads them after these statements.
+_BLIND = {"synchronize_session": False}
+
+
+def _mail(session: Session, policy: PolicyContext, signup: Unproven) -> None:
+    owner = _user(session, signup.email_key)
+    if owner is not None and owner.email_verified_at is not None:
+        # A link is made that nobody gets: the work is the same for every address, and so is its time.
+        _make_link(policy, signup)
+        queue.enqueue(session, JobKind.SIGNUP_NOTICE_MAIL, subject_id=owner.id, lane=signup.address.domain)
+    else:
+        _send_proof(session, policy, signup)
+
+
+def _make_link(policy: PolicyContext, signup: Unproven) -> None:
+    signup.proof_generation += 1
+    token = derive(policy.settings.secret_keys[0], Purpose.VERIFICATION, signup.id, signup.proof_generation)
+    signup.proof_hash = sha256(token)
+    signup.proof_expires_at = func.now() + PROOF_TTL
+
+
+def _send_proof(session: Session, policy: PolicyContext, signup: Unproven) -> None:
+    """Enqueue an email with a fresh link; the sign-up's link before it no longer works."""
+    _make_link(policy, signup)
+    queue.enqueue(
+        session,
+        JobKind.VERIFICATION_MAIL,
+        subject_id=signup.id,
+        generation=signup.proof_generation,
+        lane=signup.address.domain,
+    )
+
+
+def _settle(session: Session, user_id: str, email_key: str, values: Mapping[str, object], keep: str) -> User | None:
+    """Insert the user, or take over a row that an earlier release has left unproven; None where one is proven."""
+    proven = {**values, "email_verified_at": func.now()}
+    fresh = insert(User).values(id=user_id, email_key=email_key, **proven)
+    links = {"reset_hash": None, "reset_expires_at": None}
+    taken = fresh.on_conflict_do_update(
+        index_elements=[User.email_key], set_={**proven, **links}, where=User.email_verified_at.is_(None)
+    )
+    user = session.scalars(taken.returning(User).execution_options(populate_existing=True)).one_or_none()
+    if user is not None:
+        digest = sha256(keep) if user.id == user_id else b""
+        others = (UserSession.user_id == user.id, UserSession.token_hash != digest)
+        session.execute(delete(UserSession).where(*others), execution_options=_BLIND)
+        _keep_session(session, user_id=user.id, signup_id=user_id, digest=sha256(keep))
+        forget(session, email_key)
+    return user
+
+
+def _keep_session(session: Session, *, user_id: str, signup_id: str, digest: bytes) -> None:
+    """Carry the session that has proven the sign-up over to the user it becomes."""
+    kept = select(
+        SignupSession.id,
+        SignupSession.token_hash,
+        literal(user_id, Text()),
+        SignupSession.created_at,
+        SignupSession.expires_at,
+    ).where(SignupSession.signup_id == signup_id, SignupSession.token_hash == digest)
+    columns = ["id", "token_hash", "user_id", "created_at", "expires_at"]
+    session.execute(insert(UserSession).from_select(columns, kept))
+
+
+def _user(session: Session, email_key: str) -> User | None:
+    return session.scalars(select(User).where(User.email_key == email_key)).one_or_none()

@@ -1,0 +1,152 @@
+"""Records what happened, in the transaction in which it happens."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CTE, Insert, Select, Text, bindparam, cast, func, insert, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+
+from shared.actor import Actor
+from shared.db.autocommit import SessionOrConnection
+from shared.db.bulk import Rows, insert_rows
+from shared.ids import moment, new_id, new_ids
+from shared.limits import rate_limits
+from shared.models import AuditArchive, AuditEvent, AuditSeal
+
+Subject = tuple[str, str | None, dict[str, Any]]
+"""Of one thing that something happened to: its id, its account, and the event's own data."""
+
+REFUSED_EVERY = timedelta(minutes=1)
+"""Of refusals alike, of one actor and for one reason, no more than one is recorded within this."""
+
+
+def record(
+    session: Session, actor: Actor, action: str, *, subject_id: str, account_id: str | None = None, **data: Any
+) -> None:
+    """Append one event; `action` is `noun.past`, such as `invitation.accepted`, and `data` holds no secret."""
+    session.add(AuditEvent(action=action, **_row(new_id("evt"), subject_id, account_id, data), **_actor_fields(actor)))
+
+
+def record_all(connection: SessionOrConnection, actor: Actor, action: str, subjects: Iterable[Subject]) -> None:
+    """The same for many things by one statement."""
+    insert_rows(connection, AuditEvent, event_rows(actor, action, subjects))
+
+
+def insert_events_for(changed: CTE, action: str, *, behind: int = 0) -> Insert:
+    """The same within the very statement that changes rows: an event for each `id` and `account_id`.
+
+    The statement takes what `told` makes; what there is to say of each alone may stand in a column `data`. `behind` is
+    how many events at the most the statement tells of elsewhere.
+    """
+    row = {
+        # Hexadecimal digits are signs of ids too. To draw each at random would cost a fifth of expiring in bulk.
+        "id": _params["moment"].concat(func.lpad(func.to_hex(func.row_number().over() + behind), 8, "0")),
+        "account_id": changed.c.account_id,
+        "subject_id": changed.c.id,
+        "action": literal(action, Text()),
+        "actor": cast(_params["actor"], JSONB),
+        "request_id": _params["request_id"],
+        "origin": _params["origin"],
+        "data": changed.c.data if "data" in changed.c else cast(_params["data"], JSONB),
+    }
+    return insert(AuditEvent).from_select(list(row), select(*row.values()))
+
+
+def event_params(actor: Actor, data: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What a statement that tells of its changes takes: who made them, and what there is to say of all of them."""
+    actor_fields = _actor_fields(actor)
+    return {
+        "moment": moment("evt"),
+        **actor_fields,
+        "actor": json.dumps(actor_fields["actor"]),
+        "data": json.dumps(data or {}),
+    }
+
+
+_params = {name: bindparam(name, type_=Text()) for name in ("moment", "actor", "request_id", "origin", "data")}
+
+
+def event_rows(actor: Actor, action: str, subjects: Iterable[Subject]) -> Rows:
+    """The events as rows, for whoever writes them beside what they are about."""
+    ids = new_ids("evt")
+    return Rows([_row(next(ids), *each) for each in subjects], {"action": action, **_actor_fields(actor)})
+
+
+def _row(event_id: str, subject_id: str, account_id: str | None, data: dict[str, Any]) -> dict[str, Any]:
+    return {"id": event_id, "account_id": account_id, "subject_id": subject_id, "data": data}
+
+
+def _actor_fields(actor: Actor) -> dict[str, Any]:
+    return {"actor": actor.as_json(), "request_id": actor.request_id, "origin": actor.origin}
+
+
+def record_refusal(
+    session: Session, actor: Actor, *, account_id: str, code: str, permission: str | None, route: str
+) -> None:
+    """Append that the actor was refused something; a flood of such attempts leaves one event a minute."""
+    key = f"refused:{account_id}:{actor.id}:{permission or code}"
+    if rate_limits.is_first(session, key, window=REFUSED_EVERY):
+        record(
+            session,
+            actor,
+            "access.refused",
+            subject_id=account_id,
+            account_id=account_id,
+            code=code,
+            permission=permission,
+            route=route,
+        )
+
+
+def timeline(session: Session, *, account_id: str, subject_id: str, after: int, limit: int) -> list[AuditEvent]:
+    """The events about one thing, oldest first, from behind `after` on."""
+    query = select(AuditEvent).where(
+        AuditEvent.account_id == account_id, AuditEvent.subject_id == subject_id, AuditEvent.seq > after
+    )
+    return list(session.scalars(query.order_by(AuditEvent.seq).limit(limit)))
+
+
+def list_events(
+    session: Session, *, account_id: str, since: datetime | None, action: str | None, after: int, limit: int
+) -> list[tuple[AuditEvent, AuditSeal | None]]:
+    """The account's events, the oldest first, from behind `after` on, each with its seal once it has one.
+
+    `action` is one of them, or all of a noun: `invitation.accepted`, `invitation`.
+    """
+    query = _of_account(account_id, since, action).where(AuditEvent.seq > after)
+    return [(event, seal) for event, seal in session.execute(query.order_by(AuditEvent.seq).limit(limit))]
+
+
+def list_newest(
+    session: Session, *, account_id: str, since: datetime | None, action: str | None, before: int, limit: int
+) -> list[AuditEvent]:
+    """The same, the newest first, from before `before` on; 0 for the newest of all."""
+    query = _of_account(account_id, since, action)
+    if before:
+        query = query.where(AuditEvent.seq < before)
+    return [event for event, _ in session.execute(query.order_by(AuditEvent.seq.desc()).limit(limit))]
+
+
+def has_archive(session: Session, *, account_id: str) -> bool:
+    """Whether the account's first events stand in files, and are not among those that these functions find."""
+    return session.get(AuditArchive, account_id) is not None
+
+
+def start_is_archived(session: Session, *, account_id: str, timeline: Sequence[AuditEvent]) -> bool:
+    """Whether an invitation's timeline lacks its beginning, which is archived."""
+    whole = bool(timeline) and timeline[0].action == "invitation.created"
+    return not whole and has_archive(session, account_id=account_id)
+
+
+def _of_account(account_id: str, since: datetime | None, action: str | None) -> Select[AuditEvent, AuditSeal]:
+    query = select(AuditEvent, AuditSeal).outerjoin(AuditSeal, AuditSeal.seq == AuditEvent.seq)
+    query = query.where(AuditEvent.account_id == account_id)
+    if since is not None:
+        query = query.where(AuditEvent.at >= since)
+    if action is None:
+        return query
+    of_noun = AuditEvent.action.startswith(f"{action}.", autoescape=True)
+    return query.where(AuditEvent.action == action if "." in action else of_noun)

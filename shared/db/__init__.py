@@ -1,0 +1,1 @@
+"""The database: engine, transactions, prepared queries, many rows at once."""

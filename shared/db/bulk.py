@@ -1,0 +1,194 @@
+"""Many rows by one statement: they travel as JSON texts, which PostgreSQL takes apart.
+
+SQLAlchemy's own way writes a parameter for each field of each row, which costs several times as much as the rest of
+inviting a thousand people. For a single row of each table it is the other way round, and its fields are parameters.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+from typing import Any, cast
+
+from msgspec.json import encode
+from sqlalchemy import JSON, Column, Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import Session
+
+from shared.db.autocommit import SessionOrConnection, run_statement
+from shared.db.base import Base
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one table, each thing said once: taking apart what is said a thousand times costs as much as writing it.
+
+    `each` is what a row says for itself, all of them by the same names, and `common` what every row says. A column of
+    JSON with few different values may stand in `choices`: a row then says which of them, counted from 0. What nobody
+    names takes its default. Times, enumerations and JSON may stand in them as they are; bytes as `bytea` makes them.
+    """
+
+    each: Sequence[Mapping[str, Any]]
+    common: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """The columns: those of each row, the common ones, and which of the former choose."""
+        return tuple(self.each[0]), tuple(self.common), tuple(self.choices)
+
+    def texts(self) -> list[str]:
+        """What the statement for these names takes."""
+        shared = {**self.common, **self.choices}
+        return [encode(part).decode() for part in ([self.each, shared] if shared else [self.each])]
+
+    def fields(self) -> Mapping[str, Any]:
+        """What the first row says, the common things and its choices among it."""
+        (row, *_) = self.each
+        return {**row, **self.common, **{name: some[row[name]] for name, some in self.choices.items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Decides within the statement whether its rows are written.
+
+    `before` are CTEs that come first and take `values`. The rows are written where `condition` is true. `after` are
+    CTEs that may refer to the ids of what was written, in `made`, and the statement returns what `answer` selects.
+    """
+
+    before: str
+    condition: str
+    after: str
+    answer: str
+    values: tuple[Any, ...]
+
+
+def insert_rows(
+    connection: SessionOrConnection, model: type[Base], rows: Rows, *followers: tuple[type[Base], Rows]
+) -> set[str]:
+    """Insert rows; a row that a unique index refuses is left out. Returns the ids of those that were written.
+
+    `followers` are rows about the first ones, which they name as their `subject_id`, and are left out with them.
+    """
+    if not rows.each:
+        return set()
+    statement, values = _inserting(((model, rows), *followers))
+    return {row_id for (row_id,) in run_statement(connection, _statement(*statement), values)}
+
+
+def insert_behind(
+    connection: SessionOrConnection, gate: Gate, model: type[Base], rows: Rows, *followers: tuple[type[Base], Rows]
+) -> list[Any]:
+    """The same where the gate lets the rows through; returns what the gate answers."""
+    statement, values = _inserting(((model, rows), *followers))
+    written = _gated(gate.before, gate.condition, gate.after, gate.answer, *statement)
+    return run_statement(connection, written, (*gate.values, *values))
+
+
+def append_rows(session: Session, model: type[Base], rows: Rows) -> None:
+    """Insert rows that nothing may refuse."""
+    if rows.each:
+        run_statement(session, _many(model, rows.names), tuple(rows.texts()))
+
+
+def update_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Change rows, each found by its `id` and all of them by the same names; what is None stays as it is."""
+    if rows:
+        run_statement(session, _update(model, tuple(rows[0])), (encode(rows).decode(),))
+
+
+def bytea(value: bytes) -> str:
+    """Bytes in the form in which PostgreSQL reads them from a text."""
+    return "\\x" + value.hex()
+
+
+_Names = tuple[tuple[str, ...], ...]
+_Every = Sequence[tuple[type[Base], Rows]]
+
+
+def _inserting(every: _Every) -> tuple[list[str], tuple[Any, ...]]:
+    """An INSERT for each table, and what all of them take together."""
+    if all(len(theirs.each) == 1 for _, theirs in every):
+        rows = [(model, theirs.fields()) for model, theirs in every]
+        values = tuple(value for model, row in rows for value in _parameters(model, row))
+        return [_one(model, tuple(row)) for model, row in rows], values
+    texts = tuple(text for _, rows in every for text in rows.texts())
+    return [_many(model, rows.names) for model, rows in every], texts
+
+
+@cache
+def _statement(first: str, *followers: str) -> str:
+    insert = f"{first} ON CONFLICT DO NOTHING RETURNING id"
+    if not followers:
+        return insert
+    return f"WITH {', '.join(_made(insert, followers))} SELECT id FROM made"  # noqa: S608 - our own names
+
+
+@cache
+def _gated(before: str, condition: str, after: str, answer: str, first: str, *followers: str) -> str:
+    insert = f"{first} WHERE {condition} ON CONFLICT DO NOTHING RETURNING id"
+    return f"WITH {before}, {', '.join(_made(insert, followers))}, {after} {answer}"
+
+
+def _made(insert: str, followers: Sequence[str]) -> list[str]:
+    after = (
+        f"follower{number} AS ({each} WHERE subject_id IN (SELECT id FROM made))"  # noqa: S608 - our own names
+        for number, each in enumerate(followers)
+    )
+    return [f"made AS ({insert})", *after]
+
+
+@cache
+def _many(model: type[Base], names: _Names) -> str:
+    each, common, choices = names
+    columns = cast(Table, model.__table__).c
+    exprs = {name: f"rows.{name}" for name in each} | {name: f"common.{name}" for name in common}
+    exprs |= {name: f"common.{name} -> rows.{name}" for name in choices}
+    typed = ", ".join(f"{name} integer" if name in choices else _typed(columns[name]) for name in each)
+    source = f"json_to_recordset(%s::json) AS rows ({typed})"
+    if common or choices:
+        typed = ", ".join(_typed(columns[name]) for name in (*common, *choices))
+        source += f", json_to_record(%s::json) AS common ({typed})"
+    return f"INSERT INTO {model.__tablename__} ({', '.join(exprs)}) SELECT {', '.join(exprs.values())} FROM {source}"  # noqa: S608 - our own names
+
+
+@cache
+def _update(model: type[Base], names: tuple[str, ...]) -> str:
+    table, columns = model.__tablename__, cast(Table, model.__table__).c
+    assignments = ", ".join(f"{name} = coalesce(rows.{name}, {table}.{name})" for name in names if name != "id")
+    source = f"json_to_recordset(%s::json) AS rows ({', '.join(_typed(columns[name]) for name in names)})"
+    return f"UPDATE {table} SET {assignments} FROM {source} WHERE {table}.id = rows.id"  # noqa: S608 - our own names
+
+
+@cache
+def _one(model: type[Base], names: tuple[str, ...]) -> str:
+    columns = cast(Table, model.__table__).c
+    source = ", ".join(f"%s::{_type(columns[name])} AS {name}" for name in names)
+    return f"INSERT INTO {model.__tablename__} ({', '.join(names)}) SELECT * FROM (SELECT {source}) AS row"  # noqa: S608 - our own names
+
+
+def _parameters(model: type[Base], row: Mapping[str, Any]) -> list[Any]:
+    """As the driver takes them: JSON as its text, and a word of ours as a text like any other."""
+    json_columns = _json_columns(model)
+    return [
+        encode(value).decode()
+        if name in json_columns and value is not None
+        else str(value)
+        if isinstance(value, Enum)
+        else value
+        for name, value in row.items()
+    ]
+
+
+@cache
+def _json_columns(model: type[Base]) -> frozenset[str]:
+    return frozenset(column.name for column in cast(Table, model.__table__).c if isinstance(column.type, JSON))
+
+
+def _typed(column: Column[Any]) -> str:
+    return f"{column.name} {_type(column)}"
+
+
+def _type(column: Column[Any]) -> str:
+    dialect = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]
+    return column.type.compile(dialect).partition(" COLLATE")[0]

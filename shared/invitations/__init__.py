@@ -1,0 +1,1 @@
+"""The life of an invitation, for the account and for the invitee."""

@@ -1,0 +1,1 @@
+"""Rate limits, and requests that are answered once."""

@@ -1,0 +1,93 @@
+"""The first answer to a request is kept, in the transaction of its effect, and given again to the same request.
+
+The primary key decides when equal requests race: the second waits for the first to commit, then answers what it did.
+A request that failed leaves nothing behind, so it can be sent again under the same key.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.errors import Conflict
+from shared.models import IdempotencyKey
+
+RETENTION = timedelta(days=1)
+"""How long an answer is kept."""
+
+
+SPENT = 410
+"""The status of an answer that was to be given once, and was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as its answer is kept: whose, under which of their keys, and the fingerprint of what it says."""
+
+    caller: str
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """What was answered the first time."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def begin(session: Session, requests: Sequence[Request]) -> StoredResponse | None:
+    """Take the key for this request; the kept answer where it was taken before, `Conflict` if for something else.
+
+    `requests` are this one request under each of our own secret keys, the newest first.
+    """
+    newest = requests[0]
+    first = _kept(session, requests) if len(requests) > 1 else None
+    if first is None:
+        row = insert(IdempotencyKey).values(caller=newest.caller, key=newest.key, fingerprint=newest.fingerprint)
+        if session.scalar(row.on_conflict_do_nothing().returning(IdempotencyKey.key)) is not None:
+            return None
+        first = _kept(session, requests[:1])
+    known = {request.fingerprint for request in requests}
+    if first is None or first.fingerprint not in known or first.status is None or first.body is None:
+        raise Conflict(
+            "idempotency_conflict",
+            "This Idempotency-Key was used for another request. Nothing was changed.",
+            remedy="Use a fresh key for each request, and the same key only to send the same request again.",
+        )
+    return StoredResponse(first.status, dict(first.headers or {}), first.body)
+
+
+def finish(session: Session, request: Request, *, answer: StoredResponse) -> None:
+    """Keep the answer, to be given again."""
+    kept = {"status": answer.status, "headers": answer.headers, "body": answer.body}
+    session.execute(update(IdempotencyKey).where(_named(request.caller, request.key)).values(**kept))
+
+
+def find(session: Session, *, caller: str, key: str) -> StoredResponse | None:
+    """The answer that is kept of this caller's request, if there is one."""
+    first = session.scalars(select(IdempotencyKey).where(_named(caller, key))).one_or_none()
+    if first is None or first.status is None or first.body is None:
+        return None
+    return StoredResponse(first.status, dict(first.headers or {}), first.body)
+
+
+def spend(session: Session, *, caller: str, key: str) -> bool:
+    """Mark an answer that is given once as given; whether this was the first time."""
+    mine = _named(caller, key) & (IdempotencyKey.status != SPENT)
+    spent = update(IdempotencyKey).where(mine).values(status=SPENT).returning(IdempotencyKey.key)
+    return session.scalar(spent) is not None
+
+
+def _kept(session: Session, requests: Sequence[Request]) -> IdempotencyKey | None:
+    same = or_(*(_named(request.caller, request.key) for request in requests))
+    return session.scalars(select(IdempotencyKey).where(same).limit(1)).one_or_none()
+
+
+def _named(caller: str, key: str) -> ColumnElement[bool]:
+    return and_(IdempotencyKey.caller == caller, IdempotencyKey.key == key)

@@ -1,0 +1,123 @@
+"""Limits on how often something may be tried: kept in the database, so that a restart forgives nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, case, delete, func, null, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.errors import TooSoon
+from shared.models import Throttle
+
+
+def count_attempt(session: Session, key: str, *, limit: int, window: timedelta) -> None:
+    """Count one try under `key`; raises `TooSoon` once there were more than `limit` within the window.
+
+    The caller commits before it goes on, whatever comes of the try: a try that is rolled back would not be counted.
+    """
+    over = Throttle.window_ends_at <= func.now()
+    first = insert(Throttle).values(key=key, window_ends_at=func.now() + window, count=1)
+    counted = first.on_conflict_do_update(
+        index_elements=[Throttle.key],
+        set_={
+            "count": case((over, 1), else_=Throttle.count + 1),
+            "window_ends_at": case((over, func.now() + window), else_=Throttle.window_ends_at),
+        },
+    ).returning(Throttle.count, _seconds_left())
+    count, seconds = session.execute(counted).one()
+    if count > limit:
+        raise _too_often(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How tries are slowed down: `free` ones at once, then a wait that doubles from `shortest` up to `longest`.
+
+    The count is forgotten once nobody has tried for `forgotten_after`, which is longer than the longest wait.
+    """
+
+    free: int
+    shortest: timedelta
+    longest: timedelta
+    forgotten_after: timedelta
+
+
+def take(session: Session, key: str, pace: Pace) -> None:
+    """Count one try before it is made; raises `TooSoon`, and counts nothing, while `key` has to wait.
+
+    One statement decides, so that tries at the same moment can't be more than the pace allows. The caller commits
+    before the try is made, and calls `give_back` after one that came to a good end.
+    """
+    over = Throttle.window_ends_at <= func.now()
+    count = case((over, 1), else_=Throttle.count + 1)
+    # A doubled wait is capped long before its figure could grow too large for an interval.
+    doubled = func.power(2, func.least(count - pace.free, 20)) * pace.shortest
+    # No wait is no time at all: a transaction that began a moment earlier would find even `now()` in its future.
+    allowed_at = case((count < pace.free, null()), else_=func.now() + func.least(doubled, pace.longest))
+    fresh = insert(Throttle).values(key=key, window_ends_at=func.now() + pace.forgotten_after, count=1)
+    counted = fresh.on_conflict_do_update(
+        index_elements=[Throttle.key],
+        set_={
+            "count": count,
+            "window_ends_at": func.now() + pace.forgotten_after,
+            "allowed_at": allowed_at,
+        },
+        where=or_(over, Throttle.allowed_at.is_(None), Throttle.allowed_at <= func.now()),
+    )
+    if session.scalar(counted.returning(Throttle.count)) is None:
+        refuse_waiting(session, key)
+        raise _too_often(1)
+
+
+def give_back(session: Session, key: str) -> None:
+    """Give one counted try back: it came to a good end. What others have tried stays counted."""
+    one_less = {"count": func.greatest(Throttle.count - 1, 0), "allowed_at": None}
+    session.execute(update(Throttle).where(Throttle.key == key).values(**one_less))
+
+
+def refuse_waiting(session: Session, key: str) -> None:
+    """Raise `TooSoon` while `key` has to wait; counts nothing."""
+    left = func.extract("epoch", Throttle.allowed_at - func.now())
+    query = select(left).where(
+        Throttle.key == key, Throttle.allowed_at > func.now(), Throttle.window_ends_at > func.now()
+    )
+    seconds = session.scalar(query)
+    if seconds is not None:
+        raise _too_often(seconds)
+
+
+def is_first(session: Session, key: str, *, window: timedelta) -> bool:
+    """Whether this is the first time under `key` within the window; the times after it write nothing."""
+    fresh = insert(Throttle).values(key=key, window_ends_at=func.now() + window, count=1)
+    upsert = fresh.on_conflict_do_update(
+        index_elements=[Throttle.key],
+        set_={"window_ends_at": func.now() + window},
+        where=Throttle.window_ends_at <= func.now(),
+    )
+    return session.scalar(upsert.returning(Throttle.key)) is not None
+
+
+def ends_at(session: Session, key: str) -> datetime | None:
+    """When the window that runs under `key` ends; None where none runs."""
+    return session.scalar(
+        select(Throttle.window_ends_at).where(Throttle.key == key, Throttle.window_ends_at > func.now())
+    )
+
+
+def clear(session: Session, key: str) -> None:
+    """Forget what was counted under `key`."""
+    session.execute(delete(Throttle).where(Throttle.key == key))
+
+
+def _seconds_left() -> ColumnElement[int]:
+    return func.extract("epoch", Throttle.window_ends_at - func.now())
+
+
+def _too_often(seconds: float) -> TooSoon:
+    return TooSoon(
+        "rate_limited",
+        "That was tried too often from here. Nothing was changed.",
+        retry_after=max(1, int(seconds) + 1),
+        remedy="Wait as long as Retry-After says, then try again.",
+    )

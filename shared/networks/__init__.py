@@ -1,0 +1,1 @@
+"""Lists of networks: read, downloaded, and looked up by address."""

@@ -1,0 +1,1 @@
+"""Changes to a team, and the team as one list."""

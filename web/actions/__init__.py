@@ -1,0 +1,1 @@
+"""What a page and a REST call both do."""

@@ -1,0 +1,65 @@
+"""Actions that the pages and the API share: passwords."""
+
+from shared.accounts import api_keys, password_policy, password_resets, registration, sessions
+from shared.errors import Invalid, Unauthenticated
+from shared.models import ApiKey, Signup, User
+from shared.team import changes
+from web.actions.registration import address_of
+from web.auth import attempt_limits, identity
+from web.auth.constant_time import even_time
+from web.auth.guards import actor
+from web.context import app_context
+from web.database import transaction
+from web.schemas.users import ChangePasswordBody, NewPasswordBody
+
+
+def email_reset(email: str) -> None:
+    """Enqueue an email with a link that sets a new password, where there is a user to send it to, within the limits."""
+    address = address_of(email)
+    with even_time():
+        attempt_limits.count_email(address)
+        with transaction() as session:
+            password_resets.request_reset(session, actor=actor(), policy=app_context().policy, address=address)
+
+
+def keys_behind(token: str) -> list[tuple[ApiKey, str]]:
+    """The API keys of the person whose password this link sets, each with its account's name."""
+    with transaction() as session:
+        user = password_resets.find_reset(session, token=token)
+        return api_keys.of_creator(session, created_by=user.id)
+
+
+def set_password(body: NewPasswordBody) -> tuple[User, list[tuple[ApiKey, str]]]:
+    """Set a new password by the link that was emailed: the user, and their API keys that live on.
+
+    The slow hash is made only for a link that works.
+    """
+    with transaction() as session:
+        user = password_resets.find_reset(session, token=body.token)
+    digest = password_policy.chosen(body.password, about=(user.name, user.email_key), settings=app_context().settings)
+    with transaction() as session:
+        user = password_resets.reset_password(session, actor=actor(), token=body.token, password_hash=digest)
+        if body.revoke_api_keys:
+            changes.revoke_of_creator(session, actor=actor(), created_by=user.id)
+        return user, api_keys.of_creator(session, created_by=user.id)
+
+
+def change_password(body: ChangePasswordBody) -> None:
+    """Change the signed-in person's password; tries of the present one are limited."""
+    me = identity.user()
+    with transaction() as session:
+        person = session.get(User, me.id) or session.get(Signup, me.id)
+    try:
+        attempt_limits.limited_password_check(
+            lambda: sessions.check_password([person] if person else [], body.current), "me", me.id
+        )
+    except Unauthenticated:
+        # Not a 401: the caller is signed in, and a program would take that for the end of the session.
+        raise Invalid([("current", "This is not your current password.")]) from None
+    digest = password_policy.chosen(
+        body.new, about=(me.name, me.email_key), settings=app_context().settings, field="new"
+    )
+    with transaction() as session:
+        registration.change_password(
+            session, actor=actor(), user_id=me.id, password_hash=digest, keep=identity.credential().token
+        )

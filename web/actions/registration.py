@@ -1,0 +1,86 @@
+"""Sign up, verify an address, reset a password."""
+
+from shared.accounts import password_policy, sessions, signups
+from shared.accounts.signups import Chosen, Unproven
+from shared.email_address import BadAddress, EmailAddress, parse
+from shared.errors import Invalid, PasswordNeeded
+from shared.models import Signup, User
+from web.auth import attempt_limits, identity
+from web.auth.guards import actor
+from web.context import app_context
+from web.database import transaction
+from web.schemas.users import ProofBody, SignUpBody
+
+
+def sign_up_user(body: SignUpBody) -> Signup:
+    """Sign somebody up, within the limits, and enqueue the email that proves the address."""
+    address = address_of(body.email)
+    attempt_limits.count_attempt("sign_up", attempt_limits.client_key())
+    attempt_limits.count_email(address)
+    digest = password_policy.chosen(body.password, about=(body.name, address.key), settings=app_context().settings)
+    with transaction() as session:
+        return signups.sign_up(
+            session,
+            actor=actor(),
+            policy=app_context().policy,
+            address=address,
+            name=body.name,
+            password_hash=digest,
+            locale=body.locale,
+        )
+
+
+def sign_up_of(token: str) -> tuple[Unproven, bool]:
+    """The sign-up that a link belongs to, and whether the caller needs no password: it is proven, or theirs."""
+    with transaction() as session:
+        found = signups.find(session, token=token)
+    me = identity.credential().user
+    return found, found.email_verified_at is not None or (me is not None and me.id == found.id)
+
+
+def verify_email(body: ProofBody) -> User:
+    """Prove the address that this link was emailed to."""
+    found, is_theirs = sign_up_of(body.token)
+    chosen = None
+    if found.email_verified_at is not None and body.new_password is not None:
+        # A form that was sent twice has set this password; any other one is too late.
+        _check_password(found, body.new_password)
+    elif body.new_password is not None:
+        chosen = _choose(body, found)
+    elif not is_theirs:
+        _check_password(found, body.password)
+    with transaction() as session:
+        return signups.prove(session, actor=actor(), token=body.token, keep=identity.credential().token, chosen=chosen)
+
+
+def resend_own_proof() -> None:
+    """Email the link of the signed-in person's own sign-up anew, within the limits."""
+    me = identity.user()
+    attempt_limits.count_email(address_of(me.email))
+    with transaction() as session:
+        signups.resend_own(session, policy=app_context().policy, signup_id=me.id)
+
+
+def address_of(email: str) -> EmailAddress:
+    """The address, or the error that names the field."""
+    try:
+        return parse(email)
+    except BadAddress as error:
+        raise Invalid([("email", str(error))]) from None
+
+
+def _choose(body: ProofBody, found: Unproven) -> Chosen:
+    about = (body.name or found.name, found.email_key)
+    digest = password_policy.chosen(
+        body.new_password or "", about=about, settings=app_context().settings, field="new_password"
+    )
+    return Chosen(digest, body.name)
+
+
+def _check_password(found: Unproven, password: str | None) -> None:
+    if not password:
+        raise PasswordNeeded(
+            "This link belongs to a sign-up with a password.",
+            remedy="Enter the password that was chosen at sign-up, or choose a new one.",
+        )
+    attempt_limits.limited_password_check(lambda: sessions.check_password([found], password), "sign-up", found.id)

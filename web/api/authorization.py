@@ -1,0 +1,55 @@
+"""What other services ask before they let somebody do something."""
+
+from flask import Response
+
+from shared.accounts import authorization
+from shared.accounts.api_keys import FoundKey
+from shared.errors import NotFound
+from web.auth import identity
+from web.auth.guards import api_key
+from web.database import autocommit_connection
+from web.http.body_limits import LARGE
+from web.http.endpoint import endpoint, v1
+from web.schemas.authorization import CheckBody, CheckOut, DecisionOut
+
+# There are few answers, so all are written beforehand.
+_WRITTEN = {
+    question: DecisionOut.model_validate(decision).model_dump_json().encode()
+    for question, decision in authorization.DECISIONS.items()
+}
+
+
+@v1.post("/check")
+@api_key
+@endpoint(
+    "Check",
+    body=CheckBody,
+    response=CheckOut,
+    max_body=LARGE,
+    example={"account_id": "acc_01k9", "user_id": "usr_01k9", "permission": "billing:view"},
+)
+def check(body: CheckBody) -> Response:
+    """Say whether a user may do something in an account, and because of what; for up to 1,000 questions at once.
+
+    A key may ask about its own account. An unknown user and a stranger are answered alike: not allowed, no role.
+    """
+    accounts = [question.account_id for question in body.questions]
+    users = [question.user_id for question in body.questions]
+    roles = _roles(accounts, users)
+    answers = [_WRITTEN[role, question.permission] for role, question in zip(roles, body.questions, strict=True)]
+    text = answers[0] if body.checks is None else b'{"results":[' + b",".join(answers) + b"]}"
+    return Response(text, content_type="application/json")
+
+
+def _roles(accounts: list[str], users: list[str]) -> list[str | None]:
+    secret = identity.presented_api_key()
+    if secret is None:
+        return authorization.roles_of(autocommit_connection(), accounts=accounts, users=users)
+    key, roles = authorization.key_and_roles(autocommit_connection(), secret=secret, accounts=accounts, users=users)
+    _refuse_foreign(identity.authenticate_key(key), accounts)
+    return roles
+
+
+def _refuse_foreign(key: FoundKey, accounts: list[str]) -> None:
+    if any(account != key.account_id for account in accounts):
+        raise NotFound("There is no such account, or the key is not of it.", remedy="Use a key of that account.")

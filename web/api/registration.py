@@ -1,0 +1,64 @@
+"""Signing up, and proving the address. No answer tells whether an address is known."""
+
+from typing import Any
+
+from shared.accounts import signups
+from web.actions.registration import address_of, sign_up_user, verify_email
+from web.auth import attempt_limits
+from web.auth.constant_time import even_time
+from web.auth.guards import public
+from web.context import app_context
+from web.database import transaction
+from web.http.endpoint import endpoint, v1
+from web.http.idempotency import idempotent
+from web.schemas.users import AddressBody, ProofBody, ProvenOut, SignUpBody, UserOut, user_out
+
+
+@v1.post("/users")
+@public
+@idempotent
+@endpoint(
+    "People",
+    body=SignUpBody,
+    response=UserOut,
+    status=201,
+    problems=(409, 429),
+    example={"email": "carol@corp.example", "name": "Carol Díaz", "password": "correct horse battery"},
+)
+def sign_up(body: SignUpBody) -> dict[str, Any]:
+    """Sign up.
+
+    An email brings the link that proves the address. The answer is the same for an address that is known already.
+    """
+    return user_out(sign_up_user(body))
+
+
+@v1.post("/users/verify")
+@public
+@endpoint(
+    "People",
+    body=ProofBody,
+    response=ProvenOut,
+    problems=(401, 404, 410, 429),
+    example={"token": "x" * 43, "password": "correct horse battery"},
+)
+def prove_address(body: ProofBody) -> dict[str, Any]:
+    """Prove an address with the token of the link that was emailed to it, and the secret of the sign-up it belongs to.
+
+    That is a session of this sign-up, or its password; without either the answer is 401 `password_needed`. Choosing a
+    `new_password` takes the place of both. Every other sign-up for the address is deleted, and every session but the
+    one that proves. Doing it again changes nothing.
+    """
+    return {"email": verify_email(body).email, "email_verified": True}
+
+
+@v1.post("/users/verify/resend")
+@public
+@endpoint("People", body=AddressBody, status=202, problems=(429,), example={"email": "carol@corp.example"})
+def resend_proof(body: AddressBody) -> None:
+    """Email the link that proves an address anew, where one is due."""
+    address = address_of(body.email)
+    with even_time():
+        attempt_limits.count_email(address)
+        with transaction() as session:
+            signups.resend(session, policy=app_context().policy, address=address)

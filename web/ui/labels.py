@@ -1,0 +1,220 @@
+"""What codes are in words: where an invitation stands, what an event was, what a role may do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.checks import lookalikes
+from shared.invitations.create import CreatedInvitation
+from shared.models import Delivery, Invitation, JobKind, JobState, Status
+from shared.permissions import PERMISSIONS_OF, RESOURCES, Role
+from shared.policy import Effect, Subject
+from web.ui.i18n import N_, translated
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLabel:
+    """Where an invitation stands, in a word; `tone` colours it, and it is `moving` while the next word is near."""
+
+    word: str
+    tone: str = "secondary"
+    moving: bool = False
+
+
+_STATUSES = {
+    Status.CHECKING: StatusLabel(N_("checking"), moving=True),
+    Status.HELD: StatusLabel(N_("held"), "warning"),
+    Status.ACCEPTED: StatusLabel(N_("accepted"), "success"),
+    Status.DECLINED: StatusLabel(N_("declined"), "warning"),
+    Status.REVOKED: StatusLabel(N_("revoked")),
+    Status.EXPIRED: StatusLabel(N_("expired"), "warning"),
+    Status.BLOCKED: StatusLabel(N_("blocked"), "danger"),
+}
+_DELIVERIES = {
+    Delivery.NONE: StatusLabel(N_("to be sent"), moving=True),
+    Delivery.QUEUED: StatusLabel(N_("sending"), moving=True),
+    Delivery.SENT: StatusLabel(N_("sent")),
+    Delivery.DELIVERED: StatusLabel(N_("delivered"), "success"),
+    Delivery.BOUNCED: StatusLabel(N_("bounced"), "danger"),
+    Delivery.COMPLAINED: StatusLabel(N_("reported as unwanted"), "danger"),
+    Delivery.FAILED: StatusLabel(N_("not delivered"), "danger"),
+    Delivery.SUPPRESSED: StatusLabel(N_("address suppressed"), "danger"),
+}
+_CHECK_FAILED = StatusLabel(N_("could not be checked"), "danger")
+
+STATES: dict[str, str] = {
+    "members": N_("Members"),
+    **{status: standing.word.capitalize() for status, standing in _STATUSES.items()},
+}
+"""What the team can be narrowed down to."""
+
+_ROLES = {
+    Role.OWNER: N_("owner"),
+    Role.ADMIN: N_("admin"),
+    Role.DEVELOPER: N_("developer"),
+    Role.FINANCE_ANALYST: N_("finance analyst"),
+    Role.SUPPORT: N_("support"),
+}
+
+_EVENTS = {
+    "access.refused": N_("Access was refused"),
+    "account.abuse_decided": N_("The operator decided about abuse reports"),
+    "account.abuse_held": N_("New invitations were put on hold after abuse reports"),
+    "account.changed": N_("The account was changed"),
+    "account.created": N_("The account was made"),
+    "account.limits_set": N_("The operator changed the invitation limits"),
+    "api_key.created": N_("An API key was made"),
+    "api_key.revoked": N_("An API key was revoked"),
+    "contract.set": N_("The contract was set"),
+    "exception.added": N_("An exception was added"),
+    "exception.removed": N_("An exception was removed"),
+    "invitation.accepted": N_("Accepted"),
+    "invitation.blocked": N_("Blocked by the checks"),
+    "invitation.bounced": N_("The mail came back"),
+    "invitation.check_failed": N_("The checks failed"),
+    "invitation.checked": N_("Checked"),
+    "invitation.created": N_("Invited"),
+    "invitation.complained": N_("The reader complained of the mail"),
+    "invitation.declined": N_("Declined"),
+    "invitation.delivered": N_("The mail arrived"),
+    "invitation.delivery_failed": N_("The mail could not be delivered"),
+    "invitation.expired": N_("Expired"),
+    "invitation.held": N_("Held for somebody to decide"),
+    "invitation.new_requested": N_("A new link was asked for"),
+    "invitation.refused": N_("Refused"),
+    "invitation.released": N_("Released"),
+    "invitation.resent": N_("Sent again"),
+    "invitation.revoked": N_("Revoked"),
+    "invitation.role_changed": N_("The role was changed"),
+    "invitation.sent": N_("The mail was sent"),
+    "invitation.taken_over": N_("Somebody else answers for it now"),
+    "job.cancelled": N_("A job was cancelled"),
+    "job.retried": N_("A job was retried"),
+    "member.joined": N_("A member joined"),
+    "member.left": N_("A member left"),
+    "member.removed": N_("A member was removed"),
+    "member.role_changed": N_("The role was changed"),
+}
+NOUNS = {
+    "invitation": N_("Invitations"),
+    "member": N_("Members"),
+    "api_key": N_("API keys"),
+    "account": N_("The account"),
+    "contract": N_("The contract"),
+    "exception": N_("Exceptions"),
+    "access": N_("Refused access"),
+}
+"""What the audit can be narrowed down to."""
+
+EFFECTS = {
+    Effect.BLOCK: N_("never invite"),
+    Effect.ONLY: N_("invite nobody but"),
+    Effect.ALLOW: N_("always allowed"),
+}
+"""What an exception does."""
+
+SUBJECTS = {Subject.DOMAIN: N_("domain"), Subject.ADDRESS: N_("address"), Subject.NETWORK: N_("network")}
+"""What an exception is about."""
+
+JOB_STATES: dict[str, str] = {
+    JobState.QUEUED: N_("waiting"),
+    JobState.RUNNING: N_("running"),
+    JobState.DONE: N_("done"),
+    JobState.DEAD: N_("dead"),
+    JobState.CANCELLED: N_("cancelled"),
+}
+JOB_KINDS: dict[str, str] = {
+    JobKind.INVITATION_CHECK: N_("Check an invitation"),
+    JobKind.INVITATION_MAIL: N_("Mail an invitation"),
+    JobKind.VERIFICATION_MAIL: N_("Mail a link that proves an address"),
+    JobKind.PASSWORD_RESET_MAIL: N_("Mail a link that sets a password"),
+    JobKind.SIGNUP_NOTICE_MAIL: N_("Tell an owner that somebody signed up with their address"),
+    JobKind.NEW_LINK_MAIL: N_("Tell an inviter that a new link is wanted"),
+}
+
+_ACTORS = {
+    "user": N_("a person"),
+    "api_key": N_("an API key"),
+    "operator": N_("the operator"),
+    "system": N_("Usher"),
+    "anyone": N_("whoever had the link"),
+}
+_WHO = {
+    "inviter": N_("Whoever invites can mend this."),
+    "account_owner": N_("The owner of the account can mend this."),
+    "operator": N_("The operator can mend this."),
+    "invitee": N_("Whoever is invited can mend this."),
+}
+_EDITS, _VIEWS = N_("view and edit %(what)s"), N_("view %(what)s")
+
+
+def status_of(invitation: Invitation | CreatedInvitation) -> StatusLabel:
+    """Where an invitation stands, its mail included."""
+    status, delivery = Status(invitation.status), Delivery(invitation.delivery)
+    if status is Status.CHECKING and delivery is Delivery.FAILED:
+        return _CHECK_FAILED
+    return _DELIVERIES[delivery] if status is Status.PENDING else _STATUSES[status]
+
+
+def version(invitation: Invitation | CreatedInvitation) -> str:
+    """What a row shows of an invitation, as a word that differs once that has changed."""
+    return f"{invitation.status}-{invitation.delivery}-{invitation.role}-{invitation.generation}"
+
+
+def role(name: str) -> str:
+    """A role as a person reads it."""
+    return translated(_ROLES[Role(name)])
+
+
+def event(action: str) -> str:
+    """An event as a person reads it; its code where no words are known for it."""
+    return translated(_EVENTS[action]) if action in _EVENTS else action
+
+
+def actor(who: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Who acted: by name, and of a key, whoever answers for it; by kind where there is no name."""
+    kind = translated(_ACTORS[who["kind"]])
+    named = names.get(str(who.get("user_id") or who.get("id")))
+    if named is None:
+        return kind
+    return f"{named} ({kind})" if who["kind"] == "api_key" else named
+
+
+def fixer(who: str) -> str:
+    """Who can mend what a reason complains of."""
+    return translated(_WHO[who])
+
+
+def rights(name: str) -> list[str]:
+    """What a role may do, each in a few words."""
+    highest = {resource: _highest(Role(name), resource) for resource in RESOURCES}
+    return [
+        translated(_EDITS if highest[resource] == "edit" else _VIEWS) % {"what": translated(what)}
+        for resource, what in RESOURCES.items()
+        if highest[resource]
+    ]
+
+
+def summary(name: str) -> str:
+    """The same on one line: what the role may edit, and what it may view besides."""
+    parts = []
+    for action, words in (("edit", _EDITS), ("view", _VIEWS)):
+        what = [translated(thing) for resource, thing in RESOURCES.items() if _highest(Role(name), resource) == action]
+        if what:
+            parts.append(translated(words) % {"what": ", ".join(what)})
+    return "; ".join(parts)
+
+
+def reasons(checks: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Why an invitation's checks did not simply say yes."""
+    return [reason for check in checks if check["verdict"] != "allow" for reason in check["reasons"]]
+
+
+def _highest(role: Role, resource: str) -> str:
+    """What the role may do at the most: edit, view, or nothing."""
+    return next((action for action in ("edit", "view") if f"{resource}:{action}" in PERMISSIONS_OF[role]), "")
+
+
+def other_spelling(email: str) -> str:
+    """The domain of an address in the other spelling, where it has one; else nothing."""
+    return lookalikes.other_spelling(email.rpartition("@")[2]) or ""

@@ -1,0 +1,66 @@
+"""A new API key's secret, shown once on the page that its form redirects to.
+
+The secret is derived from one of SECRET_KEYS, the form's random token and this browser's cookie, and nothing keeps it:
+the page derives it again, once. A short-lived cookie carries the form's token there; alone, it opens nothing.
+"""
+
+from dataclasses import dataclass
+
+from flask import Response, request
+
+from shared.accounts import api_keys
+from shared.tokens import Purpose, derive
+from web.auth import cookies, csrf
+from web.context import app_context
+from web.database import transaction
+from web.ui import form_once
+from web.ui.form_once import Press
+
+_KEPT = 10 * 60
+"""How long the secret waits to be shown, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page shows of a key that was just created: its secret, or None where that was shown before."""
+
+    secret: str | None
+
+
+def secret() -> str:
+    """The secret of the key that the form being answered creates."""
+    return _secrets(form_once.handle(), csrf.nonce())[0]
+
+
+def keep(response: Response, press: Press) -> None:
+    """Have the browser come back for the secret."""
+    cookies.put(response, _cookie(), f"{press.handle}.{csrf.nonce()}", max_age=_KEPT)
+
+
+def take(account_id: str) -> Shown | None:
+    """What to show of the key that this browser has just created in the account, if it has."""
+    handle, _, nonce = request.cookies.get(_cookie(), "").partition(".")
+    press = form_once.find(handle) if nonce and request.method == "GET" else None
+    if press is None:
+        return None
+    with transaction() as session:
+        found = api_keys.matching(
+            session, account_id=account_id, key_id=str(press.outcome), secrets=_secrets(handle, nonce)
+        )
+        if found is None:
+            return None
+        return Shown(found if form_once.spend(press) else None)
+
+
+def forget(response: Response) -> None:
+    """Have the browser ask no more."""
+    cookies.drop(response, _cookie())
+
+
+def _secrets(handle: str, nonce: str) -> list[str]:
+    subject = f"{csrf.seed()}/{nonce}/{handle}"
+    return [api_keys.PREFIX + derive(key, Purpose.API_KEY, subject, 0) for key in app_context().settings.secret_keys]
+
+
+def _cookie() -> str:
+    return cookies.named("usher_new_key")

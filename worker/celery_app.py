@@ -1,0 +1,91 @@
+"""The Celery app of the workers: queues, limits, acknowledgement, and the tasks as shells over plain functions.
+
+A message is acknowledged before its work is done, because it is only a doorbell: the row is the truth, and the relay
+rings again. So nothing here waits, retries or keeps results through the broker.
+"""
+
+from collections.abc import Callable
+
+from celery import Celery
+
+from shared.jobs.celery_app import celery_app, is_redis
+from shared.jobs.kinds import (
+    CHECK_INVITATION,
+    DELETE_OLD_ROWS,
+    DOWNLOAD_NETWORK_LISTS,
+    EXPIRE_INVITATIONS,
+    PREVIOUS_NAMES,
+    SEAL_AUDIT_EVENTS,
+    SEND_EMAIL,
+    Task,
+)
+from shared.settings.settings import Settings
+from worker.context import WorkerContext
+from worker.tasks import checks, mail, maintenance, network_lists
+
+TIME_LIMIT = 390
+"""Longer than the slowest round: 10 s of mails, and one last mail that meets every timeout of the mail server."""
+
+
+def make_app(settings: Settings, context: Callable[[], WorkerContext]) -> Celery:
+    """The app of one worker; `context` gives each of its processes what that process holds."""
+    app = celery_app(settings.broker_url, patience=5.0)
+    app.conf.update(
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # A replica and a full broker answer, and are as good as away.
+        broker_channel_error_retry=True,
+        worker_consumer="worker.consumer:PatientConsumer",
+        task_acks_late=False,
+        task_time_limit=TIME_LIMIT,
+        worker_concurrency=settings.worker_processes,
+        worker_prefetch_multiplier=1,
+        # RabbitMQ hands out no more than are asked for; Redis' messages have to be left where they are.
+        worker_disable_prefetch=is_redis(settings.broker_url),
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_max_tasks_per_child=1000,
+        worker_max_memory_per_child=300_000,
+        worker_proc_alive_timeout=30.0,
+        # Nobody may wait in the memory of a worker; the limit only guards that.
+        worker_eta_task_limit=10,
+        worker_send_task_events=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+    )
+    _name_tasks(app, context)
+    return app
+
+
+def _name_tasks(app: Celery, context: Callable[[], WorkerContext]) -> None:
+    def check(ids: list[str]) -> None:
+        checks.check_invitations(context(), ids, send_up_to=checks.MAX_EMAILS_TO_SEND)
+
+    def send(ids: list[str]) -> None:
+        mail.send_emails(context(), ids)
+
+    def expire() -> None:
+        maintenance.expire_invitations(context())
+
+    def sweep() -> None:
+        maintenance.delete_old_rows(context())
+
+    def seal() -> None:
+        maintenance.seal_audit_events(context())
+
+    def fetch() -> None:
+        network_lists.download_network_lists(context())
+
+    periodic = (
+        (EXPIRE_INVITATIONS, expire),
+        (DELETE_OLD_ROWS, sweep),
+        (SEAL_AUDIT_EVENTS, seal),
+        (DOWNLOAD_NETWORK_LISTS, fetch),
+    )
+    for task, do in ((CHECK_INVITATION, check), (SEND_EMAIL, send), *periodic):
+        _register(app, task, do)
+
+
+def _register(app: Celery, task: Task, run: Callable[..., None]) -> None:
+    """Have the app answer to the task's name, and to the one that the release before publishes."""
+    for name in {task.name, PREVIOUS_NAMES.get(task, task.name)}:
+        app.task(name=name)(run)
