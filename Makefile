@@ -5,25 +5,34 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := .ci/requirements.lock
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps
+QUICK := tests/structure tests/checks/test_annual.py tests/checks/test_names.py tests/imports tests/web/test_invitations.py \
+  tests/web/test_batch.py tests/web/test_team.py tests/web/test_links.py tests/web/test_signups.py tests/web/test_openapi.py \
+  tests/worker/test_mail_message.py tests/worker/test_mail_outcome.py tests/worker/test_tasks.py
 PRODUCTION_LOCK := .ci/requirements.production.lock
 COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate -q $(LOCKING)
 
 # Where this is set, every start would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up install test trials check bench faults pictures catalogues lock help
+.PHONY: up install test quick coverage trials check bench faults pictures settings catalogues lock help
 
 up: install  ## Start everything on embedded defaults; Ctrl-C stops it.
 	@$(BIN)/usher up
 
-test: install  ## The whole test suite, on real PostgreSQL, Valkey and SMTP.
-	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
+test: install  ## The whole test suite, on real PostgreSQL, Valkey and SMTP. One file or test: make test T=tests/web/test_links.py
+	$(BIN)/python -m pytest $(if $(T),$(T),-n auto --dist loadscope --no-loadscope-reorder)
+
+quick: install  ## The tests worth running at every save: no processes, no browser.
+	$(BIN)/python -m pytest -n auto $(QUICK)
+
+coverage: install  ## The whole suite with the lines that it covers; fails below the floor in pyproject.toml.
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 # pytest answers 5 where there is nothing to try.
 trials: install  ## What needs network namespaces or servers of the system, and every call by its document. It tells what it left out.
 	$(BIN)/python -m pytest tests/trials || [ $$? = 5 ]
 
-check: install  ## Lint, format, types and import arrows.
+check: install  ## Lint, format, types and import layers.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -55,6 +64,9 @@ bench: install  ## What was promised, measured on real parts; a few minutes.
 pictures: install  ## The README's pictures of the console, taken anew in a browser.
 	$(BIN)/python -m tests.browser.pictures
 
+settings: install  ## Write the settings' help into the operations page.
+	$(BIN)/python -m tests.structure.settings_table
+
 catalogues: install  ## Add what pages newly say to the catalogues, to be translated.
 	$(BIN)/python -m tests.web.pages.catalogues
 
@@ -64,4 +76,4 @@ lock:  ## Write the locks (needs uv): every version with its hashes, no addresse
 	$(COMPILE) -c $(LOCK) -o $(PRODUCTION_LOCK)
 
 help:  ## This list.
-	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "%-9s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -12,6 +12,7 @@ from shared.jobs.kinds import TASK_OF
 from shared.models import JobKind
 from shared.permissions import PERMISSIONS_OF, Permission, Role
 from shared.settings.settings import Settings
+from tests.structure import settings_table
 from web.app import create_app
 from web.http.body_limits import LARGE
 from web.http.problems import STATUS
@@ -103,11 +104,12 @@ def test_over_tls_cookies_and_headers_are_bound_to_the_host(app):
     assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_every_setting_stands_in_the_readme():
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    missing = [name for name in Settings.model_fields if f"`{name.upper()}`" not in readme]
-    # `usher up` sets it for its own web server; nobody else has a use for it.
-    assert missing == ["mailbox_dir"]
+@pytest.mark.parametrize("name", sorted(Settings.model_fields.keys() - settings_table.INTERNAL))
+def test_every_setting_is_described_on_the_operations_page(name):
+    begin, description = settings_table.row_of(name)
+    rows = [line for line in settings_table.PAGE.read_text().splitlines() if line.startswith(begin)]
+    assert len(rows) == 1
+    assert rows[0].endswith(description), "run `make settings`"
 
 
 def test_the_clock_of_a_worker_decides_nothing():
