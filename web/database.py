@@ -9,7 +9,7 @@ from flask import g
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
-from shared.db.autocommit import AutocommitConnection, SessionOrConnection
+from shared.db.autocommit import AutocommitConnection, PipelinedTransaction, SessionOrConnection
 from shared.jobs import queue
 from web.context import app_context
 
@@ -28,16 +28,15 @@ def transaction() -> Iterator[Session]:
         yield session
         return
     g.in_transaction = True
-    try:
-        yield session
-        session.commit()
-    except BaseException:
-        session.rollback()
-        queue.take_enqueued(session)
-        raise
-    finally:
-        g.in_transaction = False
-    app_context().notifier.notify(queue.take_enqueued(session))
+    with _announcing(session):
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            g.in_transaction = False
 
 
 @contextmanager
@@ -57,25 +56,22 @@ def autocommit_or_transaction() -> Iterator[SessionOrConnection]:
         yield db.session()
         return
     connection = autocommit_connection()
-    try:
+    with _announcing(connection):
         yield connection
-    finally:
-        enqueued = queue.take_enqueued(connection)
-    app_context().notifier.notify(enqueued)
 
 
 @contextmanager
-def pipelined_transaction() -> Iterator[AutocommitConnection]:
+def pipelined_transaction() -> Iterator[PipelinedTransaction]:
     """The same for a few statements: one transaction, and none of the session's bookkeeping.
 
     What needs no answer travels with what follows it: beginning, locking and committing wait for nothing by themselves.
     """
     connection = autocommit_connection()
     try:
-        with connection.pipeline():
+        with _announcing(connection), connection.pipeline():
             connection.run(b"BEGIN")
             try:
-                yield connection
+                yield PipelinedTransaction(connection)
             except psycopg.Error:
                 raise
             except BaseException:
@@ -86,6 +82,20 @@ def pipelined_transaction() -> Iterator[AutocommitConnection]:
         # What stands in the pipeline behind a failure is not run, and so neither would be a rollback.
         discard_connection()
         raise
+
+
+@contextmanager
+def _announcing(unit: SessionOrConnection) -> Iterator[None]:
+    """Wake the workers for what the block has enqueued, once it holds; forget it if the block fails.
+
+    Connections and sessions are kept for later requests, and must keep no jobs of this one.
+    """
+    try:
+        yield
+    except BaseException:
+        queue.take_enqueued(unit)
+        raise
+    app_context().notifier.notify(queue.take_enqueued(unit))
 
 
 def autocommit_connection() -> AutocommitConnection:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NewType
 
 import psycopg
 from sqlalchemy.orm import Session
@@ -35,6 +35,12 @@ class AutocommitConnection(Connection):
             self._kept_cursor = self.cursor()
         return self._kept_cursor.execute(statement, values)
 
+
+PipelinedTransaction = NewType("PipelinedTransaction", AutocommitConnection)
+"""A connection between BEGIN and COMMIT. `web.database.pipelined_transaction` alone opens one."""
+
+InTransaction = PipelinedTransaction | Session
+"""Where several statements hold together or not at all. mypy refuses a connection that commits each by itself."""
 
 SessionOrConnection = AutocommitConnection | Session
 """What a question is asked of, or told what to write: by itself, or within a transaction."""

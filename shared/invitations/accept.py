@@ -21,7 +21,7 @@ from shared.checks.evaluate import eligibility
 from shared.checks.proxy import check_proxy
 from shared.checks.verdict import Verdict
 from shared.clock import rfc3339
-from shared.db.autocommit import SessionOrConnection
+from shared.db.autocommit import InTransaction
 from shared.db.prepared import PreparedQuery
 from shared.email_address import EmailAddress, masked
 from shared.errors import Conflict, Invalid, LinkDead, Unauthenticated
@@ -68,7 +68,7 @@ DeferredJoin = Callable[[], Joined]
 
 
 def accept_by_link(
-    connection: SessionOrConnection, *, policy: PolicyContext, token: str, caller: CallerLookup
+    connection: InTransaction, *, policy: PolicyContext, token: str, caller: CallerLookup
 ) -> DeferredJoin:
     """Make whoever is signed in a member, once, with the role that the invitation has at this moment.
 
@@ -119,7 +119,7 @@ def accept_signing_up(session: Session, *, actor: Actor, policy: PolicyContext, 
 
 
 def accept_own(
-    connection: SessionOrConnection, *, actor: Actor, policy: PolicyContext, user: SignedIn, invitation_id: str
+    connection: InTransaction, *, actor: Actor, policy: PolicyContext, user: SignedIn, invitation_id: str
 ) -> DeferredJoin:
     """Accept without the mail, as the signed-in user whose proven address was invited; raises as `accept_by_link`
     does."""
@@ -143,7 +143,7 @@ def accepted_by_password(session: Session, *, token: str, password: str) -> Join
 
 
 def _accept(
-    connection: SessionOrConnection, actor: Actor, policy: PolicyContext, invitation: LockedInvitation, user: SignedIn
+    connection: InTransaction, actor: Actor, policy: PolicyContext, invitation: LockedInvitation, user: SignedIn
 ) -> DeferredJoin:
     before = _accepted_before(connection, invitation, user)
     if before is not None:
@@ -157,9 +157,7 @@ def _as_user(actor: Actor, user_id: str) -> Actor:
     return replace(actor, kind=ActorKind.USER, id=user_id, user_id=user_id)
 
 
-def _accepted_before(
-    connection: SessionOrConnection, invitation: LockedInvitation, user: SignedIn | User
-) -> Joined | None:
+def _accepted_before(connection: InTransaction, invitation: LockedInvitation, user: SignedIn | User) -> Joined | None:
     if invitation.status != Status.ACCEPTED or invitation.accepted_by != user.id:
         return None
     place = memberships.get(connection, account_id=invitation.account_id, user=memberships.person(user))
@@ -167,7 +165,7 @@ def _accepted_before(
 
 
 def _join(
-    connection: SessionOrConnection, actor: Actor, policy: PolicyContext, invitation: LockedInvitation, user: Person
+    connection: InTransaction, actor: Actor, policy: PolicyContext, invitation: LockedInvitation, user: Person
 ) -> DeferredJoin:
     rows = _JOIN.defer(
         connection,
@@ -211,7 +209,7 @@ def _seen_from(actor: Actor, policy: PolicyContext, account: AccountFacts) -> di
     return {"proxy": check.as_json(rfc3339(account.at))} if check.reasons else {}
 
 
-def _refuse_known(connection: SessionOrConnection, invitation: LockedInvitation) -> None:
+def _refuse_known(connection: InTransaction, invitation: LockedInvitation) -> None:
     if _VERIFIED_USER.fetch(connection, email_key=invitation.email_key):
         raise Unauthenticated(
             "There is a user of this address already. Nothing was changed.",

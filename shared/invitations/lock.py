@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, bindparam, select
 
 from shared.accounts import locks
-from shared.db.autocommit import SessionOrConnection
+from shared.db.autocommit import InTransaction
 from shared.db.prepared import PreparedQuery
 from shared.invitations import links
 from shared.models import Account, ApiKey, Invitation, Membership, api_key
@@ -39,7 +39,7 @@ class LockedInvitation(NamedTuple):
     account: AccountFacts
 
 
-def by_link(connection: SessionOrConnection, token: str) -> Callable[[], LockedInvitation]:
+def by_link(connection: InTransaction, token: str) -> Callable[[], LockedInvitation]:
     """The invitation whose newest link this is, and nobody else's until the transaction ends.
 
     Asking for it raises `LinkInvalid` where there is none, or `LinkDead` for a link that was replaced.
@@ -56,7 +56,7 @@ def by_link(connection: SessionOrConnection, token: str) -> Callable[[], LockedI
     return locked
 
 
-def by_address(connection: SessionOrConnection, *, invitation_id: str, email_key: str) -> LockedInvitation | None:
+def by_address(connection: InTransaction, *, invitation_id: str, email_key: str) -> LockedInvitation | None:
     """The same for an invitation to this address; None where it is somebody else's, or there is none."""
     mine = {"invitation_id": invitation_id, "email_key": email_key}
     _LOCK_OWN_TEAM.execute(connection, **mine)
