@@ -43,7 +43,7 @@ def record_sent(session: Session, replies: Mapping[str, str], *, owner: str) -> 
     return {
         job_id
         for (job_id,) in _SENT.fetch(
-            session, ids=",".join(replies), owner=owner, original=json.dumps(replies), **actor_params
+            session, ids=",".join(replies), owner=owner, said=json.dumps(replies), **actor_params
         )
     }
 

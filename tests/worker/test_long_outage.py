@@ -53,7 +53,7 @@ def test_what_was_mailed_is_recorded_however_long_the_database_is_away(
         lease.extend(time.monotonic() - 2 * queue.LEASE.total_seconds())
         with away(database_admin, database_name):
             record = partial(results.record_sent, replies=dict.fromkeys(ids, "250 taken"), owner=lease.owner)
-            recording = pool.submit(cut_off.record, lease, record, alone=True)
+            recording = pool.submit(cut_off.record, lease, record, autocommit=True)
             eventually(lambda: bool(tried) or recording.done())
         assert recording.result(20) == set(ids)
     assert world.again(invitation).delivery == Delivery.SENT
