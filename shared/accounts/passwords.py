@@ -23,7 +23,7 @@ def hash_password(password: str) -> str:
 
 
 def verify_password(password: str, kept: str | None) -> bool:
-    """Return True if the password matches the stored hash. Takes the same time with `kept` None, and returns False."""
+    """Return True if the password matches the stored hash. With `kept` None it returns False in the same time."""
     try:
         with _concurrent:
             return _hasher.verify(kept or _DUMMY_HASH, password) and kept is not None

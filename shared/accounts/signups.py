@@ -35,8 +35,8 @@ KEPT = timedelta(days=7)
 BESIDE = 5
 """Maximum number of sign-ups kept per address.
 
-Further sign-ups don't replace any of them, or a stranger could push out the owner's. The email for a further one links
-to the newest that is kept, where the mailbox owner can choose their own password.
+Further sign-ups don't replace any of them, or a stranger could push out the owner's. The email for a further sign-up
+links to the newest one kept, where the mailbox owner can choose their own password.
 """
 
 Unproven = Signup | User

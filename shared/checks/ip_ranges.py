@@ -2,7 +2,7 @@
 
 A table is two sorted arrays, the first and last addresses of disjoint ranges. It takes 16 bytes a range and is searched
 by bisection. A trie of Python objects would take fifty times the memory. An IPv6 address is reduced to its first 64
-bits, because one household or server usually owns all addresses with the same ones.
+bits, because one household or server usually owns all addresses that share them.
 """
 
 from array import array

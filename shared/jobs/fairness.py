@@ -1,4 +1,4 @@
-"""Round-robin dispatch among accounts, so that one account's ten thousand jobs don't delay another account's one."""
+"""Round-robin dispatch among accounts, so an account with ten thousand jobs doesn't delay an account with one."""
 
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, lateral, literal, select, true
 from sqlalchemy.orm import aliased

@@ -212,7 +212,7 @@ def reset(session: Session, job_id: str) -> None:
 
 
 def mark_lost_dead(session: Session) -> list[Job]:
-    """Mark jobs as dead whose workers died too often. Returns the jobs, so the caller can record the effects."""
+    """Mark jobs whose workers died too often as dead. Returns the jobs, so the caller can record the effects."""
     # An expired lease is always due for dispatch. This condition lets the query use the dispatch index.
     running = and_(in_literals(Job.state, JobState.RUNNING), _DISPATCH_DUE)
     lost = and_(running, _LEASE_RAN_OUT, Job.lost_leases >= MAX_LOST_LEASES - 1)

@@ -84,7 +84,7 @@ def prepare_retry(session: Session, job: Job) -> None:
 
 
 def mark_lost_dead(session: Session) -> int:
-    """Mark jobs as dead whose workers keep dying, and show that on their invitations. Returns the number of jobs."""
+    """Mark jobs whose workers keep dying as dead, and show that on their invitations. Returns the number of jobs."""
     dead = queue.mark_lost_dead(session)
     for job in dead:
         fail(session, job, why=job.last_error or "")

@@ -1,4 +1,4 @@
-"""Connects to the mail server with the long timeouts that SMTP asks for."""
+"""Connects to the mail server with the long timeouts that SMTP recommends."""
 
 import smtplib
 import socket

@@ -23,7 +23,7 @@ def suppress(session: Session, email_key: str, *, why: str) -> None:
 
 
 def find_suppressed(session: Session, email_keys: Collection[str]) -> dict[str, str]:
-    """The suppressed ones of these addresses, each with the reason."""
+    """The suppressed addresses among these, each with the reason."""
     return dict(_SUPPRESSED.fetch(session, email_keys=list(email_keys))) if email_keys else {}
 
 

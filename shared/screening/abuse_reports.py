@@ -127,7 +127,7 @@ def _reporters(session: Session, account_id: str) -> int:
 
 
 def _hold_unsent(session: Session, actor: Actor, account_id: str) -> list[Invitation]:
-    """Put the account's invitations on hold whose email no worker has started to send, and cancel those emails."""
+    """Put on hold the account's invitations whose email no worker has started to send, and cancel those emails."""
     cancelled = {subject_id for (subject_id,) in _CANCEL.fetch(session, account_id=account_id)}
     query = select(Invitation).where(
         Invitation.id.in_(cancelled),

@@ -31,7 +31,7 @@ def add(
     reason: str,
     ends_at: datetime | None,
 ) -> PolicyException:
-    """Add an exception for one account, or for all with `account_id` None.
+    """Add an exception for one account, or for all if `account_id` is None.
 
     Raises `Invalid` for a value that doesn't fit its subject. Only the operator can add an exception that allows
     something, because an account could otherwise exempt itself from every rule.
@@ -87,7 +87,7 @@ def remove(session: Session, *, actor: Actor, account_id: str | None, exception_
 
 
 def list_overrides(session: Session, *, account_id: str | None, after: str, limit: int) -> list[PolicyException]:
-    """Exceptions in force for one account, or for all with `account_id` None, oldest first, after the id `after`."""
+    """Exceptions in force for one account, or for all if `account_id` is None, oldest first, after the id `after`."""
     query = select(PolicyException).where(
         PolicyException.account_id.is_not_distinct_from(account_id), _is_in_force(), PolicyException.id > after
     )

@@ -35,7 +35,7 @@ class RemovalPreview:
 def change_role(
     session: Session, *, actor: Actor, account_id: str, membership_id: str, role: Role
 ) -> tuple[Membership, User]:
-    """Change a member's role immediately. Their open invitations with a role they may no longer give are put on hold.
+    """Change a member's role immediately. Open invitations they sent with a role they may no longer give go on hold.
 
     Raises `Conflict` for the owner's role and for the actor's own, and `Refused` for a role the actor can't assign.
     """
