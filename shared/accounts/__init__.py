@@ -1,1 +1,1 @@
-"""Accounts, users, memberships, and what signs a person or a program in."""
+"""Accounts, users, memberships, and authentication of people and programs."""

@@ -1,4 +1,4 @@
-"""The tenant: made by the person who then owns it."""
+"""Accounts (tenants). The user who creates an account owns it."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from shared.permissions import Role
 
 
 def create(session: Session, *, actor: Actor, owner: User | SignedIn, name: str) -> Account:
-    """Make an account whose owner is the person who makes it; their address has to be proven."""
+    """Create an account with this user as its owner. Raises `PermissionDenied` until their address is verified."""
     if owner.email_verified_at is None:
         raise PermissionDenied(
             "Your address is not proven yet, so nothing was made.",
@@ -32,7 +32,7 @@ def create(session: Session, *, actor: Actor, owner: User | SignedIn, name: str)
 
 
 def get(session: Session, account_id: str) -> Account:
-    """The account, or `NotFound`."""
+    """The account with this id. Raises `NotFound`."""
     account = session.get(Account, account_id)
     if account is None:
         raise NotFound("There is no such account.")
@@ -40,7 +40,7 @@ def get(session: Session, account_id: str) -> Account:
 
 
 def change(session: Session, *, actor: Actor, account_id: str, changes: dict[str, Any]) -> Account:
-    """Change what is said here of the account: `name`, `lapsed_contract`, `invitation_hours`."""
+    """Change settings of the account. `changes` may have `name`, `lapsed_contract` and `invitation_hours`."""
     account = session.scalars(select(Account).where(Account.id == account_id).with_for_update(key_share=True)).one()
     before = {field: getattr(account, field) for field in changes}
     for field, value in changes.items():
@@ -52,9 +52,9 @@ def change(session: Session, *, actor: Actor, account_id: str, changes: dict[str
 
 
 def landing_account(session: Session, user: User | Signup | SignedIn) -> Account | None:
-    """Where the user lands after signing in: their default, else where they were last, else the oldest account.
+    """The account to show after sign-in: the user's default, else the last one used, else the oldest.
 
-    A default that they have left or were removed from counts for nothing.
+    A default account that the user no longer belongs to is ignored. None if they belong to no account.
     """
     query = select(Account).join(Membership, Membership.account_id == Account.id)
     query = query.where(Membership.user_id == user.id)

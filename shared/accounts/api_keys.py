@@ -1,4 +1,4 @@
-"""Keys with which programs act in one account: shown once, kept as a hash, bounded by the role of their creator."""
+"""API keys. Each belongs to one account, is shown once, is stored as a hash, and never exceeds its creator's role."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,18 +20,18 @@ from shared.permissions import PERMISSIONS_OF, Permission, Role
 from shared.tokens import draw, sha256
 
 PREFIX = "ushk_"
-"""What every key begins with, so that one found in a log or a repository is known for what it is."""
+"""Prefix of every API key. Secret scanners can recognize it in logs and repositories."""
 
 USED_EVERY = timedelta(minutes=1)
-"""How fine `last_used_at` is: a busy key writes no more often than this."""
+"""Minimum interval between two updates of `last_used_at`, to limit writes for a busy key."""
 
 
 MOST_SHOWN = 100
-"""How many keys of one person are shown where their password is reset."""
+"""Maximum number of one user's keys listed during a password reset."""
 
 
 class FoundKey(NamedTuple):
-    """A live key as requests need it: cheap to read, since every request of a program reads one."""
+    """The fields of a live key that every API request reads. Cheaper than an ORM row."""
 
     id: str
     account_id: str
@@ -53,8 +53,8 @@ LIVE = (
     .join(Membership, and_(Membership.account_id == ApiKey.account_id, Membership.user_id == ApiKey.created_by))
     .where(ApiKey.token_hash == bindparam("hash"), is_live())
 )
-"""The live key of this `hash`, as `as_found_key` reads it, with the role its creator has now; none once they have
-left."""
+"""The live key with this `hash` and its creator's current role, for `as_found_key`. No row if the creator has left the
+account."""
 
 _FIND = PreparedQuery(LIVE)
 
@@ -70,9 +70,9 @@ def create(
     expires_at: datetime | None = None,
     secret: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key; the second of what is returned is the key itself, which nothing keeps.
+    """Create a key. Returns its row and the secret, which is not stored.
 
-    It is drawn unless its `secret` is given: PREFIX and 256 bits that nobody else can know.
+    A given `secret` must be PREFIX followed by 256 random bits. Without one, the secret is generated.
     """
     secret = secret or PREFIX + draw()
     key = ApiKey(
@@ -101,7 +101,7 @@ def issue(
     expires_at: datetime | None,
     secret: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key for the actor, who answers for it; `Refused` where the key could do more than they."""
+    """Create a key for the actor. Raises `Refused` if the key's role allows more than the actor's own roles."""
     actor = locks.require(session, actor, Permission.CREDENTIALS_EDIT, account_id=account_id)
     if not actor.covers(role):
         raise Refused([_above(role, actor)])
@@ -120,7 +120,7 @@ def issue(
 
 
 def list_keys(session: Session, *, account_id: str, before: str | None, limit: int) -> list[ApiKey]:
-    """The account's keys, the newest first, from before `before` on; those that were revoked are among them."""
+    """A page of the account's keys, newest first, before the id `before`. Includes revoked keys."""
     query = select(ApiKey).where(ApiKey.account_id == account_id)
     if before is not None:
         query = query.where(ApiKey.id < before)
@@ -128,27 +128,27 @@ def list_keys(session: Session, *, account_id: str, before: str | None, limit: i
 
 
 def matching(session: Session, *, account_id: str, key_id: str, secrets: Sequence[str]) -> str | None:
-    """Which of these secrets this key of the account has, if any."""
+    """The one of these secrets that belongs to this key of the account, or None."""
     this = and_(ApiKey.account_id == account_id, ApiKey.id == key_id)
     digest = session.scalar(select(ApiKey.token_hash).where(this))
     return next((secret for secret in secrets if sha256(secret) == digest), None)
 
 
 def may_end(actor: Actor, key: ApiKey) -> bool:
-    """Whether the actor may end this key: one of their own, or one whose role is not above theirs.
+    """Return True if the actor may revoke this key: it is their own, or its role is not above theirs.
 
-    A role is above another where it may do all that the other may, and more.
+    A role is above another if it has all of its permissions and more.
     """
     return key.created_by == actor.user_id or not PERMISSIONS_OF[Role(key.role)] > _permissions(actor)
 
 
 def revoke_all(session: Session, *, actor: Actor, account_id: str, created_by: str) -> None:
-    """End all keys that this person made in the account."""
+    """Revoke all keys that this user created in the account."""
     revoke_where(session, actor, account_id, live_of(account_id, created_by))
 
 
 def of_creator(session: Session, *, created_by: str) -> list[tuple[ApiKey, str]]:
-    """The live keys that this person made, each with its account's name, the newest first; 100 at most."""
+    """Live keys that this user created, each with its account's name, newest first. At most `MOST_SHOWN`."""
     query = select(ApiKey, Account.name).join(Account, Account.id == ApiKey.account_id)
     query = query.join(
         Membership, and_(Membership.account_id == ApiKey.account_id, Membership.user_id == ApiKey.created_by)
@@ -158,7 +158,7 @@ def of_creator(session: Session, *, created_by: str) -> list[tuple[ApiKey, str]]
 
 
 def live_by_creator(session: Session, user_ids: Sequence[str]) -> dict[str, int]:
-    """How many live keys each of these people has made."""
+    """Number of live keys per creator, by user id. Omits users without any."""
     if not user_ids:
         return {}
     theirs = and_(Membership.account_id == ApiKey.account_id, Membership.user_id == ApiKey.created_by)
@@ -168,29 +168,29 @@ def live_by_creator(session: Session, user_ids: Sequence[str]) -> dict[str, int]
 
 
 def live_of(account_id: str, created_by: str) -> ColumnElement[bool]:
-    """Which keys are this person's in the account and not revoked."""
+    """SQL condition for the keys that this user created in the account and that are not revoked."""
     return and_(ApiKey.account_id == account_id, ApiKey.created_by == created_by, ApiKey.revoked_at.is_(None))
 
 
 def find_live(connection: SessionOrConnection, secret: str) -> FoundKey | None:
-    """The live key that this is, with the role its creator has now; a key whose creator has left opens nothing."""
+    """The live key with this secret and its creator's current role. None if the creator has left the account."""
     rows = _FIND.fetch(connection, hash=sha256(secret))
     return as_found_key(rows[0]) if rows else None
 
 
 def as_found_key(row: Sequence[Any]) -> FoundKey:
-    """The key that a row of `LIVE` tells of."""
+    """Parse a row of `LIVE`."""
     key_id, account_id, role, created_by, creators_role, use_is_due = row
     return FoundKey(key_id, account_id, Role(role), created_by, Role(creators_role), use_is_due)
 
 
 def record_use(session: Session, key_id: str) -> None:
-    """Note that the key was used just now."""
+    """Set the key's last use to now."""
     session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=func.now()))
 
 
 def revoke_where(session: Session, actor: Actor, account_id: str, which: ColumnElement[bool]) -> None:
-    """Revoke the keys that the condition picks, and record each in the audit log."""
+    """Revoke the keys that match the condition, and record each in the audit log."""
     ended = update(ApiKey).where(which, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
     for key_id, name, role in session.execute(ended.returning(ApiKey.id, ApiKey.name, ApiKey.role)).all():
         before = {"name": name, "role": role}

@@ -1,7 +1,7 @@
-"""Whether a user may do something in an account, and because of what: asked by programs, often and many at a time.
+"""Authorization decisions for programs: may a user do something in an account, and why. Built for large batches.
 
-Nothing is remembered between two questions. Each is answered by the rows of its own moment, so no answer is older than
-the change that was told of before it was asked.
+Nothing is cached between requests. Each answer comes from the current rows, so it reflects every change committed
+before the request.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from shared.tokens import sha256
 
 
 class Decision(NamedTuple):
-    """Whether it is allowed, the user's role in the account, and the ground in words."""
+    """A decision, with the user's role in the account and an explanation in words."""
 
     allowed: bool
     role: Role | None
@@ -37,7 +37,7 @@ def _decide(role: Role | None, permission: Permission) -> Decision:
 DECISIONS: dict[tuple[str | None, str], Decision] = {
     (role, permission): _decide(role, permission) for role in (*Role, None) for permission in Permission
 }
-"""What every question comes to, once the role is known."""
+"""The decision for every role and permission."""
 
 _pairs = (
     func.unnest(any_of("accounts"), any_of("users"))
@@ -60,14 +60,14 @@ _KEY_AND_ROLES = PreparedQuery(
 
 
 def roles_of(connection: SessionOrConnection, *, accounts: Sequence[str], users: Sequence[str]) -> list[str | None]:
-    """The role of each user in the account beside it, in this order, by one query; None for strangers."""
+    """Role of each user in the account at the same position, in one query. None for users who are not members."""
     return [role for (role,) in _ROLES.fetch(connection, accounts=",".join(accounts), users=",".join(users))]
 
 
 def key_and_roles(
     connection: SessionOrConnection, *, secret: str, accounts: Sequence[str], users: Sequence[str]
 ) -> tuple[FoundKey | None, list[str | None]]:
-    """The same, and by the same query the live key that asks; no key, no roles."""
+    """Roles as in `roles_of`, plus the caller's live API key, in one query. Without a live key there are no roles."""
     values = {"accounts": ",".join(accounts), "users": ",".join(users), "hash": sha256(secret)}
     rows = _KEY_AND_ROLES.fetch(connection, **values)
     return (api_keys.as_found_key(rows[0][:-1]) if rows else None), [row[-1] for row in rows[: len(users)]]

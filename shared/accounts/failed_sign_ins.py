@@ -1,4 +1,4 @@
-"""Sign-ins that failed, for the person whose address was tried, and the places where they signed in before."""
+"""Failed sign-ins, shown to the owner of the address, and the usual IP addresses of their sign-ins."""
 
 from datetime import timedelta
 
@@ -9,18 +9,18 @@ from shared.ids import new_id
 from shared.models import AuditEvent, FailedSignIn, User
 
 KEPT = timedelta(days=30)
-"""How long a failed sign-in is shown."""
+"""Period for which failed sign-ins are shown."""
 
 _REMEMBERED, _LATEST = timedelta(days=90), 20
 
 
 def record(session: Session, *, email_key: str, origin: str | None) -> None:
-    """Record one, whether or not the address is known: to write for known ones alone would take its time."""
+    """Record a failed sign-in. Unknown addresses are recorded too, so response times don't reveal which ones exist."""
     session.add(FailedSignIn(id=new_id("fsi"), email_key=email_key, origin=origin))
 
 
 def latest(session: Session, *, email_key: str, before: str | None, limit: int) -> list[FailedSignIn]:
-    """The failed sign-ins with this address, the newest first, from before `before` on."""
+    """A page of failed sign-ins with this address, newest first, before the id `before`."""
     query = select(FailedSignIn).where(FailedSignIn.email_key == email_key, FailedSignIn.failed_at > func.now() - KEPT)
     if before is not None:
         query = query.where(FailedSignIn.id < before)
@@ -28,7 +28,7 @@ def latest(session: Session, *, email_key: str, before: str | None, limit: int) 
 
 
 def usual_origins(session: Session, *, email_key: str) -> set[str]:
-    """The IP addresses from which the user of this address has signed in lately."""
+    """IP addresses of the user's last 20 sign-ins in the past 90 days."""
     theirs = select(User.id).where(User.email_key == email_key, User.email_verified_at.is_not(None)).scalar_subquery()
     signed_in = select(AuditEvent.origin).where(
         AuditEvent.subject_id == theirs,

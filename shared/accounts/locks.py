@@ -1,8 +1,8 @@
-"""What an actor is in an account at this very moment, held still until the transaction ends.
+"""An actor's current role in an account, locked until the transaction ends.
 
-A role that was read a moment ago may be gone by now. Whatever rests on one therefore shares a lock on the account's
-row, and whoever changes the team takes that lock alone: one of two that race waits, and then sees what the other did.
-The account's row is always locked first, invitations and members after it, so nobody waits in a circle.
+A role read a moment ago may be outdated. So a transaction that relies on a role takes a shared lock on the account's
+row, and a transaction that changes the team takes an exclusive one. In a race, the second waits and then sees the
+changes of the first. The account's row is always locked before invitations and members, which rules out deadlocks.
 """
 
 from dataclasses import replace
@@ -18,20 +18,20 @@ from shared.permissions import Permission, Role
 
 
 def lock_team(session: Session, account_id: str, *, exclusive: bool = False) -> None:
-    """Keep the team as it is until the transaction ends; `exclusive` is for whoever changes it."""
+    """Keep the team unchanged until the transaction ends. Use `exclusive` before changing it."""
     session.execute(team_lock(account_id, exclusive=exclusive))
 
 
 def team_lock(account_id: Any, *, exclusive: bool = False) -> Select[str]:
-    """The statement that does so; the account may be named by an expression."""
+    """The statement for `lock_team`. `account_id` can be an SQL expression."""
     account = select(Account.id).where(Account.id == account_id)
     return account.with_for_update(key_share=True) if exclusive else account.with_for_update(read=True)
 
 
 def current_actor(session: Session, actor: Actor, *, account_id: str, exclusive: bool = False) -> Actor:
-    """The actor with the roles of this moment, which stay theirs until the transaction ends.
+    """The actor with their current roles, which can't change until the transaction ends.
 
-    Raises `NotFound` for a member who has gone meanwhile, and for a key that was revoked.
+    Raises `NotFound` for a removed member and for a revoked key.
     """
     lock_team(session, account_id, exclusive=exclusive)
     if actor.kind not in {ActorKind.USER, ActorKind.API_KEY}:
@@ -49,7 +49,7 @@ def current_actor(session: Session, actor: Actor, *, account_id: str, exclusive:
 def require(
     session: Session, actor: Actor, permission: Permission, *, account_id: str, exclusive: bool = False
 ) -> Actor:
-    """The same, for whoever has this permission; raises `PermissionDenied` for anybody else."""
+    """The actor with their current roles, as in `current_actor`. Raises `PermissionDenied` without this permission."""
     actor = current_actor(session, actor, account_id=account_id, exclusive=exclusive)
     actor.require(permission)
     return actor

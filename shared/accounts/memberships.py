@@ -1,4 +1,4 @@
-"""Who belongs to an account, and with which role."""
+"""Members of accounts and their roles."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -33,33 +33,33 @@ from shared.models import Account, AuditEvent, Membership, User
 from shared.models.user import WORDS
 from shared.permissions import Role
 
-# As the index has it: words are folded, and taken for what they are in whatever language.
+# Must match the expression of the index: folded words, without stemming for any language.
 _WORDS: ColumnElement[Any] = literal_column(WORDS)
 _AS_WRITTEN: ColumnElement[Any] = literal_column("'simple'")
 
 NEARBY = 500
-"""How many members a search looks through one by one: a common word is found among them at once."""
+"""Number of members that a search scans one by one first. Common words match within these."""
 
 MAX_INDEXED_MATCHES = 50_000
-"""How many people with the same rare word are taken from the index of words."""
+"""Maximum number of matches to load from the word index."""
 
 SEEN_EVERY = timedelta(minutes=1)
-"""How fine `last_seen_at` is: a member's reading writes no more often than this."""
+"""Minimum interval between two updates of `last_seen_at`, to limit writes."""
 
 
 def role_of(connection: SessionOrConnection, *, account_id: str, user_id: str) -> tuple[Role, bool] | None:
-    """The role of this user in the account and whether `record_seen` is due; None for a stranger."""
+    """The user's role in the account, and True if `record_seen` is due. None for a user who is not a member."""
     rows = _MEMBERSHIP.fetch(connection, account_id=account_id, user_id=user_id)
     return (Role(rows[0][1]), rows[0][4]) if rows else None
 
 
 def record_seen(session: Session, *, account_id: str, user_id: str) -> None:
-    """Note that the member was here just now."""
+    """Set the member's last activity to now."""
     session.execute(update(Membership).where(*_is_membership(account_id, user_id)).values(last_seen_at=func.now()))
 
 
 class Person(TypedDict):
-    """A person as their colleagues see them."""
+    """A user as other members see them."""
 
     id: str
     email: str
@@ -67,7 +67,7 @@ class Person(TypedDict):
 
 
 class MembershipData(TypedDict):
-    """A person's place in an account, as lists of members show it: ready to be written as JSON."""
+    """A membership with its user, ready for JSON."""
 
     id: str
     user: Person
@@ -77,14 +77,14 @@ class MembershipData(TypedDict):
 
 
 def person(user: User | SignedIn) -> Person:
-    """This user as their colleagues see them."""
+    """This user as other members see them."""
     return {"id": user.id, "email": user.email, "name": user.name}
 
 
 def join(
     connection: SessionOrConnection, *, actor: Actor, account_id: str, user: Person, role: Role, at: datetime
 ) -> MembershipData:
-    """Make the user a member at this moment of the database's; somebody who is one already stays as they are."""
+    """Make the user a member, with `at` (database time) as the time of joining. An existing member stays unchanged."""
     place_id, user_id = new_id("mem"), user["id"]
     row = Rows([{"id": place_id, "account_id": account_id, "user_id": user_id, "role": role, "joined_at": at}])
     events = audit_log.event_rows(actor, "member.joined", [(place_id, account_id, {"user_id": user_id, "role": role})])
@@ -97,13 +97,13 @@ def join(
 
 
 def get(connection: SessionOrConnection, *, account_id: str, user: Person) -> MembershipData | None:
-    """This person's place in the account."""
+    """The user's membership in this account, or None."""
     rows = _MEMBERSHIP.fetch(connection, account_id=account_id, user_id=user["id"])
     return as_membership(user, rows[0]) if rows else None
 
 
 def as_membership(user: Person, row: Sequence[Any]) -> MembershipData:
-    """The place that a row tells of, by its id, role, and when the person joined and was last seen."""
+    """Build a membership from a row of id, role, joined_at and last_seen_at."""
     place_id, role, joined_at, last_seen_at = row[:4]
     return {"id": place_id, "user": user, "role": role, "joined_at": joined_at, "last_seen_at": last_seen_at}
 
@@ -111,7 +111,7 @@ def as_membership(user: Person, row: Sequence[Any]) -> MembershipData:
 def list_members(
     connection: SessionOrConnection, *, account_id: str, role: Role | None, after: str, limit: int
 ) -> list[MembershipData]:
-    """Members in the order in which they joined, from behind `after` on."""
+    """A page of members in the order in which they joined, after the id `after`."""
     role_name = role.value if role else None
     return _as_memberships(_MEMBERS.fetch(connection, account_id=account_id, after=after, role=role_name, most=limit))
 
@@ -119,8 +119,9 @@ def list_members(
 def search_members(
     session: Session, *, account_id: str, role: Role | None, q: str, after: str, limit: int
 ) -> list[MembershipData]:
-    """The same, of those who are called so: `q` is the beginning of a word of the name or the address; with several,
-    each has to begin one.
+    """A page of members whose name or address matches, after the id `after`.
+
+    Each word of `q` must be the beginning of a word in the name or address.
     """
     behind = [Membership.account_id == account_id, Membership.id > after]
     if role is not None:
@@ -137,10 +138,11 @@ def search_members(
 
 
 def matches_name(session: Session, q: str) -> ColumnElement[bool]:
-    """Who of all people is called so, by the index of words; who of the account, where too many are to be listed.
+    """SQL condition for members whose name or address matches.
 
-    The planner takes every word for one of a hundred, be it rare or everywhere, so it is not left the choice: `IS TRUE`
-    keeps it from the index, `MATERIALIZED` keeps it there.
+    It lists the matching users from the word index, or compares words directly when more than `MAX_INDEXED_MATCHES`
+    match. PostgreSQL estimates every word at one match in a hundred, so the query forces the plan: `IS TRUE` rules out
+    the index, and `MATERIALIZED` makes the planner use it.
     """
     called = select(User.id).where(_name_matches(q)).cte().prefix_with("MATERIALIZED", dialect="postgresql")
     people = session.scalars(select(called.c.id).limit(MAX_INDEXED_MATCHES)).all()
@@ -154,7 +156,7 @@ def matches_name(session: Session, q: str) -> ColumnElement[bool]:
 def list_accounts(
     session: Session, *, user_id: str, after: str, limit: int, q: str | None = None
 ) -> list[tuple[Account, Membership]]:
-    """The accounts that this user belongs to, in the order in which they were made; `q` is part of their name."""
+    """Accounts that this user belongs to, oldest first, after the id `after`. `q` is part of the account's name."""
     query = select(Account, Membership).join(Membership, Membership.account_id == Account.id)
     query = query.where(Membership.user_id == user_id, Account.id > after)
     if q:

@@ -1,6 +1,6 @@
-"""The operator's sign-ins on the pages: a row each, so that signing out ends one at once.
+"""The operator's sessions on the pages. Each is a row, so signing out ends it immediately.
 
-A row is found by the hash of its token and of the operator key together, so another key ends them all.
+A session is found by a hash of its token and the operator key, so a new key ends all sessions.
 """
 
 from datetime import timedelta
@@ -22,7 +22,7 @@ _LIVE = PreparedQuery(
 
 
 def start(session: Session, *, operator_key: str, ttl: timedelta) -> str:
-    """Sign the operator in; returns the token, which nothing keeps."""
+    """Start a session. Returns its token, which is stored only as a hash."""
     token = draw()
     row = insert(OperatorSession).values(token_hash=_hash(token, operator_key), expires_at=func.now() + ttl)
     session.execute(row)
@@ -30,12 +30,12 @@ def start(session: Session, *, operator_key: str, ttl: timedelta) -> str:
 
 
 def is_live(connection: SessionOrConnection, *, token: str, operator_key: str) -> bool:
-    """Whether this token still counts as the operator's."""
+    """Return True if this token belongs to a live operator session."""
     return bool(_LIVE.fetch(connection, hash=_hash(token, operator_key)))
 
 
 def end(session: Session, *, token: str, operator_key: str) -> None:
-    """Sign out: the token opens nothing from now on."""
+    """Sign out. The token no longer works."""
     session.execute(delete(OperatorSession).where(OperatorSession.token_hash == _hash(token, operator_key)))
 
 

@@ -1,8 +1,8 @@
-"""Which new passwords are taken: none that guessers try first.
+"""The policy for new passwords. It refuses those that attackers try first.
 
-zxcvbn estimates the guesses that a password withstands, with the person's own words among its dictionaries. An
-optional range query (BREACHED_PASSWORDS_URL, k-anonymity) finds those that were in a breach: only the first five
-hexadecimal digits of the password's SHA-1 leave this service.
+zxcvbn estimates the number of guesses that a password withstands, with the user's own words in its dictionaries. An
+optional range query (BREACHED_PASSWORDS_URL, k-anonymity) finds breached passwords. Only the first five hexadecimal
+digits of the password's SHA-1 leave this service.
 """
 
 import hashlib
@@ -24,23 +24,23 @@ PATTERN = "This password is easy to guess: it repeats or follows a pattern. Use 
 PERSONAL = "This password contains your name, your email address or the name of this product. Choose another one."
 BREACHED = "This password has appeared in a data breach. Choose another one."
 SENTENCES = (COMMON, PATTERN, PERSONAL, BREACHED)
-"""Why a password is refused, as people read it."""
+"""Reasons for refusing a password, as shown to people."""
 
 _PRODUCT = ("usher", "invite", "invitation")
-# The estimate costs more than in proportion to the length, and most for signs that stand for several letters: these
-# two bounds keep it under some 100 ms. What is longer is judged by its beginning.
+# The cost of an estimate grows faster than the length, and fastest with signs that can replace several characters.
+# These two limits keep it under about 100 ms. Only the beginning of a longer password is estimated.
 _JUDGED, _SIGNS = 32, frozenset("!$%(+<@[{|")
 _MOST_SIGNS = 3
 _GUESSES, _GUESSES_PERSONAL = 10**8, 10**10
-"""How many guesses a password has to withstand (zxcvbn's scores 3 and 4): more if it holds the person's own words."""
+"""Minimum guesses to withstand (zxcvbn scores 3 and 4). Passwords with the user's own words need the higher one."""
 
 _TIMEOUT_SECONDS, _LARGEST = 2.0, 512 * 1024
 
 
 def chosen(password: str, *, about: Sequence[str], settings: Settings, field: str = "password") -> str:
-    """The hash to keep of a new password; `about` are the person's name and address.
+    """Check a new password and return the hash to store. `about` has the user's name and address.
 
-    Raises `PasswordCommon`, which names the `field` that it was typed into. It takes long: open no transaction around.
+    Raises `PasswordCommon` for the form field `field`. Slow: don't call it inside a transaction.
     """
     refuse_common(password, about=about, field=field)
     if settings.breached_passwords_url is not None and _is_breached(password, settings.breached_passwords_url):
@@ -49,7 +49,7 @@ def chosen(password: str, *, about: Sequence[str], settings: Settings, field: st
 
 
 def refuse_common(password: str, *, about: Sequence[str], field: str = "password") -> None:
-    """Raise `PasswordCommon` for a password that is guessed early, or made of the person's own words."""
+    """Raise `PasswordCommon` for a password that is easy to guess, or that consists of the user's own words."""
     own = [word for text in about for word in re.split(r"[\W_]+", text.casefold()) if len(word) > 2]
     found = zxcvbn(_judged(password), user_inputs=[*own, *_PRODUCT])
     parts: Sequence[dict[str, Any]] = found["sequence"]
@@ -76,9 +76,9 @@ def _is_breached(password: str, url: str) -> bool:
         with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
             lines = answer.read(_LARGEST).decode("ascii", "replace").splitlines()
     except (OSError, HTTPException, ValueError) as error:
-        # A password is let through rather than nobody able to sign up; the query is a help, and not the rule.
+        # An outage of this service must not block sign-ups. The query is an extra check on top of the policy.
         log.get(__name__).warning("breached passwords not checked", error=type(error).__name__)
         return False
-    # Padding has a count of 0.
+    # The service pads its answer with entries that have a count of 0.
     found = {suffix.strip().upper(): count.strip() for suffix, _, count in (line.partition(":") for line in lines)}
     return bool(found.get(digest[5:], "0") != "0")

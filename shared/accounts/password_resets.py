@@ -1,4 +1,4 @@
-"""A forgotten password: the emailed link, and the new password."""
+"""Password resets: the emailed link and the new password."""
 
 from datetime import timedelta
 
@@ -20,9 +20,9 @@ RESET_TTL = timedelta(hours=1)
 
 
 def request_reset(session: Session, *, actor: Actor, policy: PolicyContext, address: EmailAddress) -> None:
-    """Enqueue an email with a link that sets a new password, where there is a user to send it to.
+    """Enqueue an email with a link to set a new password, if the address has a user.
 
-    For an address that nobody has proven the email proves a sign-up, where the mailbox's owner can choose a password.
+    For an unverified address, the email verifies the sign-up instead, and its reader can choose a password.
     """
     user = find_locked(session, User.email_key == address.key)
     if user is None or user.email_verified_at is None:
@@ -43,7 +43,7 @@ def request_reset(session: Session, *, actor: Actor, policy: PolicyContext, addr
 
 
 def find_reset(session: Session, *, token: str) -> User:
-    """The user whose password this link sets; raises what a spent or late link deserves."""
+    """The user of this reset link. Raises `LinkInvalid` for an unknown or used link, `LinkDead` for an expired one."""
     user = find_locked(session, User.reset_hash == sha256(token))
     if user is None:
         raise signups.no_such_link()
@@ -52,7 +52,11 @@ def find_reset(session: Session, *, token: str) -> User:
 
 
 def reset_password(session: Session, *, actor: Actor, token: str, password_hash: str) -> User:
-    """Set a new password, spend the link and end every sign-in; the link came by mail, so it proves the address too."""
+    """Set a new password, use up the link and end all sessions. Also verifies the address, because the link was
+    emailed.
+
+    Raises the errors of `find_reset`.
+    """
     user = find_reset(session, token=token)
     user.password_hash = password_hash
     user.reset_hash = user.reset_expires_at = None

@@ -1,7 +1,4 @@
-"""A person's own set-up: a forgotten password, a new one, what they say of themselves. Signing up is in `signups`.
-
-No answer tells a stranger whether an address is known.
-"""
+"""Password changes by the signed-in user. For signing up see `signups`, for forgotten passwords `password_resets`."""
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -13,7 +10,10 @@ from shared.models import Signup, User
 
 
 def change_password(session: Session, *, actor: Actor, user_id: str, password_hash: str, keep: str) -> None:
-    """Set a new password and end every session but that of the token `keep`; the caller has checked the old one."""
+    """Set a new password and end all sessions except the one of the token `keep`.
+
+    The caller has checked the old password.
+    """
     model = User if session.get(User, user_id) else Signup
     session.execute(update(model).where(model.id == user_id).values(password_hash=password_hash))
     sessions.end_others(session, user_id=user_id, keep=keep)

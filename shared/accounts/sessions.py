@@ -1,4 +1,4 @@
-"""Signing in and out: a session is a row, and what is not in the table is not signed in."""
+"""Sign-in and sign-out. Each session is a row, and a token without a row is not signed in."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -22,18 +22,21 @@ Person = TypeVar("Person", bound=User | Signup)
 
 
 def find_user(session: Session, email_key: str) -> User | None:
-    """The user of this address, if there is one."""
+    """The user with this canonical address, or None."""
     return session.scalars(select(User).where(User.email_key == email_key)).one_or_none()
 
 
 def of_address(session: Session, email_key: str) -> list[User | Signup]:
-    """Who may sign in with this address: its user, and the sign-ups that are not proven yet, the newest first."""
+    """Everyone who can sign in with this address: its user, then its unverified sign-ups, newest first."""
     user = find_user(session, email_key)
     return [*([user] if user else []), *signups.of_address(session, email_key)]
 
 
 def check_password(people: Sequence[Person], password: str) -> Person:
-    """The one whose password it is; a wrong address and a wrong password are answered alike, and as slowly."""
+    """The person with this password. Raises `Unauthenticated` otherwise.
+
+    The error and the response time don't reveal if the address or the password is wrong.
+    """
     for person in people:
         if passwords.verify_password(password, person.password_hash):
             return person
@@ -46,17 +49,17 @@ def check_password(people: Sequence[Person], password: str) -> Person:
 
 
 def start(session: Session, *, actor: Actor, user_id: str, ttl: timedelta) -> tuple[str, datetime]:
-    """Sign the user in: the token, which is shown this once, and when it ends."""
+    """Sign the user in. Returns the token, which is shown only once, and its expiry."""
     return _start(session, actor, UserSession, ttl, user_id=user_id)
 
 
 def start_unproven(session: Session, *, actor: Actor, user_id: str, ttl: timedelta) -> tuple[str, datetime]:
-    """The same for a sign-up whose address is still to be proven: `user_id` is the id that its user will have."""
+    """Sign in an unverified sign-up. `user_id` is the id of the sign-up, which its user will keep."""
     return _start(session, actor, SignupSession, ttl, signup_id=user_id)
 
 
 class SignedIn(NamedTuple):
-    """Whoever is signed in, as requests need them: cheap to read, since every request of a person reads one."""
+    """The signed-in person, with the fields that every request reads. Cheaper than an ORM row."""
 
     id: str
     email: str
@@ -74,7 +77,7 @@ _SIGNED_IN = PreparedQuery(
 )
 
 
-# A session of a sign-up is seldom, and looked for only where there is none of a user.
+# Sessions of sign-ups are rare, so the query runs only without a user session.
 _SIGNED_UP = PreparedQuery(
     select(Signup.id, Signup.email, Signup.email_key, null(), Signup.name, Signup.locale, null())
     .join(SignupSession, SignupSession.signup_id == Signup.id)
@@ -83,26 +86,26 @@ _SIGNED_UP = PreparedQuery(
 
 
 def find_signed_in(connection: SessionOrConnection, token: str) -> SignedIn | None:
-    """The user whose live session this token opens, or the sign-up that is still to be proven."""
+    """The user or unverified sign-up with a live session for this token, or None."""
     digest = sha256(token)
     rows = _SIGNED_IN.fetch(connection, hash=digest) or _SIGNED_UP.fetch(connection, hash=digest)
     return SignedIn(*rows[0]) if rows else None
 
 
 def end(session: Session, *, token: str) -> None:
-    """Sign out: the token opens nothing from now on."""
+    """Sign out. The token no longer works."""
     for model in (UserSession, SignupSession):
         session.execute(delete(model).where(model.token_hash == sha256(token)))
 
 
 def end_others(session: Session, *, user_id: str, keep: str) -> None:
-    """Sign the person out everywhere but where the token `keep` is used."""
+    """End all sessions of this person except the one of the token `keep`."""
     for model, whose in _WHOSE.items():
         session.execute(delete(model).where(whose == user_id, model.token_hash != sha256(keep)))
 
 
 def list_sessions(session: Session, *, user_id: str, limit: int) -> list[UserSession | SignupSession]:
-    """The person's live sessions, the newest first."""
+    """The person's live sessions, newest first."""
     found: list[UserSession | SignupSession] = []
     for model, whose in _WHOSE.items():
         live = select(model).where(whose == user_id, model.expires_at > func.now())
@@ -111,7 +114,7 @@ def list_sessions(session: Session, *, user_id: str, limit: int) -> list[UserSes
 
 
 def end_one(session: Session, *, user_id: str, session_id: str) -> None:
-    """Sign one of the person's browsers or programs out; one that is signed out already stays so."""
+    """End one session of this person. No effect if it has already ended."""
     for model, whose in _WHOSE.items():
         session.execute(delete(model).where(whose == user_id, model.id == session_id))
 
@@ -137,5 +140,5 @@ def _start(
 
 
 def end_sessions(session: Session, *, user_id: str) -> None:
-    """End every sign-in of this user at once."""
+    """End all sessions of this user."""
     session.execute(delete(UserSession).where(UserSession.user_id == user_id))

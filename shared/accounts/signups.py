@@ -1,11 +1,13 @@
-"""Sign-ups: claims on an address that stand beside each other until one of them is proven.
+"""Sign-ups: claims to an address, which can coexist until one of them is verified.
 
-The mailbox alone proves nothing about a sign-up, for anybody may have made it: `prove` takes the link that was mailed
-and, by its caller's word, the secret of that very sign-up. Whichever sign-up is proven becomes the user of the address,
-and the others are deleted with their sessions. No answer tells whether an address is known: for one that has a proven
-user a sign-up is recorded all the same, and the email to the mailbox says that there is a user already.
+Access to the mailbox alone proves nothing about a sign-up, because anyone may have created it. So `prove` needs the
+emailed link and, checked by its caller, the secret of that sign-up. The verified sign-up becomes the user of the
+address. The others are deleted with their sessions.
 
-Whatever decides about an address holds the lock of `serialize`, so that two proofs never meet halfway.
+No answer reveals if an address is known. A sign-up for an address with a verified user is recorded all the same, and
+the email tells the mailbox owner that they already have a user.
+
+Every decision about an address takes the lock of `serialize`, so that two verifications can't interleave.
 """
 
 from collections.abc import Mapping
@@ -28,22 +30,22 @@ from shared.tokens import Purpose, derive, sha256
 
 PROOF_TTL = timedelta(days=3)
 KEPT = timedelta(days=7)
-"""How long a sign-up that nobody proves is kept."""
+"""Period after which an unverified sign-up is deleted."""
 
 BESIDE = 5
-"""How many sign-ups for one address are kept at a time.
+"""Maximum number of sign-ups kept per address.
 
-A further one replaces none of them, or a stranger could push the owner's out. Its email leads to the newest of those
-that are kept, where the owner of the mailbox can choose a password of their own.
+Further sign-ups don't replace any of them, or a stranger could push out the owner's. The email for a further sign-up
+links to the newest one kept, where the mailbox owner can choose their own password.
 """
 
 Unproven = Signup | User
-"""A sign-up; those from releases before 0009 are rows of `users` whose address is not verified."""
+"""A sign-up. Those from releases before 0009 are `users` rows with an unverified address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the owner of the mailbox chooses in place of what was chosen at sign-up; None keeps the name."""
+    """Replacements for the password and name of a sign-up, chosen by the mailbox owner. None keeps the name."""
 
     password_hash: str
     name: str | None = None
@@ -59,9 +61,9 @@ def sign_up(
     password_hash: str,
     locale: str,
 ) -> Signup:
-    """Record a sign-up and enqueue the email that proves the address.
+    """Record a sign-up and enqueue the email that verifies its address.
 
-    What is returned may be a likeness without a row: nothing tells a stranger how many sign-ups there are.
+    The returned sign-up may have no row behind it. This hides from strangers how many sign-ups an address has.
     """
     serialize(session, address.key)
     kept = of_address(session, address.key)
@@ -84,19 +86,19 @@ def sign_up(
 
 
 def resend(session: Session, *, policy: PolicyContext, address: EmailAddress) -> None:
-    """Enqueue an email with a fresh link for the newest sign-up of this address, where one still needs it."""
+    """Enqueue an email with a new link for the newest sign-up of this address, if the address is unverified."""
     serialize(session, address.key)
     user = _user(session, address.key)
     newest = next(iter(of_address(session, address.key)), user)
     if newest is not None and (user is None or user.email_verified_at is None):
         _send_proof(session, policy, newest)
     else:
-        # An email to nobody, which the worker drops: an answer without a job would be quicker, and so tell.
+        # The worker drops this job. Without one the answer would be faster, and reveal that no sign-up needs a link.
         queue.enqueue(session, JobKind.VERIFICATION_MAIL, subject_id=new_id("usr"), lane=address.domain)
 
 
 def resend_own(session: Session, *, policy: PolicyContext, signup_id: str) -> None:
-    """Enqueue an email with a fresh link for this very sign-up; nothing where its address is proven."""
+    """Enqueue an email with a new link for this sign-up. No effect once its address is verified."""
     signup = session.get(Signup, signup_id) or session.get(User, signup_id)
     if signup is not None and signup.email_verified_at is None:
         serialize(session, signup.email_key)
@@ -104,7 +106,10 @@ def resend_own(session: Session, *, policy: PolicyContext, signup_id: str) -> No
 
 
 def find(session: Session, *, token: str) -> Unproven:
-    """The sign-up that this link was mailed for, or the user it has become; raises what a dead link deserves."""
+    """The sign-up of this link, or the user that it became.
+
+    Raises `LinkInvalid` or, for an expired link, `LinkDead`.
+    """
     digest = sha256(token)
     found: Unproven | None = session.scalars(select(Signup).where(Signup.proof_hash == digest)).one_or_none()
     if found is None:
@@ -117,9 +122,11 @@ def find(session: Session, *, token: str) -> Unproven:
 
 
 def prove(session: Session, *, actor: Actor, token: str, keep: str = "", chosen: Chosen | None = None) -> User:
-    """Make the sign-up of this link the user of its address. The caller has checked its secret, or takes a new one.
+    """Make the sign-up of this link the user of its address.
 
-    All sessions end but the sign-up's own one of the token `keep`. Following the link again changes nothing.
+    The caller has checked the sign-up's secret, or passes new values in `chosen`. Ends all sessions except the
+    sign-up's own session with the token `keep`. Following the link again changes nothing. Raises the errors of `find`,
+    and of `confirm`.
     """
     before = find(session, token=token)
     serialize(session, before.email_key)
@@ -137,9 +144,9 @@ def prove(session: Session, *, actor: Actor, token: str, keep: str = "", chosen:
 
 
 def confirm(session: Session, signup: Unproven, *, keep: str = "") -> User:
-    """Make this sign-up the user of its address; the others are gone, and so are all sessions but the one of `keep`.
+    """Make this sign-up the user of its address. Deletes other sign-ups, and all sessions except the one of `keep`.
 
-    Raises `LinkDead` where the address has a proven user.
+    Raises `LinkDead` if the address already has a verified user.
     """
     serialize(session, signup.email_key)
     names = ("email", "name", "password_hash", "locale", "proof_generation", "proof_hash", "proof_expires_at")
@@ -153,50 +160,53 @@ def confirm(session: Session, signup: Unproven, *, keep: str = "") -> User:
 def create_proven(
     session: Session, *, address: EmailAddress, name: str, password_hash: str, locale: str
 ) -> User | None:
-    """Create the user of an address that is proven otherwise; None where it has one. All its sign-ups are gone."""
+    """Create a user whose address is verified by other means. Deletes the sign-ups for the address.
+
+    Returns None if the address already has a verified user.
+    """
     serialize(session, address.key)
     values = {"email": address.shown, "name": name, "password_hash": password_hash, "locale": locale}
     return _settle(session, new_id("usr"), address.key, values, "")
 
 
 def of_address(session: Session, email_key: str) -> list[Signup]:
-    """The sign-ups for this address that still count, the newest first."""
+    """Sign-ups for this address that have not expired, newest first."""
     query = select(Signup).where(Signup.email_key == email_key, Signup.created_at > func.now() - KEPT)
     return list(session.scalars(query.order_by(Signup.id.desc()).limit(BESIDE)))
 
 
 def forget(session: Session, email_key: str) -> None:
-    """Delete all sign-ups for this address, and with them their sessions."""
+    """Delete all sign-ups for this address with their sessions."""
     session.execute(delete(Signup).where(Signup.email_key == email_key), execution_options=_BLIND)
 
 
 def serialize(session: Session, email_key: str) -> None:
-    """Wait for whoever decides about this address, until the end of the transaction."""
+    """Take the lock on decisions about this address, until the transaction ends."""
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"address:{email_key}", 0))))
 
 
 def refuse_late(session: Session, deadline: object, remedy: str) -> None:
-    """Raise `LinkDead` where the deadline has passed."""
+    """Raise `LinkDead` if the deadline has passed."""
     if session.scalar(select(func.now() >= deadline)):
         raise LinkDead("link_expired", "This link is too old. Nothing was changed.", remedy=remedy)
 
 
 def no_such_link() -> LinkInvalid:
-    """What to raise for a link that no row knows."""
+    """The error for an unknown link."""
     return LinkInvalid(
         "This link is not known here; perhaps a newer mail has replaced it, or part of it was cut off.",
         remedy="Open the link of the newest mail, whole.",
     )
 
 
-# Rows that the session may have in memory are not brought up to date: nobody reads them after these statements.
+# ORM objects in the session are not refreshed: no code reads them after these statements.
 _BLIND = {"synchronize_session": False}
 
 
 def _mail(session: Session, policy: PolicyContext, signup: Unproven) -> None:
     owner = _user(session, signup.email_key)
     if owner is not None and owner.email_verified_at is not None:
-        # A link is made that nobody gets: the work is the same for every address, and so is its time.
+        # Create a link that no one gets, so that every address takes the same work and time.
         _make_link(policy, signup)
         queue.enqueue(session, JobKind.SIGNUP_NOTICE_MAIL, subject_id=owner.id, lane=signup.address.domain)
     else:
@@ -211,7 +221,7 @@ def _make_link(policy: PolicyContext, signup: Unproven) -> None:
 
 
 def _send_proof(session: Session, policy: PolicyContext, signup: Unproven) -> None:
-    """Enqueue an email with a fresh link; the sign-up's link before it no longer works."""
+    """Enqueue an email with a new link. The sign-up's previous link no longer works."""
     _make_link(policy, signup)
     queue.enqueue(
         session,
@@ -223,7 +233,7 @@ def _send_proof(session: Session, policy: PolicyContext, signup: Unproven) -> No
 
 
 def _settle(session: Session, user_id: str, email_key: str, values: Mapping[str, object], keep: str) -> User | None:
-    """Insert the user, or take over a row that an earlier release has left unproven; None where one is proven."""
+    """Insert the user, or update an unverified row of an earlier release. None if the address has a verified user."""
     proven = {**values, "email_verified_at": func.now()}
     fresh = insert(User).values(id=user_id, email_key=email_key, **proven)
     links = {"reset_hash": None, "reset_expires_at": None}
@@ -241,7 +251,7 @@ def _settle(session: Session, user_id: str, email_key: str, values: Mapping[str,
 
 
 def _keep_session(session: Session, *, user_id: str, signup_id: str, digest: bytes) -> None:
-    """Carry the session that has proven the sign-up over to the user it becomes."""
+    """Move the session that verified the sign-up to its user."""
     kept = select(
         SignupSession.id,
         SignupSession.token_hash,

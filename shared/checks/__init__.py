@@ -1,1 +1,1 @@
-"""Pure decisions: facts in, verdicts and reasons out. Nothing here asks the network, the database or the clock."""
+"""Pure decisions: facts in, verdicts and reasons out. Checks never use the network, the database or the clock."""

@@ -1,4 +1,4 @@
-"""Whether recipients have reported the account's invitations as abuse, and the operator has yet to decide."""
+"""Check for unresolved abuse reports against the account."""
 
 from functools import cache
 
@@ -8,17 +8,17 @@ from shared.errors import Reason, Who
 CHECK = "abuse"
 
 REPORTERS = 3
-"""From how many recipients on reports hold an account's new invitations."""
+"""Number of different recipients whose reports put an account's new invitations on hold."""
 
 
 @cache
 def check_abuse(*, held: bool) -> tuple[Check, ...]:
-    """Hold invitations of an account that was reported. Of any other there is nothing to say: no check at all."""
+    """Hold invitations of a reported account. Returns no check for any other account."""
     return (Check(CHECK, Verdict.HOLD, (abuse_reported(),), {"source": "abuse_reports", "age": 0}),) if held else ()
 
 
 def abuse_reported() -> Reason:
-    """Several recipients have reported the account's invitations."""
+    """Reason: several recipients have reported the account's invitations."""
     return Reason(
         "abuse_reported",
         "Several recipients have reported invitations from this account as abuse. New invitations are on hold until "

@@ -1,7 +1,6 @@
-"""Whether the account may invite: a committed monthly spend of the minimum or more, on an annual contract in force.
+"""Check that the account has a current annual contract with at least the minimum committed monthly spend.
 
-The rule is the vendor's: inviting is for accounts on a committed monthly spend plan, at least 750 USD a month, on an
-annual contract.
+The vendor's rule: accounts can invite with a committed monthly spend of at least 750 USD on an annual contract.
 """
 
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ _UNTIL = "Until that is mended, no invitation is sent."
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an account has committed to; `ends_on` is the last day in force."""
+    """Terms of an account's contract. `amount` is per month, and `ends_on` is the last day in force."""
 
     amount: Decimal
     currency: str
@@ -28,7 +27,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """What is known of an account's contract: by whom and from when; `known` is false while nobody could say."""
+    """The contract data from one source.
+
+    `dated` is its time, and `known` is False without an answer from the source.
+    """
 
     terms: Terms | None
     source: str = "contracts"
@@ -37,7 +39,7 @@ class Commitment:
 
 
 def check_eligibility(commitment: Commitment, *, minimum: Money, now: datetime) -> Check:
-    """Judge the contract on this day (UTC); every way in which it falls short is a reason of its own."""
+    """Check the contract on the UTC date of `now`. Each shortfall is a separate reason."""
     age = max(0, int((now - commitment.dated).total_seconds())) if commitment.dated else 0
     data = {"source": commitment.source, "age": age, "on": now.date().isoformat()}
     if not commitment.known:
@@ -48,7 +50,7 @@ def check_eligibility(commitment: Commitment, *, minimum: Money, now: datetime) 
 
 
 def is_annual(starts_on: date, ends_on: date) -> bool:
-    """Whether the contract runs for twelve months or more, both days counted."""
+    """Return True if the contract runs for at least twelve months, counting both days."""
     try:
         anniversary = starts_on.replace(year=starts_on.year + 1)
     except ValueError:

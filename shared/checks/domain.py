@@ -1,4 +1,4 @@
-"""Whether the address belongs to work: personal and disposable mail domains are refused, and their subdomains too."""
+"""Check that the address is a work address. Personal and disposable email domains are refused, with subdomains."""
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _PERSONAL = Path(__file__).with_name("personal_domains.txt")
 
 @dataclass(frozen=True, slots=True)
 class DomainLists:
-    """The domains that are not for work, and the public suffixes that no list entry may stand above."""
+    """Personal and disposable domains, and the public suffixes, above which no list entry applies."""
 
     personal: frozenset[str]
     disposable: Set[str]
@@ -32,7 +32,7 @@ class DomainLists:
     source: str
 
     def spans(self, domain: str) -> tuple[str, ...]:
-        """The domain, then each parent of it down to the one that somebody registered."""
+        """The domain and its parents, down to the registrable domain."""
         return _spans(self.suffixes, domain)
 
 
@@ -51,9 +51,9 @@ def _shipped() -> frozenset[str]:
 
 @cache
 def _suffixes() -> PublicSuffixList:
-    """The public suffixes in A-labels, as domains are compared here.
+    """Public suffixes in A-labels, the form in which domains are compared.
 
-    Left to encode its list by itself, the library normalises ten thousand lines that are normal already.
+    Encoding them here is faster: the library would normalize ten thousand lines that are already normal.
     """
     with Path(PSLFILE).open(encoding="utf-8") as lines:
         policy = (line if line.isascii() else _a_labels(line) for line in lines if not line.startswith("//"))
@@ -66,7 +66,7 @@ def _a_labels(rule: str) -> str:
 
 
 def load_lists(personal_extra: tuple[str, ...] = ()) -> DomainLists:
-    """The lists that are shipped, with the installation's own personal domains added."""
+    """The bundled lists plus the installation's own personal domains."""
     extra = {a_labels(domain.strip()) for domain in personal_extra}
     return DomainLists(
         personal=_shipped() | extra,
@@ -79,9 +79,9 @@ def load_lists(personal_extra: tuple[str, ...] = ()) -> DomainLists:
 def check_domain(
     address: EmailAddress, lists: DomainLists, overrides: Sequence[Override], mail: MailFact | None, now: datetime
 ) -> Check:
-    """Judge the domain by the exceptions, then the lists, then its likeness to others, then by what name servers say.
+    """Check the domain against the exceptions, the lists, lookalikes and DNS, in this order.
 
-    `mail` is None as long as nobody has asked them: in a request nobody does.
+    `mail` is None before the DNS lookup. Requests never wait for one.
     """
     data: dict[str, Any] = {"source": lists.source, "age": 0, "domain": address.domain}
     data["mail"] = {"answer": "not_looked_up"} if mail is None else _source_data(mail, now)

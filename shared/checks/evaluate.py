@@ -1,4 +1,4 @@
-"""The one evaluator behind every door: inviting, the dry run, the worker's second look, resending and acceptance."""
+"""The only evaluator of invitations. Inviting, dry runs, screening, resending and acceptance all use it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from shared.settings.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a judgement of one invitation rests on, gathered at one moment (`at`, in UTC).
+    """All facts that decide about one invitation, gathered at the UTC time `at`.
 
-    `commitment` is what our own table says of the contract, `billed` what the operator's billing system does.
+    `commitment` comes from Usher's own contracts table, `billed` from the operator's billing system.
     """
 
     address: EmailAddress
@@ -43,25 +43,25 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """What the checks said, and what they come to together. Of many that were judged alike, it is one and the same."""
+    """The results of all checks and the overall verdict. Invitations with the same facts share one object."""
 
     verdict: Verdict
     checks: list[Check]
 
     def as_json(self, checked_at: datetime) -> list[dict[str, Any]]:
-        """The checks as rows and the API keep them."""
+        """The checks as JSON, for invitation rows and the API."""
         moment = rfc3339(checked_at)
         return [check.as_json(moment) for check in self.checks]
 
 
 def evaluate(facts: Facts, *, lists: DomainLists, settings: Settings) -> Judgement:
-    """Run every check on these facts; the order is that in which a person would want to hear of them."""
+    """Run every check on these facts. The most important checks for the reader come first."""
     (judgement,) = evaluate_all([facts], lists=lists, settings=settings)
     return judgement
 
 
 def evaluate_all(many: Iterable[Facts], *, lists: DomainLists, settings: Settings) -> Iterator[Judgement]:
-    """The same of many: what rests on the same ground, and is like another there, is judged once."""
+    """Run every check on many facts. Consecutive facts of one account that don't differ are judged only once."""
     before: Facts | None = None
     for facts in many:
         if before is None or not _same_account(facts, before):
@@ -86,7 +86,7 @@ def evaluate_all(many: Iterable[Facts], *, lists: DomainLists, settings: Setting
 
 
 class Committed(Protocol):
-    """What is known of an account's commitment at a moment: by our own table, and by the billing system."""
+    """An account's commitment at a time, from the contracts table and from the billing system."""
 
     @property
     def commitment(self) -> Commitment: ...
@@ -97,13 +97,13 @@ class Committed(Protocol):
 
 
 def eligibility(account: Committed, settings: Settings) -> Check:
-    """Judge the contract alone, by the billing system where there is one, and else by our own table."""
+    """Check the contract alone, by the billing system if one is configured, otherwise by the contracts table."""
     commitment = account.commitment if settings.billing_url is None else account.billed
     return check_eligibility(commitment, minimum=settings.minimum_commitment, now=account.at)
 
 
 def _shared_facts(facts: Facts) -> tuple[Any, ...]:
-    """What a judgement rests on beside its ground: a colleague of somebody who was just judged is judged alike."""
+    """Cache key for facts of one account. Addresses at one domain usually share a judgement."""
     alone = facts.is_member or facts.already_invited or not facts.address.shown.isascii()
     known = facts.address.shown if alone else None
     override = of_recipient(facts.overrides, facts.address)

@@ -1,8 +1,8 @@
-"""Networks of known kinds in a compact form, and what an address is known for.
+"""Compact tables of IP ranges by kind of network, and lookups of an address in them.
 
-A table is two arrays, the firsts and the lasts of its ranges, sorted and apart from each other: 16 bytes a range, found
-by bisection. A trie of Python objects would take fifty times the memory. An IPv6 address counts by its first 64 bits:
-that much is one household's or one server's, which can call from any address in it.
+A table is two sorted arrays, the first and last addresses of disjoint ranges. It takes 16 bytes a range and is searched
+by bisection. A trie of Python objects would take fifty times the memory. An IPv6 address is reduced to its first 64
+bits, because one household or server usually owns all addresses that share them.
 """
 
 from array import array
@@ -19,11 +19,11 @@ Address = IPv4Address | IPv6Address
 Range = tuple[int, int]
 
 TOO_OLD = timedelta(days=7)
-"""The age from which a list of Tor exits, VPNs or proxies says nothing: their addresses change hands within days."""
+"""Age at which a list of Tor exits, VPNs or proxies is ignored. Their addresses change owners within days."""
 
 
 class RangeTable:
-    """Ranges of numbers below 2**64."""
+    """A set of ranges of integers below 2**64."""
 
     def __init__(self, ranges: Iterable[Range]) -> None:
         apart = _merged(ranges)
@@ -38,29 +38,29 @@ class RangeTable:
         return found > 0 and number <= self._lasts[found - 1]
 
     def overlaps(self, span: Range) -> bool:
-        """Whether any range has a number of this span."""
+        """Return True if any range overlaps `span`, both ends included."""
         found = bisect_right(self._firsts, span[1])
         return found > 0 and span[0] <= self._lasts[found - 1]
 
 
 def key_of(address: Address) -> int:
-    """The number that an address is found by."""
+    """The integer to look up: the whole IPv4 address, or the first 64 bits of an IPv6 address."""
     return int(address) if address.version == 4 else int(address) >> 64
 
 
 class NetworkList(Protocol):
-    """Something that knows addresses: tables of ours, or a database with a library of its own."""
+    """A list of networks, backed by our own tables or by a database with its own library."""
 
     @property
     def size(self) -> int:
-        """How many networks are listed."""
+        """Number of networks in the list."""
 
     def kinds_of(self, address: Address) -> list[ProxyKind]:
-        """What this address is known for."""
+        """Kinds of network that this address belongs to."""
 
 
 class Tables:
-    """Ranges by kind, of both versions; `size` counts them as they were listed, before those that touch are joined."""
+    """Range tables by kind, for IPv4 and IPv6. `size` counts the ranges before adjacent ones are merged."""
 
     def __init__(self, ranges: Mapping[ProxyKind, tuple[Collection[Range], Collection[Range]]]) -> None:
         self.size = sum(len(v4) + len(v6) for v4, v6 in ranges.values())
@@ -70,14 +70,14 @@ class Tables:
         )
 
     def kinds_of(self, address: Address) -> list[ProxyKind]:
-        """What this address is known for."""
+        """Kinds of network that this address belongs to."""
         number = key_of(address)
         return [kind for kind, table in self._by_version[address.version == 6] if number in table]
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkMatch:
-    """What speaks for a proxy of this kind: a list and from when it is, or the headers that a proxy left."""
+    """Evidence for a proxy of this kind: a list with its date, or headers that a proxy added."""
 
     kind: ProxyKind
     source: str
@@ -86,9 +86,10 @@ class NetworkMatch:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an invitation was asked for: the address, by a program or a person, and what speaks for a proxy.
+    """Origin of an invitation request: the IP address, the kind of caller, and evidence for a proxy.
 
-    `sources` are the lists that were asked; `gaps` says, in a sentence each, which ones could not answer.
+    `by_program` is True for API keys. `sources` names the lists used. `gaps` has a sentence for each list that gave no
+    answer.
     """
 
     address: str | None = None

@@ -1,4 +1,4 @@
-"""The limits on inviting, and which of several invitations fit within them. Pure: counts in, refusals out."""
+"""Limits on inviting, and which invitations of a batch fit within them. Pure: counts in, refusals out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,17 +15,17 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 _HOUR_SECONDS, _DAY_SECONDS = 3600, 86400
 
 Used = tuple[int, int]
-"""How much was used, and in how many seconds it is renewed."""
+"""The amount used, and the seconds until it resets."""
 
 LARGEST_FACTOR = 10
-"""How many times the limits of the minimum commitment an account can have without the operator."""
+"""Maximum multiple of the base limits that an account gets through its committed spend."""
 
 _DOTS_IGNORED = frozenset({"gmail.com", "googlemail.com"})
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many invitations an account can send; `inviter_per_hour` binds one user or key over all accounts."""
+    """Maximum numbers of invitations per account. `inviter_per_hour` applies to one user or key across all accounts."""
 
     invitations_per_hour: int
     invitations_per_day: int
@@ -34,13 +34,13 @@ class Limits:
     inviter_per_hour: int
 
     def as_json(self) -> dict[str, int]:
-        """The limits by the names that the operator sets them by."""
+        """The limits by the names under which the operator sets them."""
         return asdict(self)
 
 
 @dataclass(slots=True)
 class Window:
-    """How much was used within an hour or a day that ends at this moment."""
+    """The amount used in the current hour or day, and the end of that period."""
 
     used: int
     ends_at: datetime
@@ -48,7 +48,10 @@ class Window:
 
 @dataclass(slots=True)
 class Usage:
-    """What an account and an inviter have used by `at`; `recipients` and `domains` are those that are known."""
+    """Usage of an account and an inviter at the time `at`.
+
+    `recipients` and `domains` contain only the entries that were loaded.
+    """
 
     hour: Window
     day: Window
@@ -61,7 +64,7 @@ class Usage:
     new_domains: set[str] = field(default_factory=set)
 
     def count(self, address: EmailAddress, *, opens: bool = True) -> None:
-        """Count one email to this address; `opens` where the invitation was not open before."""
+        """Count one email to this address. `opens` is False if the invitation is already open."""
         self.hour.used += 1
         self.day.used += 1
         self.inviter.used += 1
@@ -74,7 +77,7 @@ class Usage:
 
 
 def limits_of(settings: Settings, terms: Terms | None, overrides: Mapping[str, int] | None) -> Limits:
-    """The limits of an account: the operator's own for it, else those that its committed spend allows."""
+    """The limits of an account: the operator's overrides, otherwise the base limits scaled by its committed spend."""
     factor = _factor(settings, terms)
     usual = {
         "invitations_per_hour": int(settings.invitations_per_hour * factor),
@@ -89,7 +92,7 @@ def limits_of(settings: Settings, terms: Terms | None, overrides: Mapping[str, i
 def admit(
     addresses: Sequence[EmailAddress], limits: Limits, per_recipient: int, usage: Usage, *, opens: bool = True
 ) -> list[LimitReached | None]:
-    """For each address, in order, the limit that stands in the way, or None; what fits is counted in `usage`."""
+    """The limit that blocks each address, in order, or None. Counts the admitted addresses in `usage`."""
     answers: list[LimitReached | None] = []
     for address in addresses:
         refusal = _refusal(address, limits, per_recipient, usage, opens)
@@ -100,19 +103,19 @@ def admit(
 
 
 def exhausted(limits: Limits, usage: Usage) -> list[Reason]:
-    """The limits that keep everybody from being invited now."""
+    """Limits that currently block all invitations."""
     found = _of_account(limits, usage, opens=True)
     return [reason for refusal in found for reason in refusal.reasons]
 
 
 def quotas(limits: Limits, usage: Usage) -> tuple[Quota, ...]:
-    """What is left of the limits that renew themselves."""
+    """Remaining quotas of the limits that reset with time."""
     windows = usage.hour, usage.day, usage.inviter
     return quotas_of(limits, *((each.used, _left(each, usage.at)) for each in windows))
 
 
 def quotas_of(limits: Limits, hour: Used, day: Used, inviter: Used) -> tuple[Quota, ...]:
-    """The same, by what was used of each and in how many seconds it is renewed."""
+    """Remaining quotas, from the amount used and the seconds until the reset of each limit."""
     return (
         _quota("hour", limits.invitations_per_hour, hour, _HOUR_SECONDS),
         _quota("day", limits.invitations_per_day, day, _DAY_SECONDS),
@@ -121,15 +124,15 @@ def quotas_of(limits: Limits, hour: Used, day: Used, inviter: Used) -> tuple[Quo
 
 
 def recipient_of(address: EmailAddress) -> str:
-    """What emails to one person are counted under: a hash of the address without its +tag and Gmail's dots.
+    """Key for counting emails to one person: a hash of the address without its +tag, and without dots for Gmail.
 
-    32 hexadecimal digits, which PostgreSQL takes for a UUID.
+    32 hexadecimal digits, which fit a PostgreSQL UUID.
     """
     return sha256(folded(address).encode()).hexdigest()[:32]
 
 
 def folded(address: EmailAddress) -> str:
-    """The address of the mailbox that this one most likely leads to; for counting, never for sending."""
+    """The mailbox that this address most likely delivers to. Use it for counting, never for sending."""
     local = address.key.rpartition("@")[0].partition("+")[0] or address.key.rpartition("@")[0]
     if address.domain in _DOTS_IGNORED:
         return f"{local.replace('.', '')}@gmail.com"

@@ -1,4 +1,4 @@
-"""Domains that look like others: a slip of the finger next to a well-known name, or letters of another alphabet."""
+"""Detection of lookalike domains: typos of well-known names, and lookalike letters of other alphabets."""
 
 import unicodedata
 from functools import lru_cache
@@ -11,7 +11,7 @@ WELL_KNOWN = (
     *("microsoft.com", "google.com", "apple.com", "amazon.com"),
 )
 
-# Letters of other alphabets that nobody tells from Latin ones at a glance (Unicode's confusables, the single letters).
+# Characters of other alphabets that look Latin (the single characters of Unicode's confusables).
 _LATIN_TWINS = dict(
     zip(
         "аасԁеһіјкӏмнорԛѕтυѵԝхузгαεικνορτυχωγ" + "ցօսհոցզ",
@@ -23,12 +23,15 @@ _LATIN_TWINS = dict(
 
 @lru_cache(maxsize=4096)
 def suggestion(domain: str) -> str | None:
-    """The well-known domain that this is a single slip away from: a letter too many, too few, wrong or swapped."""
+    """The well-known domain that is one typo away: a character added, missing, wrong or swapped.
+
+    None if there is none.
+    """
     return next((name for name in WELL_KNOWN if name != domain and _one_slip(domain, name)), None)
 
 
 def latin_lookalike(domain: str) -> str | None:
-    """The Latin domain that this one in another alphabet would be read as; None where it can't be mistaken."""
+    """The Latin domain that a reader would take this one for, or None if they can't confuse it."""
     shown = idna.decode(domain) if "xn--" in domain else domain
     if shown.isascii():
         return None
@@ -37,7 +40,10 @@ def latin_lookalike(domain: str) -> str | None:
 
 
 def other_spelling(domain: str) -> str | None:
-    """How an internationalized domain is spelled in the other form: A-labels for letters, letters for A-labels."""
+    """The other spelling of an internationalized domain
+
+    A-labels of Unicode, or Unicode of A-labels. None without one.
+    """
     if not domain.isascii():
         return domain.encode("idna").decode()
     if "xn--" not in domain:
@@ -49,12 +55,12 @@ def other_spelling(domain: str) -> str | None:
 
 
 def local_twin(local: str) -> str | None:
-    """The same for what comes before the @."""
+    """The Latin text that a reader would take this local part for, or None."""
     return latin_lookalike(local) if not local.isascii() else None
 
 
 def has_twins(domain: str) -> bool:
-    """Whether a domain has letters of another alphabet that look like Latin ones."""
+    """Return True if the domain has characters of another alphabet that look Latin."""
     shown = domain if not domain.isascii() else other_spelling(domain) or ""
     return any(sign in _LATIN_TWINS for sign in shown if not sign.isascii())
 

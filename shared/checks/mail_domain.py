@@ -1,4 +1,4 @@
-"""Whether a domain can take mail at all, by what name servers said of it."""
+"""Check that a domain accepts email, from DNS answers."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ _RESERVED = frozenset({"example", "test", "invalid", "localhost", "example.com",
 
 @dataclass(frozen=True, slots=True)
 class MailFact:
-    """An answer about a domain, who gave it and when; for `unknown`, `source` says why there is none."""
+    """A DNS answer about a domain, with its source and time. For `unknown`, `source` says why there is no answer."""
 
     answer: MailAnswer
     source: str
@@ -27,18 +27,18 @@ _NO_LASTS = timedelta(minutes=5)
 
 
 def is_fresh(fact: MailFact, now: datetime) -> bool:
-    """Whether the answer can still be relied on: an hour for a yes, minutes for a no, moments for a don't-know."""
+    """Return True while the answer is valid: an hour for yes, five minutes for no, 15 seconds for unknown."""
     return now - fact.looked_up_at < _LASTS.get(fact.answer, _NO_LASTS)
 
 
 def is_reserved(domain: str) -> bool:
-    """Whether the name is set aside for examples and tests (RFC 2606, RFC 6761), so that nobody can own it."""
+    """Return True for names reserved for examples and tests (RFC 2606, RFC 6761), which can't be registered."""
     labels = domain.split(".")
     return labels[-1] in _RESERVED or ".".join(labels[-2:]) in _RESERVED
 
 
 def mail_reasons(domain: str, fact: MailFact, suggestion: str | None) -> list[Reason]:
-    """Why no mail can be sent to this domain; none where it can, or where nobody knows."""
+    """Reasons why this domain can't receive email. Empty if it can, or if the answer is unknown."""
     suffix_data = {
         MailAnswer.NOT_FOUND: ("domain_not_found", f"The domain {domain} doesn't exist."),
         MailAnswer.NO_MAIL: ("domain_no_mail", f"The domain {domain} has no mail server, nor any other."),
@@ -53,7 +53,7 @@ def mail_reasons(domain: str, fact: MailFact, suggestion: str | None) -> list[Re
 
 
 def mail_unknown(domain: str, fact: MailFact) -> Reason:
-    """Nobody could say whether the domain takes mail."""
+    """Reason: DNS gave no answer on whether the domain accepts email."""
     return Reason(
         "domain_not_checked",
         f"Whether {domain} takes mail could not be found out: {fact.source}.",

@@ -1,4 +1,4 @@
-"""Whether this person can be invited to this role: not a member, not invited already, a role the inviter may give."""
+"""Checks that the person is not yet a member or invited, and that the inviter can assign the role."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -10,22 +10,22 @@ from shared.permissions import Role
 
 @cache
 def check_role(role: Role, assignable: frozenset[Role]) -> Check:
-    """Refuse a role that the inviter may not hand out."""
+    """Refuse a role that the inviter can't assign."""
     return denied_by("role", () if role in assignable else [_not_assignable(role, assignable)], role=role)
 
 
 def check_recipient(shown: str, *, is_member: bool, already_invited: bool) -> Check:
-    """Refuse somebody who is a member already, or who has an invitation open."""
+    """Refuse a member, or an address with an open invitation."""
     return denied_by("recipient", _known(shown, is_member, already_invited))
 
 
 def email_invalid(why: str) -> Reason:
-    """The address can't be mailed to; `why` is a sentence."""
+    """Reason: the address is invalid. `why` is a sentence."""
     return Reason("email_invalid", f"{why} Nothing was sent.", "Correct the address and invite again.", Who.INVITER)
 
 
 def already_invited(shown: str) -> Reason:
-    """There is an open invitation for this address already."""
+    """Reason: the address has an open invitation."""
     return Reason(
         "already_invited",
         f"{shown} has an open invitation to this account. Nothing more was sent.",
@@ -35,7 +35,7 @@ def already_invited(shown: str) -> Reason:
 
 
 def already_member(shown: str) -> Reason:
-    """The address is that of a member."""
+    """Reason: the address belongs to a member."""
     return Reason(
         "already_member",
         f"{shown} is a member of this account already. Nothing was sent.",

@@ -1,7 +1,7 @@
-"""Exceptions from the lists: which of them is about an address, and which goes before which.
+"""Exceptions to the lists: which ones apply to an address, and their precedence.
 
-The account's own go before the installation's, and what allows goes before what blocks. A domain is meant exactly; with
-`*.` before it, all below it. A blocked domain takes what stands below it along.
+An account's exceptions take precedence over the installation's, and allow takes precedence over block. A domain matches
+exactly. `*.` before it matches all of its subdomains instead. Blocking a domain also blocks its subdomains.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from shared.policy import Effect, Subject
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One exception as the checks see it; `of_account` tells whether it is the account's or the installation's."""
+    """One exception for the checks. `of_account` is True for an account's, False for the installation's."""
 
     id: str
     effect: Effect
@@ -24,25 +24,25 @@ class Override:
 
 
 def of_recipient(overrides: Iterable[Override], address: EmailAddress) -> Override | None:
-    """The exception that decides about this address, if there is one."""
+    """The exception that decides about this address, or None."""
     about = (each for each in overrides if each.effect is not Effect.ONLY and _is_about(each, address))
     return _first(about)
 
 
 def of_network(overrides: Iterable[Override], address: str) -> Override | None:
-    """The exception that decides about calls from this address, if there is one."""
+    """The exception that decides about requests from this IP address, or None."""
     caller = ip_address(address)
     networks = (each for each in overrides if each.subject is Subject.NETWORK)
     return _first(each for each in networks if caller in ip_network(each.value))
 
 
 def only_domains(overrides: Iterable[Override]) -> Iterator[Override]:
-    """The domains beside which an account invites to no others; none where it has not said so."""
+    """The only domains that an account may invite to. Empty if it has no such restriction."""
     return (each for each in overrides if each.effect is Effect.ONLY)
 
 
 def covers(value: str, domain: str) -> bool:
-    """Whether the domain of an exception means this one."""
+    """Return True if the exception's domain `value` matches `domain`."""
     return domain.endswith(value[1:]) if value.startswith("*.") else domain == value
 
 

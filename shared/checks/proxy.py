@@ -1,7 +1,8 @@
-"""Whether the one who invites hides behind a proxy: by the network they call from, and by traces in their request.
+"""Check whether the inviter uses a proxy, by the network and the headers of the request.
 
-People behind a privacy relay or their company's gateway call from data centres too, and some lists take those networks
-for a VPN: where an address is known as either, that word counts more. A Tor exit or an open proxy is never excused.
+People behind a privacy relay or a company gateway call from data centers too, and some lists mark those networks as
+VPNs. A match as a relay or gateway therefore overrides a match as a VPN or data center. Nothing overrides a Tor exit or
+an open proxy.
 """
 
 from collections.abc import Iterable
@@ -41,7 +42,7 @@ _WHAT_COMES = {
 
 
 def check_proxy(origin: Origin, overrides: Iterable[Override], policy: ProxyPolicy, now: datetime) -> Check:
-    """Judge where an invitation was asked for; a list that is too old or missing makes it unknown, never clean."""
+    """Check the origin of a request. With a missing or outdated list the result is unknown, never clean."""
     if origin.address is None and not (origin.gaps or origin.traces):
         return Check("proxy", Verdict.ALLOW, data={"source": "no request", "age": 0})
     data = {"source": ", ".join(origin.sources) or "request headers", "age": _age(origin.oldest, now)}
@@ -59,7 +60,7 @@ def check_proxy(origin: Origin, overrides: Iterable[Override], policy: ProxyPoli
 
 
 def _strongest(origin: Origin, policy: ProxyPolicy) -> NetworkMatch | None:
-    """What weighs most of all that speaks for a proxy, by the policy and then by the order of the kinds."""
+    """The most serious evidence for a proxy, by the policy's action and then by the order of the kinds."""
     kinds = {hit.kind for hit in origin.hits}
     excused = _EXCUSED if kinds & _EXCUSES else frozenset()
     hits = [hit for hit in origin.hits if hit.kind not in excused]

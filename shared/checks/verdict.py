@@ -1,4 +1,4 @@
-"""What a check answers: a verdict, the reasons for it, and which data it judged by."""
+"""The result of a check: a verdict, its reasons and the data it used."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from shared.errors import Reason
 
 
 class Verdict(StrEnum):
-    """Allow, deny, hold for a person to decide, or unknown for want of facts."""
+    """Allow, deny, hold for a person to decide, or unknown because facts are missing."""
 
     ALLOW = "allow"
     DENY = "deny"
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check's answer; `data` names the source that was judged by and its age."""
+    """One check's result. `data` names its source and the source's age in seconds."""
 
     check: str
     verdict: Verdict
@@ -27,7 +27,7 @@ class Check:
     data: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self, checked_at: str) -> dict[str, Any]:
-        """The check as rows and the API keep it; the moment is in RFC 3339."""
+        """The check as JSON, for invitation rows and the API. `checked_at` is in RFC 3339."""
         return {
             "check": self.check,
             "verdict": self.verdict,
@@ -38,13 +38,13 @@ class Check:
 
 
 def denied_by(check: str, reasons: Iterable[Reason], **data: Any) -> Check:
-    """The check denies for these reasons, or allows where there are none."""
+    """Deny for these reasons, or allow without any."""
     found = tuple(reasons)
     return Check(check, Verdict.DENY if found else Verdict.ALLOW, found, data)
 
 
 def overall(checks: Iterable[Check], *, unknown: Verdict = Verdict.ALLOW) -> Verdict:
-    """What all checks together come to: any denial denies, else any hold holds; what is unknown counts as `unknown`."""
+    """The overall verdict: deny if any check denies, else hold if any holds. An unknown check counts as `unknown`."""
     verdicts = {unknown if check.verdict is Verdict.UNKNOWN else check.verdict for check in checks}
     for verdict in (Verdict.DENY, Verdict.HOLD):
         if verdict in verdicts:
@@ -53,5 +53,5 @@ def overall(checks: Iterable[Check], *, unknown: Verdict = Verdict.ALLOW) -> Ver
 
 
 def reasons_of(checks: Iterable[Check], *verdicts: Verdict) -> list[Reason]:
-    """The reasons of the checks that came to one of these verdicts, in their order; without verdicts, all reasons."""
+    """Reasons of the checks with one of these verdicts, in order. Without verdicts, all reasons."""
     return [reason for check in checks if not verdicts or check.verdict in verdicts for reason in check.reasons]

@@ -1,7 +1,7 @@
-"""Accepting an invitation: by the link, or as the user of the invited address.
+"""Acceptance of an invitation, by its link or as the user of the invited address.
 
-A link alone signs nobody in. Whoever accepts either signs up with a password of their own (the link came by mail, so
-it proves the address), or is signed in as the user of that very address.
+A link alone signs no one in. The invitee signs up with their own password (the emailed link verifies the address), or
+is signed in as the user of the invited address.
 """
 
 from collections.abc import Callable
@@ -37,45 +37,50 @@ from shared.screening.facts import AccountFacts
 
 @dataclass(frozen=True, slots=True)
 class SignUp:
-    """How somebody new wants to be called, and the hash of the password they chose."""
+    """Name and password hash of an invitee without a user."""
 
     name: str
     password_hash: str
 
 
 class Named(TypedDict):
-    """An account by its name."""
+    """An account with its name."""
 
     id: str
     name: str
 
 
 class Joined(MembershipData):
-    """A membership that an invitation has made, with the account: ready to be written as JSON."""
+    """A membership created by an invitation, with its account, ready for JSON."""
 
     account: Named
 
 
 class Unproven(Exception):
-    """The signed-in person's address is still to be proven: `accept_proving` does both."""
+    """The signed-in person's address is unverified. `accept_proving` verifies it and accepts."""
 
 
 CallerLookup = Callable[[], tuple[Actor, SignedIn | None]]
-"""Who is accepting, for whoever asks."""
+"""Looks up who is accepting, on demand."""
 
 DeferredJoin = Callable[[], Joined]
-"""What came of accepting, for whoever asks: best once the transaction holds, for sooner costs a round trip."""
+"""Returns the new membership. Call it after the transaction commits: an earlier call costs an extra round trip."""
 
 
 def accept_by_link(
     connection: InTransaction, *, policy: PolicyContext, token: str, caller: CallerLookup
 ) -> DeferredJoin:
-    """Make whoever is signed in a member, once, with the role that the invitation has at this moment.
+    """Make the signed-in user a member with the invitation's current role.
 
-    `caller` is found out on the way to the invitation. The same person again gets the same membership. Raises
-    `LinkDead` for a link that is spent or over, `Conflict` for somebody else's address or an offer that no longer
-    stands, and where nobody is signed in, `Unauthenticated` if the address has a user who should sign in first and
-    else `Invalid`: a name and a password are still missing.
+    `caller` runs after the query for the invitation is sent, to save a round trip. Accepting again returns the same
+    membership. Raises:
+
+    - `LinkInvalid` for an unknown link.
+    - `LinkDead` for a used, replaced or expired one.
+    - `Conflict` for an invitation to another address, or one that can't be accepted at the moment.
+    - `Unproven` for a signed-in person with an unverified address.
+    - `Unauthenticated` if no one is signed in and the address has a user, who must sign in first.
+    - `Invalid` if no one is signed in and the address has no user: name and password are missing.
     """
     lock_result = lock.by_link(connection, token)
     actor, user = caller()
@@ -92,10 +97,10 @@ def accept_by_link(
 def accept_proving(
     session: Session, *, actor: Actor, policy: PolicyContext, token: str, user: SignedIn, keep: str
 ) -> Joined:
-    """Accept as somebody who has signed up and not proven the address: the link that came by mail proves it.
+    """Accept as a signed-in person with an unverified address, which the emailed link verifies.
 
-    Their session of the token `keep` goes on, and every other sign-up for the address ends. Raises as
-    `accept_by_link` does.
+    Keeps their session with the token `keep`, and deletes all other sign-ups for the address. Raises the errors of
+    `accept_by_link`.
     """
     invitation = lock.by_link(session, token)()
     _refuse(policy, invitation)
@@ -107,7 +112,10 @@ def accept_proving(
 
 
 def accept_signing_up(session: Session, *, actor: Actor, policy: PolicyContext, token: str, sign_up: SignUp) -> Joined:
-    """Make somebody new a user and a member at once; the link proves the address. Raises as `accept_by_link` does."""
+    """Create a user for the invitee and make them a member. The link verifies the address.
+
+    Raises the errors of `accept_by_link`.
+    """
     invitation = lock.by_link(session, token)()
     _refuse(policy, invitation)
     _refuse_known(session, invitation)
@@ -121,8 +129,11 @@ def accept_signing_up(session: Session, *, actor: Actor, policy: PolicyContext, 
 def accept_own(
     connection: InTransaction, *, actor: Actor, policy: PolicyContext, user: SignedIn, invitation_id: str
 ) -> DeferredJoin:
-    """Accept without the mail, as the signed-in user whose proven address was invited; raises as `accept_by_link`
-    does."""
+    """Accept without the link, as the signed-in user of the invited and verified address.
+
+    Raises `NotFound` for another user's invitation and for an unverified address. Otherwise it raises the errors of
+    `accept_by_link`.
+    """
     invitation = lock.by_address(connection, invitation_id=invitation_id, email_key=user.email_key)
     if invitation is None or user.email_verified_at is None:
         raise invitee.not_found()
@@ -130,14 +141,14 @@ def accept_own(
 
 
 def accepted_by_password(session: Session, *, token: str, password: str) -> Joined | None:
-    """The membership that this link made, for the person who made it and knows the password: a request sent twice.
+    """The membership from an earlier acceptance by this link, for a repeated request with the same password.
 
-    None where the link has made none yet; raises `Unauthenticated` for a wrong password.
+    Returns None if the link has not been accepted. Raises `Unauthenticated` for a wrong password.
     """
     invitation = links.find_by_token(session, token)
     if invitation.status != Status.ACCEPTED or invitation.accepted_by is None:
         return None
-    # That takes long, so nothing is locked before.
+    # Checking the password takes long, so it comes before the lock.
     person = sessions.check_password([session.get_one(User, invitation.accepted_by)], password)
     return _accepted_before(session, lock.by_link(session, token)(), person)
 
@@ -184,7 +195,7 @@ def _joined(invitation: LockedInvitation, place: MembershipData) -> Joined:
 
 
 def _refuse(policy: PolicyContext, invitation: LockedInvitation) -> None:
-    """Refuse a dead link, and look again at what may have changed since: the inviter's right, and the contract."""
+    """Refuse a dead link, and check again what may have changed since: the inviter's role and the contract."""
     links.refuse_dead(invitation, at=invitation.account.at)
     if Role(invitation.role) not in facts.roles_assignable_by(
         invitation.inviters_role, invitation.keys_role, by_key=invitation.by_key
@@ -204,7 +215,7 @@ def _refuse(policy: PolicyContext, invitation: LockedInvitation) -> None:
 
 
 def _seen_from(actor: Actor, policy: PolicyContext, account: AccountFacts) -> dict[str, object]:
-    """What speaks for a proxy at the invitee's end: noted for the account, and never held against the invitee."""
+    """Evidence for a proxy on the invitee's side. It is recorded for the account and never blocks the invitee."""
     check = check_proxy(request_origin.of(actor, policy), account.overrides, policy.settings.proxy_policy, account.at)
     return {"proxy": check.as_json(rfc3339(account.at))} if check.reasons else {}
 
@@ -238,9 +249,9 @@ def _signed_up(session: Session, invitation: LockedInvitation, sign_up: SignUp) 
 
 
 def _join_query() -> PreparedQuery:
-    """One statement for all that an acceptance changes: the place, the invitation, and the audit of both.
+    """One statement for all changes of an acceptance: the membership, the invitation, and the audit log.
 
-    Somebody who is a member already stays as they are.
+    An existing membership stays unchanged.
     """
     columns = Membership.id, Membership.role, Membership.joined_at, Membership.last_seen_at
     row = {

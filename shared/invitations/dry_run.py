@@ -1,4 +1,4 @@
-"""Tries invitations out: what would come of each, by the one evaluator, with nothing recorded and nothing sent."""
+"""Dry runs of invitations. They use the same evaluator, record nothing and send nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from shared.screening import contracts, facts, overrides, request_origin
 
 @dataclass(frozen=True, slots=True)
 class DryRunResult:
-    """What would come of an invitation."""
+    """The expected result for one invitation."""
 
     verdict: Verdict
     reasons: list[Reason]
@@ -35,7 +35,7 @@ class DryRunResult:
 def dry_run(
     session: Session, *, actor: Actor, policy: PolicyContext, account_id: str, recipients: Sequence[tuple[str, Role]]
 ) -> list[DryRunResult]:
-    """What would come of inviting each of these, one after the other; nobody is asked but the database."""
+    """The result of inviting each recipient, one after the other. Uses only the database, without external lookups."""
     parsed = [_parsed(email) for email, _ in recipients]
     good = [
         (found, role) for found, (_, role) in zip(parsed, recipients, strict=True) if isinstance(found, EmailAddress)
@@ -82,9 +82,9 @@ def _parsed(email: str) -> EmailAddress | Reason:
 
 
 def reasons_not_to_invite(session: Session, *, actor: Actor, policy: PolicyContext, account_id: str) -> list[Reason]:
-    """What would stop whomever this actor invited from where they are.
+    """Reasons that would currently block or hold every invitation by this actor.
 
-    That is the contract, the network they call from, a limit on inviting, or reports of abuse.
+    They come from the contract, the network of the request, the limits on inviting, and abuse reports.
     """
     eligible, _ = contracts.check_account(session, policy=policy, account_id=account_id)
     rows, now = session.execute(select(overrides.in_force(literal(account_id)), func.now())).one()
@@ -95,7 +95,7 @@ def reasons_not_to_invite(session: Session, *, actor: Actor, policy: PolicyConte
 
 
 def of_account(session: Session, *, actor: Actor, policy: PolicyContext, account_id: str) -> list[Reason]:
-    """What stops or holds everybody whom this actor invites into the account, beside its contract."""
+    """Reasons that block or hold every invitation by this actor, other than the contract and the network."""
     ground = facts.ground(session, account_id=account_id)
     bounds = Bounds.of(policy.settings, ground, actor, account_id=account_id)
     return reasons_of(check_abuse(held=ground.abuse_held)) + exhausted(bounds.limits, usage.look(session, bounds, []))

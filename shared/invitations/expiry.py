@@ -1,4 +1,4 @@
-"""Ends the invitations whose time is over, in bounded batches, by the database's clock."""
+"""Expires invitations in bounded batches, by the database clock."""
 
 from sqlalchemy import Integer, bindparam, func, select, update
 from sqlalchemy.orm import Session
@@ -14,10 +14,10 @@ BATCH = 300
 
 
 def expire(session: Session, *, limit: int = BATCH) -> int:
-    """Expire up to `limit` invitations that are still open and past their end; returns how many there were.
+    """Expire up to `limit` open invitations that are past their end. Returns the number of expired invitations.
 
-    Rows that somebody is accepting or revoking this moment are skipped: whoever holds them decides, and the next round
-    sees what is left. One statement ends them and tells of it in the audit.
+    Skips rows that another transaction is accepting or revoking. That transaction decides, and the next run sees the
+    rest. One statement expires the invitations and records the audit events.
     """
     ((ended,),) = _EXPIRE.fetch(session, most=limit, **audit_log.event_params(SYSTEM, {}))
     return int(ended)

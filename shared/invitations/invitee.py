@@ -1,6 +1,6 @@
-"""What an invitation offers to the person it is for, by the link or by their proven address: to look, and to decline.
+"""An invitation for its invitee, by link or by verified address: view and decline.
 
-A link alone signs nobody in; how the offer is accepted stands in `acceptance`.
+A link alone signs no one in. For acceptance see `accept`.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from shared.screening import abuse_reports
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a link offers, as far as its holder may know."""
+    """An invitation as shown to the holder of its link, with the account and the inviter."""
 
     invitation: Invitation
     account: Account
@@ -29,14 +29,14 @@ class Offer:
 
 
 def inspect(session: Session, *, token: str) -> Offer:
-    """What the link offers; raises what a dead link deserves. Changes nothing, however often it is asked."""
+    """The invitation of this link, without any changes. Raises `LinkInvalid` or `LinkDead`."""
     invitation = links.find_by_token(session, token)
     links.refuse_dead(invitation, at=_now(session))
     return offer_of(session, invitation)
 
 
 def offer_of(session: Session, invitation: Invitation) -> Offer:
-    """The offer of this invitation."""
+    """The invitation with its account and inviter, for the invitee."""
     account = session.get_one(Account, invitation.account_id)
     inviter = session.get_one(User, invitation.invited_by)
     user = sessions.find_user(session, invitation.email_key)
@@ -44,7 +44,7 @@ def offer_of(session: Session, invitation: Invitation) -> Offer:
 
 
 def list_open(session: Session, *, user: SignedIn, after: str, limit: int) -> list[Offer]:
-    """The offers that stand open for the user's proven address, the oldest first, from behind `after` on."""
+    """A page of open invitations to the user's verified address, oldest first, after the id `after`."""
     if user.email_verified_at is None:
         return []
     query = (
@@ -58,9 +58,12 @@ def list_open(session: Session, *, user: SignedIn, after: str, limit: int) -> li
 
 
 def decline(session: Session, *, actor: Actor, token: str, reason: str | None, report_abuse: bool) -> Invitation:
-    """Say no; the link is spent. `report_abuse` reports the account to the operator."""
+    """Decline the invitation of this link, which no longer works afterwards. `report_abuse` reports the account.
+
+    Raises `LinkInvalid` or `LinkDead`.
+    """
     if report_abuse:
-        # Before the invitation, as everybody locks them in this order.
+        # Lock the team before the invitation, in the same order as everywhere.
         locks.lock_team(session, links.find_by_token(session, token).account_id, exclusive=True)
     invitation = links.find_by_token(session, token, lock=True)
     return _decline(session, actor, invitation, reason=reason, report_abuse=report_abuse)
@@ -69,7 +72,10 @@ def decline(session: Session, *, actor: Actor, token: str, reason: str | None, r
 def decline_own(
     session: Session, *, actor: Actor, user: SignedIn, invitation_id: str, reason: str | None, report_abuse: bool
 ) -> Invitation:
-    """Say no without the mail, as the signed-in user whose proven address was invited."""
+    """Decline without the link, as the signed-in user of the invited and verified address.
+
+    Raises `NotFound` for another user's invitation, or `LinkDead`.
+    """
     if report_abuse:
         locks.lock_team(session, _own_invitation(session, user, invitation_id, lock=False).account_id, exclusive=True)
     invitation = _own_invitation(session, user, invitation_id)
@@ -77,7 +83,7 @@ def decline_own(
 
 
 def not_found() -> NotFound:
-    """What to raise where nobody invited this person so."""
+    """The error for an invitation to another address."""
     return NotFound("There is no such invitation for your proven address.")
 
 

@@ -1,4 +1,4 @@
-"""The limits on an account's invitations: what they are, what is used of them, and what the operator sets."""
+"""An account's limits on inviting: current limits, usage, and the operator's overrides."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from shared.screening import facts
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An account's limits, those of them that the operator has set, and what is used at this moment."""
+    """An account's limits, the operator's overrides among them, and current usage."""
 
     limits: Limits
     overrides: dict[str, int]
@@ -27,20 +27,20 @@ class Standing:
 
 
 def bounds_of(connection: SessionOrConnection, *, actor: Actor, policy: PolicyContext, account_id: str) -> Bounds:
-    """Within which limits this actor invites into this account; raises `NotFound`."""
+    """The limits and usage windows for this actor in this account. Raises `NotFound`."""
     ground = facts.ground(connection, account_id=account_id)
     return Bounds.of(policy.settings, ground, actor, account_id=account_id)
 
 
 def standing(session: Session, *, actor: Actor, policy: PolicyContext, account_id: str) -> Standing:
-    """The limits of an account and what is used of them; raises `NotFound`."""
+    """The account's limits and exact current usage. Raises `NotFound`."""
     bounds = bounds_of(session, actor=actor, policy=policy, account_id=account_id)
     account = session.get_one(Account, account_id)
     return Standing(bounds.limits, dict(account.invitation_limits or {}), usage.look(session, bounds, [], exact=True))
 
 
 def set_overrides(session: Session, *, actor: Actor, account_id: str, overrides: Mapping[str, int]) -> None:
-    """Set these limits for the account, in place of those set before; what is left out follows its contract again."""
+    """Replace the account's limit overrides. Limits without an override follow the contract. Raises `NotFound`."""
     account = session.get(Account, account_id, with_for_update={"key_share": True}, populate_existing=True)
     if account is None:
         raise NotFound("There is no such account.")

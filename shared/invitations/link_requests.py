@@ -1,7 +1,7 @@
-"""The holder of a dead link asks for a new one: whoever answers for the invitation is told so, by one mail.
+"""Requests for a new link, from the holder of a dead one. An email forwards them to the invitation's sponsor.
 
-Nothing is sent again by itself. Scanners follow links and press buttons, and would keep an invitation alive for ever;
-whether somebody should still come is for a person to say.
+Nothing is resent automatically. Scanners follow links and press buttons, and would keep an invitation alive forever. A
+person decides if the invitee should still join.
 """
 
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from shared.limits import rate_limits
 from shared.models import Invitation, JobKind, Status
 
 COOLDOWN = timedelta(hours=6)
-"""Whoever was asked about an invitation is left alone about it for so long."""
+"""Minimum interval between two requests about one invitation."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkRequest:
-    """Who can be asked for a new link, as far as its holder may know; `again_at` is set once they were asked.
+    """The person to ask for a new link, as far as its holder may know. `again_at` is set after a request.
 
-    Only whoever invited is named: the holder of the link knows them from the mail.
+    Only the inviter is named, because the holder knows them from the email.
     """
 
     account: str
@@ -38,16 +38,16 @@ class LinkRequest:
 
 
 def preview(session: Session, *, token: str) -> LinkRequest | None:
-    """Who can be asked about this link; None where it was accepted. Changes nothing."""
+    """The person to ask about this link, without any changes. None after acceptance. Raises `LinkInvalid`."""
     invitation = links.find_by_any_token(session, token)
     return None if invitation.status == Status.ACCEPTED else _link_request(session, _sponsorship(session, invitation))
 
 
 def request_link(session: Session, *, actor: Actor, token: str) -> LinkRequest:
-    """Promise the mail that asks for a new link.
+    """Enqueue the email that asks for a new link.
 
-    Raises `LinkInvalid` for a link that was never sent, `LinkDead` for one that was accepted, and `TooSoon` where the
-    same was asked a while ago.
+    Raises `LinkInvalid` for an unknown link, `LinkDead` for an accepted one, and `TooSoon` within `COOLDOWN` of an
+    earlier request.
     """
     invitation = links.find_by_any_token(session, token)
     if invitation.status == Status.ACCEPTED:

@@ -1,4 +1,4 @@
-"""An invitation's link: made anew with each generation, and found again by the hash of its token."""
+"""Invitation links. Each generation has its own, and a link is found by the hash of its token."""
 
 from datetime import datetime
 from typing import Protocol
@@ -17,7 +17,7 @@ _SUPERSEDED = PreparedQuery(select(SupersededLink.invitation_id).where(Supersede
 
 
 class HasExpiry(Protocol):
-    """An invitation, as far as its link lives or is dead by it."""
+    """The fields of an invitation that decide if its link works."""
 
     @property
     def status(self) -> str: ...
@@ -26,12 +26,15 @@ class HasExpiry(Protocol):
 
 
 def hash_of(policy: PolicyContext, invitation_id: str, generation: int) -> bytes:
-    """What the row keeps of the link of this generation."""
+    """The hash to store for the link of this generation."""
     return sha256(derive(policy.settings.secret_keys[0], Purpose.INVITATION, invitation_id, generation))
 
 
 def find_by_token(session: Session, token: str, *, lock: bool = False) -> Invitation:
-    """The invitation whose newest link this is, whatever has become of it; `lock` keeps others from changing it."""
+    """The invitation with this as its newest link, in any status. `lock` locks its row.
+
+    Raises `LinkDead` for a replaced link, or `LinkInvalid`.
+    """
     digest = sha256(token)
     query = select(Invitation).where(Invitation.link_hash == digest)
     query = query.execution_options(populate_existing=True)
@@ -42,7 +45,7 @@ def find_by_token(session: Session, token: str, *, lock: bool = False) -> Invita
 
 
 def unknown(connection: SessionOrConnection, digest: bytes) -> UsherError:
-    """What to raise where no invitation's newest link has this hash."""
+    """The error for a token that is not the newest link of any invitation: `LinkDead` if replaced, or `LinkInvalid`."""
     if _SUPERSEDED.fetch(connection, digest=digest):
         return LinkDead(
             "link_superseded",
@@ -56,13 +59,13 @@ def unknown(connection: SessionOrConnection, digest: bytes) -> UsherError:
 
 
 def find_by_any_token(session: Session, token: str) -> Invitation:
-    """The invitation that this link was once sent for, also where a newer link has replaced it."""
+    """The invitation of this link, even if a newer link has replaced it. Raises `LinkInvalid`."""
     replaced = session.get(SupersededLink, sha256(token))
     return find_by_token(session, token) if replaced is None else session.get_one(Invitation, replaced.invitation_id)
 
 
 def refuse_dead(invitation: HasExpiry, *, at: datetime) -> None:
-    """Raise what a link deserves that can't be accepted any more, at this moment of the database's."""
+    """Raise `LinkDead` for an invitation that is not pending, or expired at the database time `at`."""
     if invitation.status == Status.EXPIRED or (invitation.status == Status.PENDING and at >= invitation.expires_at):
         raise LinkDead(
             "invitation_expired",
@@ -74,7 +77,7 @@ def refuse_dead(invitation: HasExpiry, *, at: datetime) -> None:
 
 
 def closed(invitation: HasExpiry) -> LinkDead:
-    """What to raise where the invitation has ended, or is not open yet."""
+    """The error for an invitation that has ended or is not open yet."""
     detail, remedy = _CLOSED.get(Status(invitation.status), _NOT_OPEN)
     return LinkDead("invitation_closed", detail, remedy=remedy)
 

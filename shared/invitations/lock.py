@@ -1,6 +1,6 @@
-"""Takes hold of an invitation that somebody is about to accept, with all that this rests on.
+"""Locks an invitation for acceptance, with the facts that acceptance depends on.
 
-The account's team is held first, then the invitation; what is read of both stays so until the transaction ends.
+The account's team is locked first, then the invitation. Both stay unchanged until the transaction ends.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from shared.tokens import sha256
 
 
 class LockedInvitation(NamedTuple):
-    """An invitation that somebody is about to accept, with what that rests on, as it stays while it is locked."""
+    """A locked invitation with the facts that acceptance depends on, which can't change until the transaction ends."""
 
     id: str
     account_id: str
@@ -40,9 +40,10 @@ class LockedInvitation(NamedTuple):
 
 
 def by_link(connection: InTransaction, token: str) -> Callable[[], LockedInvitation]:
-    """The invitation whose newest link this is, and nobody else's until the transaction ends.
+    """Lock the invitation with this as its newest link, until the transaction ends.
 
-    Asking for it raises `LinkInvalid` where there is none, or `LinkDead` for a link that was replaced.
+    The returned function reads the invitation. It raises `LinkInvalid` for an unknown link, or `LinkDead` for a
+    replaced one.
     """
     digest = sha256(token)
     _LOCK_TEAM.execute(connection, digest=digest)
@@ -57,7 +58,7 @@ def by_link(connection: InTransaction, token: str) -> Callable[[], LockedInvitat
 
 
 def by_address(connection: InTransaction, *, invitation_id: str, email_key: str) -> LockedInvitation | None:
-    """The same for an invitation to this address; None where it is somebody else's, or there is none."""
+    """Lock an invitation to this address. Returns None if it is to another address or doesn't exist."""
     mine = {"invitation_id": invitation_id, "email_key": email_key}
     _LOCK_OWN_TEAM.execute(connection, **mine)
     rows = _LOCK_OWN_INVITATION.fetch(connection, **mine)
@@ -70,7 +71,7 @@ def _as_locked(row: tuple[Any, ...]) -> LockedInvitation:
 
 
 def _team_lock_query(which: ColumnElement[bool]) -> PreparedQuery:
-    """Keeps the account's team as it is, before anything else is locked; see `standing`."""
+    """Lock the account's team before anything else. See `accounts.locks`."""
     invitation = select(Invitation.account_id).where(which).scalar_subquery()
     return PreparedQuery(locks.team_lock(invitation))
 

@@ -1,4 +1,4 @@
-"""The life of an invitation as its account sees it, once it is made: resend, revoke, find, list."""
+"""Invitations from the account's side, after creation: resend, revoke, find and list."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -25,14 +25,14 @@ from shared.policy_context import PolicyContext
 from shared.screening import facts, request_origin
 
 RESENDABLE = (Status.PENDING, Status.EXPIRED)
-"""Where an invitation can stand to be sent again; an expired one comes back to life."""
+"""Statuses from which an invitation can be resent. Resending reopens an expired one."""
 
 
 def resend(session: Session, *, actor: Actor, policy: PolicyContext, account_id: str, invitation_id: str) -> Invitation:
-    """Send the invitation anew under a fresh link; the link before it is dead from now on.
+    """Resend the invitation with a new link. The previous link no longer works.
 
-    Raises `TooSoon` within the cool-down, `LimitReached` beyond a limit on inviting, `Refused` where the instant checks
-    say no by now, and `Conflict` once the invitation has ended in any other way than by its expiry.
+    Raises `NotFound`, `TooSoon` within the resend cooldown, `LimitReached` beyond a limit on inviting, `Refused` if the
+    instant checks now deny it, and `Conflict` if the invitation has ended in any way except expiry.
     """
     invitation = get(session, account_id=account_id, invitation_id=invitation_id, lock=True)
     _refuse_early(session, invitation)
@@ -64,7 +64,7 @@ def resend(session: Session, *, actor: Actor, policy: PolicyContext, account_id:
 
 
 def revoke(session: Session, *, actor: Actor, account_id: str, invitation_id: str) -> Invitation:
-    """Withdraw an open invitation; its link is dead from now on. `Conflict` where it has ended before."""
+    """Revoke an open invitation. Its link no longer works. Raises `NotFound`, or `Conflict` if it has ended."""
     withdrawn = (
         update(Invitation)
         .where(Invitation.account_id == account_id, Invitation.id == invitation_id, Invitation.status.in_(OPEN))
@@ -79,7 +79,7 @@ def revoke(session: Session, *, actor: Actor, account_id: str, invitation_id: st
 
 
 def get(session: Session, *, account_id: str, invitation_id: str, lock: bool = False) -> Invitation:
-    """The invitation, or `NotFound`; `lock` keeps others from changing it until the transaction ends."""
+    """The invitation with this id. `lock` locks its row until the transaction ends. Raises `NotFound`."""
     query = select(Invitation).where(Invitation.account_id == account_id, Invitation.id == invitation_id)
     query = query.execution_options(populate_existing=True)
     invitation = session.scalars(query.with_for_update() if lock else query).one_or_none()
@@ -91,7 +91,7 @@ def get(session: Session, *, account_id: str, invitation_id: str, lock: bool = F
 def list_newest(
     connection: SessionOrConnection, *, account_id: str, before: str | None, limit: int
 ) -> list[dict[str, Any]]:
-    """The account's invitations, the newest first, from before `before` on: ready to be written as JSON."""
+    """A page of the account's invitations, newest first, before the id `before`, ready for JSON."""
     return _as_json(_NEWEST.fetch(connection, account_id=account_id, before=before or _LAST, most=limit))
 
 
@@ -105,7 +105,10 @@ def search(
     before: str | None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """The same, of those that stand so; `q` is part of an address."""
+    """A page of matching invitations, newest first, before the id `before`, ready for JSON.
+
+    `q` is part of an address.
+    """
     query = select(*_COLUMNS).where(Invitation.account_id == account_id, Invitation.id < (before or _LAST))
     if status is not None:
         query = query.where(Invitation.status == status)
@@ -117,7 +120,7 @@ def search(
 
 
 def closed(invitation: Invitation) -> Conflict:
-    """What to raise where an invitation has ended, or is at a place where this can't be done."""
+    """The error for an invitation whose status doesn't allow the action."""
     return Conflict(
         "invitation_closed",
         f"The invitation is {invitation.status}, so nothing was changed.",
@@ -126,12 +129,12 @@ def closed(invitation: Invitation) -> Conflict:
 
 
 def record_event(session: Session, actor: Actor, action: str, invitation: Invitation, **data: object) -> None:
-    """Append to the invitation's timeline."""
+    """Record an event in the audit log and so in the invitation's timeline."""
     audit_log.record(session, actor, action, subject_id=invitation.id, account_id=invitation.account_id, **data)
 
 
 def _as_json(rows: Iterable[Any]) -> list[dict[str, Any]]:
-    """The rows by their names; their checks are JSON already, and nine tenths of what there is to read and write."""
+    """Rows as dictionaries. Their checks, nine tenths of the data, stay the JSON text that PostgreSQL returned."""
     named = [dict(zip(_NAMES, row, strict=True)) for row in rows]
     return [row | {"checks": Raw(row["checks"])} for row in named]
 
@@ -165,7 +168,7 @@ def _enqueue_check(session: Session, invitation: Invitation) -> None:
 
 
 def _flush_open(session: Session, invitation: Invitation) -> None:
-    """Write an invitation that is open again; another open one for the address may have come meanwhile."""
+    """Flush a reopened invitation. Raises `Refused` if another open one for the address appeared meanwhile."""
     try:
         session.flush()
     except IntegrityError as error:
@@ -175,7 +178,7 @@ def _flush_open(session: Session, invitation: Invitation) -> None:
 
 
 _LAST = "~"
-"""What every id sorts before."""
+"""Sorts after every id."""
 
 _COLUMNS: tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...] = (
     *(Invitation.id, Invitation.account_id, Invitation.email, Invitation.role, Invitation.status, Invitation.delivery),

@@ -1,4 +1,4 @@
-"""What people do about held invitations: release them, or refuse them, with a reason that stays in the timeline."""
+"""Reviews of held invitations: release or refuse them, with a reason for the timeline."""
 
 from sqlalchemy import func
 from sqlalchemy.orm import Session
@@ -18,10 +18,10 @@ from shared.screening import facts, screen
 def release(
     session: Session, *, actor: Actor, policy: PolicyContext, account_id: str, invitation_id: str, reason: str
 ) -> Invitation:
-    """Let a held invitation through; whoever releases one that nobody answers for any more answers for it.
+    """Release a held invitation and enqueue its email. An orphaned invitation gets the actor as its new inviter.
 
-    Raises `PermissionDenied` where the checks hold it and it isn't this actor's to decide, and `Refused` where by now
-    they deny it.
+    Raises `NotFound`, `Conflict` if it is not held, `PermissionDenied` if the checks hold it and this actor can't
+    decide, and `Refused` if the checks now deny it.
     """
     actor = _admitted(session, actor, account_id)
     invitation, about = _held(session, account_id, invitation_id)
@@ -44,7 +44,7 @@ def release(
 def refuse(
     session: Session, *, actor: Actor, policy: PolicyContext, account_id: str, invitation_id: str, reason: str
 ) -> Invitation:
-    """End a held invitation, so that its mail is never sent; raises `PermissionDenied` as `release` does."""
+    """Block a held invitation, whose email is then never sent. Raises `NotFound`, `Conflict` or `PermissionDenied`."""
     actor = _admitted(session, actor, account_id)
     invitation, about = _held(session, account_id, invitation_id)
     if not screen.is_orphaned(about):
@@ -73,9 +73,9 @@ def _held(session: Session, account_id: str, invitation_id: str) -> tuple[Invita
 
 
 def _refuse_others(actor: Actor, policy: PolicyContext, about: Facts) -> None:
-    """Raise `PermissionDenied` for whoever may not decide about what the checks hold.
+    """Raise `PermissionDenied` for an actor who can't decide about an invitation that the checks hold.
 
-    An account that was reported doesn't decide about itself.
+    A reported account can't decide about its own invitations.
     """
     owner_may = policy.settings.held_release_by == "owner" and not about.abuse_held
     by_owner = owner_may and actor.kind is ActorKind.USER and actor.role is Role.OWNER

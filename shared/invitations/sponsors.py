@@ -1,4 +1,7 @@
-"""Whoever invited answers for the invitation; once they may not, it waits for somebody who does."""
+"""Sponsors. The inviter is responsible for an invitation.
+
+If they lose the right to invite, it waits for someone else.
+"""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -25,7 +28,7 @@ _INVITING = [role for role in Role if allows(role, Permission.TEAM_EDIT)]
 
 @dataclass(frozen=True, slots=True)
 class Sponsorship:
-    """An invitation with whoever invited, and who answers for it now: the account's owner, once they may not invite."""
+    """An invitation with its inviter and its sponsor: the account's owner if the inviter may no longer invite."""
 
     invitation: Invitation
     account: Account
@@ -34,12 +37,12 @@ class Sponsorship:
 
     @property
     def is_inviter(self) -> bool:
-        """Whether whoever invited still answers for it."""
+        """True if the inviter is still the sponsor."""
         return self.sponsor.id == self.inviter.id
 
 
 def sponsors_of(session: Session, ids: Collection[str]) -> dict[str, Sponsorship]:
-    """Who answers for each of these invitations at this moment, by the invitation's id."""
+    """Current sponsors of these invitations, by invitation id."""
     if not ids:
         return {}
     inviter, sponsor = aliased(User), aliased(User)
@@ -58,7 +61,7 @@ def sponsors_of(session: Session, ids: Collection[str]) -> dict[str, Sponsorship
 
 
 def hold_orphaned(session: Session, *, actor: Actor, account_id: str, which: ColumnElement[bool]) -> list[Invitation]:
-    """Hold the open invitations, of those that `which` picks, whose inviter may no longer give their role."""
+    """Put open invitations that match `which` on hold if their inviter may no longer give their role. Returns them."""
     open_ones = select(Invitation.id).where(
         Invitation.account_id == account_id, in_literals(Invitation.status, *OPEN), which
     )
@@ -71,7 +74,7 @@ def hold_orphaned(session: Session, *, actor: Actor, account_id: str, which: Col
 
 
 def take_over(session: Session, *, actor: Actor, invitation: Invitation) -> None:
-    """Have the actor answer for a locked invitation from now on, in place of an inviter who may not any more."""
+    """Make the actor the inviter of a locked invitation, in place of one who may no longer give its role."""
     before = invitation.invited_by
     invitation.invited_by = actor.user_id or before
     invitation.invited_via = actor.id if actor.kind is ActorKind.API_KEY else None
@@ -80,14 +83,14 @@ def take_over(session: Session, *, actor: Actor, invitation: Invitation) -> None
 
 
 def take_over_orphaned(session: Session, *, actor: Actor, invitation: Invitation) -> None:
-    """Have the actor answer for a locked invitation whose inviter may no longer give its role."""
+    """Make the actor the inviter of a locked invitation if its inviter may no longer give its role."""
     ((_, about),) = facts.facts_of_invitations(session, [invitation.id])
     if about.role not in about.assignable:
         take_over(session, actor=actor, invitation=invitation)
 
 
 def inviter_gone() -> Reason:
-    """The inviter lost the right before acceptance."""
+    """Reason: the inviter lost the right to invite before acceptance."""
     return Reason(
         "inviter_gone",
         "Whoever invited may no longer give this role, or has left the account.",

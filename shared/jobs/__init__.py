@@ -1,1 +1,1 @@
-"""Background jobs: enqueue, dispatch, claim, finish; and the broker that carries their ids."""
+"""Background jobs in PostgreSQL (enqueue, dispatch, claim, finish) and the broker messages that carry their ids."""

@@ -1,4 +1,4 @@
-"""The Celery app that everybody speaks to the broker through: over Redis' protocol or RabbitMQ's, by setting alone."""
+"""The Celery app for web and workers. The scheme of the broker URL selects Redis or RabbitMQ."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from shared.keepalive import tcp_options
 QUEUES = ("checks", "mail", "chores")
 
 VISIBILITY_SECONDS = 300
-"""How long the broker waits before it hands a message that nobody acknowledged to another worker."""
+"""Seconds after which the broker redelivers an unacknowledged message to another worker."""
 
 
 _TCP = tcp_options(idle=5, interval=2, count=3)
-"""A worker waits for messages without a time limit of its own; a broker that vanished has to be noticed by TCP."""
+"""TCP keepalive options. A worker waits for messages without a timeout, so only TCP can detect a dead broker."""
 
 
 def celery_app(broker_url: str, *, patience: float) -> Celery:
-    """A Celery app that speaks JSON through our queues; `patience` is how many seconds it waits for a connection."""
+    """A Celery app with JSON messages and our queues only. `patience` is the connection timeout in seconds."""
     app = Celery("usher", broker=broker_url, set_as_current=False)
     app.conf.update(
         task_queues={name: {"routing_key": name} for name in QUEUES},
@@ -26,7 +26,7 @@ def celery_app(broker_url: str, *, patience: float) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        # The relay rings again; a publisher that tries again by itself only holds up those behind it.
+        # The scheduler dispatches the job again anyway. A retry here would only delay the messages behind it.
         task_publish_retry=False,
         broker_connection_timeout=patience,
         broker_pool_limit=2,
@@ -37,7 +37,7 @@ def celery_app(broker_url: str, *, patience: float) -> Celery:
 
 
 def is_redis(broker_url: str) -> bool:
-    """Whether the broker speaks Redis' protocol; else it is RabbitMQ."""
+    """Return True for a broker that speaks the Redis protocol, False for RabbitMQ."""
     return not broker_url.startswith("amqp")
 
 
@@ -45,7 +45,7 @@ def _redis(patience: float) -> dict[str, Any]:
     return {
         "visibility_timeout": VISIBILITY_SECONDS,
         "socket_connect_timeout": patience,
-        # Longer than the second for which a worker's BRPOP waits.
+        # Longer than the one second that a worker's BRPOP blocks.
         "socket_timeout": patience * 2,
         "socket_keepalive": True,
         "socket_keepalive_options": _TCP,
@@ -65,7 +65,7 @@ def _rabbitmq(patience: float) -> dict[str, Any]:
         "read_timeout": patience * 2,
         "write_timeout": patience * 2,
         "socket_settings": _TCP,
-        # A message that the server has not taken is no ring.
+        # Without a confirm, a message that the server never accepted would count as published.
         "confirm_publish": True,
         "max_retries": 1,
         "interval_start": 0,

@@ -1,6 +1,6 @@
-"""The relay's side of a job: which are due, whose turn it is, and until when nobody rings for them again.
+"""Selects due jobs for the scheduler to dispatch, fairly across accounts, and sets when each is next due.
 
-As with claims, all judging is done by UPDATE and by the database's clock: any number of relays may run.
+UPDATE statements and the database clock make every decision, as for claims. Any number of schedulers can run at once.
 """
 
 from datetime import timedelta
@@ -16,16 +16,16 @@ from shared.models import Job, JobKind
 from shared.models.job import UNFINISHED
 
 DISPATCH_AGAIN = timedelta(seconds=15)
-"""How long the relay waits before it rings again for a job that nobody has claimed."""
+"""Delay before the scheduler dispatches an unclaimed job again."""
 
 _KNOWN = frozenset(JobKind)
 
 
 def take_due(session: Session, *, limit: int) -> list[tuple[JobKind, str]]:
-    """Take up to `limit` jobs that are due and unclaimed, or whose lease has run out, to ring for them now.
+    """Take up to `limit` jobs to dispatch now: due and unclaimed, or with an expired lease.
 
-    While there are more, accounts take turns. Those that a pause holds back are left alone until it ends, and those of
-    a kind that only a newer release knows to its own relay.
+    When more than `limit` jobs are due, accounts take turns. Paused jobs are skipped until the pause ends. Jobs of a
+    kind that only a newer release knows are left to that release's scheduler.
     """
     due = _DUE.fetch(session, most=limit)
     if len(due) == limit:

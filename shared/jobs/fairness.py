@@ -1,4 +1,4 @@
-"""Takes turns among accounts while more is due than is done: one tenant's ten thousand don't hold up another's one."""
+"""Round-robin dispatch among accounts, so an account with ten thousand jobs doesn't delay an account with one."""
 
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, lateral, literal, select, true
 from sqlalchemy.orm import aliased
@@ -9,13 +9,15 @@ from shared.models import Job
 from shared.models.job import UNFINISHED
 
 MIN_JOBS_PER_ACCOUNT = 20
-"""How many of one account's jobs are looked at for one round of turns, however many accounts there are; where there are
-few, each has its share of the round."""
+"""Minimum number of one account's jobs considered per dispatch, however many accounts have work. With few accounts,
+each gets an equal share of the dispatch limit."""
 
 
 def _due_fairly() -> Select[str]:
-    """The accounts are found by hopping from one to the next in an index, so that it costs a look at each account that
-    has something to do, however many jobs it has.
+    """Due jobs in turns by account.
+
+    A recursive query walks an index from one account to the next. The cost grows with the number of accounts that have
+    work, not with the number of jobs.
     """
     most = bindparam("most", type_=Integer())
     account, hop = _account(Job), aliased(Job)
@@ -44,4 +46,4 @@ def _account(job: type[Job]) -> ColumnElement[str]:
 
 
 DUE_FAIRLY = PreparedQuery(_due_fairly())
-"""The ids of up to `most` due jobs: of each account its oldest, then of each its second, and so on."""
+"""Ids of up to `most` due jobs: the oldest of each account, then the second oldest of each, and so on."""

@@ -1,4 +1,4 @@
-"""Tasks, the queue that each waits in, and which task does which kind of job."""
+"""Tasks, the queue of each, and the task that runs each kind of job."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from shared.models import JobKind
 
 
 class Task(NamedTuple):
-    """A task's name and the queue that its messages wait in."""
+    """A task's name and its queue."""
 
     name: str
     queue: str

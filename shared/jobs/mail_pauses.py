@@ -1,7 +1,7 @@
-"""Pauses: mails are held back, of one domain or all of them, where trying on would only do harm.
+"""Pauses for outgoing email, for one domain or for all, while sending more would only do harm.
 
-A pause is a row that the claim looks at, so it holds for every worker at once and ends by itself. The jobs stay as they
-are: none is failed, none has an attempt more.
+A pause is a row that the claim query checks, so it applies to every worker at once and ends by itself. Paused jobs keep
+their state: none fails, and none uses up an attempt.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from shared.models import ALL_MAIL, Job, Pause
 
 
 def pause(session: Session, lane: str, *, duration: timedelta, why: str) -> None:
-    """Hold back the mails of this lane for a while, or longer if they are held back already; `why` is a sentence."""
+    """Pause email to `lane`, or extend a shorter pause. `why` is a sentence for the operator."""
     until = func.now() + duration
     fresh = insert(Pause).values(lane=lane, until=until, why=why)
     longer = func.greatest(Pause.until, fresh.excluded.until)
@@ -22,20 +22,20 @@ def pause(session: Session, lane: str, *, duration: timedelta, why: str) -> None
 
 
 def in_force(session: Session) -> list[Pause]:
-    """The pauses that hold at this moment, the longest first."""
+    """Current pauses, the one that ends last first."""
     return list(session.scalars(select(Pause).where(Pause.until > func.now()).order_by(Pause.until.desc())))
 
 
 def is_paused() -> ColumnElement[bool]:
-    """Whether a pause holds back the job of the enclosing query."""
+    """SQL condition: a pause applies to the job of the enclosing query."""
     return select(Pause.lane).where(*_concerning()).correlate(Job).exists()
 
 
 def paused_until() -> ColumnElement[datetime]:
-    """Until when the job of the enclosing query is held back; null where it is not."""
+    """SQL expression for the end of the pause on the job of the enclosing query. Null without a pause."""
     return select(func.max(Pause.until)).where(*_concerning()).correlate(Job).scalar_subquery()
 
 
 def _concerning() -> tuple[ColumnElement[bool], ...]:
-    # A job without a lane is no mail, and nothing holds it back.
+    # A job without a lane sends no email, so no pause applies to it.
     return (Job.lane.is_not(None), Pause.lane.in_([Job.lane, ALL_MAIL]), Pause.until > func.now())

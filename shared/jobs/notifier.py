@@ -1,8 +1,8 @@
-"""Rings for jobs: which task does which kind, and two ways to publish their ids.
+"""Notifies workers of new jobs, without making the caller wait for the broker.
 
-A message carries ids of jobs and nothing else, many to a message, because a message costs more than a job. It is only
-a doorbell: the row is the truth, so a ring that is lost, late or doubled costs seconds at most, and nobody waits for
-the broker. The scheduler's publisher says when the broker is away; the nudger, which sits behind requests, never does.
+A message carries only job ids, many per message, because a message costs more than a job. It is only a wake-up: the row
+is the source of truth, so a lost, late or duplicate message costs a few seconds. The scheduler's `Publisher` reports a
+broker that is down. The notifier runs behind requests and never does.
 """
 
 import os
@@ -16,7 +16,7 @@ from shared.models import JobKind
 from shared.observability import log
 from shared.optional_imports import block_imports
 
-# It would load OpenTelemetry to measure itself: 2 MB in each process.
+# redis imports OpenTelemetry for its own metrics, which costs 2 MB per process.
 with block_imports("opentelemetry"):
     pass
 
@@ -24,26 +24,27 @@ logger = log.get(__name__)
 
 
 MAX_PENDING = 10_000
-"""Nudges that may wait for a slow broker; beyond them, the oldest are left to the relay."""
+"""Maximum number of notifications waiting for a slow broker. Beyond it, the oldest are left to the scheduler."""
 
 MAX_QUEUED_MESSAGES = 20
-"""With this many messages unread a nudge would only jump the queue."""
+"""With this many unread messages, a notification would only jump the queue."""
 
 NOTIFY_INTERVAL_SECONDS = 0.02
-"""How many seconds lie between two nudges at the least: publishing takes the processor from requests."""
+"""Minimum interval between two notifications. Publishing competes with requests for the processor."""
 
 IDLE_SECONDS = 1.0
+"""After a lull of this many seconds, notify without checking the queue length."""
 
 MAX_JOBS_PER_NOTIFICATION = 400
-"""How many jobs are nudged for at once; of more, the relay decides whose turn it is."""
+"""Maximum number of jobs per notification. For the rest, the scheduler picks the order."""
 
 
 class Notifier:
-    """Rings for promised jobs behind the caller's back: a call costs microseconds and can't fail.
+    """Notifies workers of enqueued jobs in the background. A call costs microseconds and can't fail.
 
-    One thread, made at the first call in each process, gathers what has come meanwhile and publishes it. What it can't
-    publish, or what would wait in the broker for longer than a moment, it drops: the relay rings for the same jobs a
-    second later, and lets accounts take turns.
+    The first call in each process starts one thread, which collects and publishes the jobs of all callers. It drops
+    jobs that it can't publish, or that would wait in a long queue. The scheduler dispatches those a second later, with
+    accounts taking turns.
     """
 
     def __init__(self, broker_url: str) -> None:
@@ -52,7 +53,7 @@ class Notifier:
         os.register_at_fork(after_in_child=self._reset)
 
     def notify(self, jobs: Sequence[tuple[JobKind, str]]) -> None:
-        """Ring for these jobs soon; never waits, never raises."""
+        """Notify workers of these jobs soon. Never blocks and never raises."""
         if jobs:
             self._jobs.extend(jobs)
             self._pending.set()
@@ -68,7 +69,7 @@ class Notifier:
         if self._thread is None:
             with self._lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="nudger", daemon=True)
+                    self._thread = threading.Thread(target=self._run, name="notifier", daemon=True)
                     self._thread.start()
 
     def _run(self) -> None:
@@ -76,19 +77,19 @@ class Notifier:
         while True:
             jobs = self._collect()
             try:
-                # A nudge after a lull makes no queue, and to ask whether there is one would take as long as it does.
+                # After a lull the queue is empty, and counting would take as long as publishing.
                 if time.monotonic() - notified_at > IDLE_SECONDS or publisher.count_queued() < MAX_QUEUED_MESSAGES:
                     publisher.publish(jobs[:MAX_JOBS_PER_NOTIFICATION])
             except BrokerUnavailable:
                 pass
             except Exception:
-                # The next jobs are nudged for all the same.
-                logger.exception("a nudge failed, the relay rings for its jobs", jobs=len(jobs))
+                # Keep the thread alive for the jobs that come next.
+                logger.exception("notification failed, the scheduler will dispatch its jobs", jobs=len(jobs))
             notified_at = time.monotonic()
             time.sleep(NOTIFY_INTERVAL_SECONDS)
 
     def _collect(self) -> list[tuple[JobKind, str]]:
-        """Wait for a first job, then take along what is there already."""
+        """Wait for the first job, then return all that are pending."""
         self._pending.wait()
         self._pending.clear()
         return [self._jobs.popleft() for _ in range(len(self._jobs))]

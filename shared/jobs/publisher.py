@@ -1,4 +1,4 @@
-"""Publishes the ids of jobs to the broker."""
+"""Publishes job ids to the broker."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from shared.models import JobKind
 from shared.observability import log
 from shared.optional_imports import block_imports
 
-# It would load OpenTelemetry to measure itself: 2 MB in each process.
+# redis imports OpenTelemetry for its own metrics, which costs 2 MB per process.
 with block_imports("opentelemetry"):
     from redis.exceptions import RedisError, ResponseError
 
@@ -23,15 +23,15 @@ logger = log.get(__name__)
 
 
 IDS_PER_MESSAGE = 20
-"""So few that a burst is spread over the workers, whose mail server may take its time."""
+"""Small enough that a burst is spread over several workers, whose mail server may be slow."""
 
 
 MESSAGES_PER_BACKLOG = 8
-"""Of more, this many messages a task are made, so that a long backlog costs few of them."""
+"""Maximum number of messages per task in one call. A larger backlog puts more ids into each message."""
 
 
 REST_SECONDS = 3.0
-"""How long a broker that failed is left alone; the database holds what it would have been told."""
+"""Seconds without calls to a broker that failed. The jobs stay in the database meanwhile."""
 
 
 class BrokerUnavailable(Exception):
@@ -39,7 +39,7 @@ class BrokerUnavailable(Exception):
 
 
 def messages(jobs: Iterable[tuple[JobKind, str]]) -> Iterator[tuple[Task, list[str]]]:
-    """The jobs by task, so many ids together as one message carries."""
+    """Group the jobs by task and split each group into messages."""
     by_task: dict[Task, list[str]] = {}
     for kind, job_id in jobs:
         by_task.setdefault(TASK_OF[kind], []).append(job_id)
@@ -50,9 +50,9 @@ def messages(jobs: Iterable[tuple[JobKind, str]]) -> Iterator[tuple[Task, list[s
 
 
 class Publisher:
-    """Publishes over one kept connection, with short timeouts; every trouble is `BrokerUnavailable`.
+    """Publishes over one persistent connection with short timeouts. Every failure raises `BrokerUnavailable`.
 
-    After a trouble the broker is left alone for `REST_SECONDS`: until then every call fails at once.
+    After a failure, every call fails immediately for `REST_SECONDS`.
     """
 
     def __init__(self, broker_url: str) -> None:
@@ -63,12 +63,12 @@ class Publisher:
         self._rest_until = 0.0
 
     def publish(self, jobs: Iterable[tuple[JobKind, str]]) -> None:
-        """Publish the ids of these jobs; those in front of an error are out."""
+        """Publish the ids of these jobs. Messages before an error are already sent."""
         for task, ids in messages(jobs):
             self.publish_task(task, ids)
 
     def publish_task(self, task: Task, *args: list[str]) -> None:
-        """Publish one message for a task."""
+        """Publish one message for this task."""
         with self._errors_translated():
             self._connect()
             self._app.send_task(
@@ -76,7 +76,10 @@ class Publisher:
             )
 
     def count_queued(self) -> int:
-        """How many messages wait for workers, who can take them; a Redis that takes no writes lets nobody do that."""
+        """Number of messages that wait for workers.
+
+        Raises `BrokerUnavailable` for a Redis that refuses writes too, because workers can't take messages from it.
+        """
         with self._errors_translated():
             channel = self._connect().default_channel
             if not self._is_redis:
@@ -84,12 +87,12 @@ class Publisher:
             with channel.client.pipeline(transaction=False) as pipeline:
                 for name in QUEUES:
                     pipeline.llen(name)
-                # Adds nothing, for there is no such list. A replica and a full server refuse it, and answer the others.
+                # The list doesn't exist, so this adds nothing. A replica or a full server refuses it but answers LLEN.
                 pipeline.lpushx(f"{channel.global_keyprefix}usher.probe", "")
                 return sum(map(int, pipeline.execute()[: len(QUEUES)]))
 
     def evicts_keys(self) -> bool:
-        """Whether a full broker would drop keys, and with them queues; False where it doesn't say."""
+        """Return True if a full broker would evict keys, and queues with them. False if it doesn't say."""
         with self._errors_translated():
             if not self._is_redis:
                 return False
@@ -100,7 +103,7 @@ class Publisher:
                 return False
 
     def close(self) -> None:
-        """Leave the broker."""
+        """Close the connection to the broker."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(AMQPError, OSError):
@@ -111,7 +114,8 @@ class Publisher:
             self._connection = self._app.connection_for_write()
             self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
             if not self._is_redis:
-                # RabbitMQ drops what it has no queue for; Redis makes a queue of the first message.
+                # RabbitMQ drops messages for a queue that doesn't exist. Redis creates the queue with its first
+                # message.
                 for queue in self._app.amqp.queues.values():
                     queue(self._connection.default_channel).declare()
         return self._connection
@@ -125,5 +129,5 @@ class Publisher:
         except (KombuError, RedisError, AMQPError, OSError) as error:
             self.close()
             self._rest_until = time.monotonic() + REST_SECONDS
-            logger.warning("broker away", why=str(error))
+            logger.warning("broker unavailable", why=str(error))
             raise BrokerUnavailable(str(error)) from error

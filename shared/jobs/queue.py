@@ -1,7 +1,7 @@
-"""The life of a job: promise, claim, renew, finish, postpone, release, bury. Who rings for it stands in `ringing`.
+"""The life of a job: enqueue, claim, renew, finish, postpone, release. For dispatch see `dispatch`.
 
-All judging is done by UPDATE and by the database's clock, so any number of relays and workers may run, die, and run
-again: a second claim of the same job finds no row, and a finisher that lost its lease finds none either.
+UPDATE statements and the database clock make every decision, so any number of schedulers and workers can run, die and
+restart. A second claim of the same job finds no row, and neither does a worker that lost its lease.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -34,14 +34,14 @@ from shared.models import Job, JobKind, JobState
 from shared.observability import log, tracing
 
 LEASE = timedelta(seconds=20)
-"""How long a claim holds without a renewal; a killed worker's jobs are free again after this."""
+"""Duration of a claim without renewal. A killed worker's jobs are free again after this."""
 
 MAX_LOST_LEASES = 5
-"""A job whose workers die this often is taken for the cause of their death and buried."""
+"""A job whose workers die this often counts as the cause and is marked dead."""
 
 
 class Claimed(NamedTuple):
-    """A job as its holder knows it: what doesn't change while they hold it. It has no row behind it to write to."""
+    """The fields of a claimed job that don't change during the claim. There is no ORM row behind it to write to."""
 
     id: str
     kind: str
@@ -55,7 +55,7 @@ class Claimed(NamedTuple):
     first_tried_at: datetime
 
 
-# Rows that the session may have in memory are not brought up to date: nobody reads them after these statements.
+# ORM objects in the session are not refreshed: no code reads them after these statements.
 _NO_SYNC = {"synchronize_session": False}
 
 
@@ -68,9 +68,9 @@ def enqueue(
     generation: int = 0,
     lane: str | None = None,
 ) -> Job:
-    """Write a job into this transaction; once that commits, it will be done at least once, whatever dies.
+    """Add a job to this transaction. Once committed, it runs at least once, even if processes crash.
 
-    `lane` is the destination domain of a mail.
+    `lane` is the recipient's domain for a job that sends email, and pauses apply to it.
     """
     job = Job(
         id=new_id("job"),
@@ -87,7 +87,10 @@ def enqueue(
 
 
 def enqueue_all(session: Session, kind: JobKind, things: Iterable[Mapping[str, Any]]) -> None:
-    """The same for many things at once; each says what `enqueue` is told of one, and all of them by the same names."""
+    """Add many jobs to this transaction in one statement.
+
+    Each mapping has arguments of `enqueue` by name, and all mappings have the same names.
+    """
     ids = new_ids("job")
     each = [{"id": next(ids), **thing, "data": _request_context_of(session, thing["subject_id"])} for thing in things]
     append_rows(session, Job, Rows(each, {"kind": kind}))
@@ -95,31 +98,33 @@ def enqueue_all(session: Session, kind: JobKind, things: Iterable[Mapping[str, A
 
 
 def rows(kind: JobKind, *, subjects: Iterable[str], account_id: str, generation: int) -> Rows:
-    """The same for many things of one account, as rows. Whoever inserts them beside their subjects tells
-    `record_enqueued`."""
+    """Rows of jobs for many subjects of one account, to insert in the same statement as the subjects.
+
+    The caller must pass the ids to `record_enqueued` after the insert.
+    """
     ids = new_ids("job")
     each = [{"id": next(ids), "subject_id": subject_id} for subject_id in subjects]
     return Rows(each, {"kind": kind, "account_id": account_id, "generation": generation, "data": _request_context()})
 
 
 def record_enqueued(connection: SessionOrConnection, kind: JobKind, ids: Iterable[str]) -> None:
-    """Have these jobs rung for after the commit."""
+    """Have the workers notified of these jobs after the commit."""
     _enqueued(connection).extend((kind, job_id) for job_id in ids)
 
 
 def keep_request_context(session: Session, claimed: Iterable[Claimed]) -> None:
-    """Let what is promised later in this transaction about the same things name the request that these jobs name."""
+    """Make jobs enqueued later in this transaction inherit the request id and trace of the claimed jobs, by subject."""
     session.info["origins"] = {job.subject_id: job.data for job in claimed}
 
 
 def is_postponed(session: Session, kind: JobKind, *, subject_id: str) -> bool:
-    """Whether such a job is put off for later already."""
+    """Return True if a queued job of this kind and subject is due in the future."""
     later = select(Job.id).where(Job.subject_id == subject_id, Job.kind == kind, Job.state == JobState.QUEUED)
     return session.scalar(select(later.where(Job.due_at > func.now()).exists())) or False
 
 
 def take_enqueued(connection: SessionOrConnection) -> list[tuple[JobKind, str]]:
-    """Take the kinds and ids of what was promised here, to nudge for them after the commit."""
+    """Return and clear the jobs enqueued in this transaction, as kinds and ids, to notify workers after the commit."""
     found = _enqueued(connection)
     taken = list(found)
     found.clear()
@@ -127,12 +132,15 @@ def take_enqueued(connection: SessionOrConnection) -> list[tuple[JobKind, str]]:
 
 
 def claim(session: Session, ids: Collection[str], *, kinds: Iterable[JobKind], owner: str) -> list[Claimed]:
-    """Claim those jobs that are due, free and not paused, under a lease; somebody else's or ended ones stay theirs."""
+    """Claim the jobs that are due, free and not paused, under a lease.
+
+    Skips jobs that are finished or claimed by others.
+    """
     return sorted(map(Claimed._make, _CLAIM.fetch(session, ids=",".join(ids), kinds=",".join(kinds), owner=owner)))
 
 
 def renew(session: Session, *, owners: Collection[str]) -> None:
-    """Hold on to what these owners have claimed for another lease."""
+    """Extend the leases on all jobs that these owners hold."""
     session.execute(
         update(Job)
         .where(Job.lease_owner.in_(owners), in_literals(Job.state, JobState.RUNNING))
@@ -142,46 +150,55 @@ def renew(session: Session, *, owners: Collection[str]) -> None:
 
 
 def lock_held(session: Session, ids: Collection[str], *, owner: str) -> set[str]:
-    """Lock those of the jobs that this owner still holds: the fence. Record effects for these and no others."""
+    """Lock and return the ids of the jobs that this owner still holds.
+
+    This is the fence: record effects for these jobs only.
+    """
     return {row[0] for row in _HELD.fetch(session, ids=",".join(ids), owner=owner)}
 
 
 def select_held() -> Select[str, str, str, str | None, int]:
-    """The fence as part of a statement, which then takes `ids` and `owner`."""
+    """The fence as a query, for use inside a larger statement. Binds `ids` and `owner`."""
     mine = Job.lease_owner == bindparam("owner", type_=Text()), Job.state == JobState.RUNNING
     query = select(Job.id, Job.kind, Job.subject_id, Job.account_id, Job.generation).where(_IN_IDS, *mine)
     return query.order_by(Job.id).with_for_update()
 
 
 def finish_held(held: CTE) -> CTE:
-    """The part of such a statement that ends the jobs, which are done."""
+    """CTE that marks the jobs of `held` as done."""
     return update(Job).where(Job.id == held.c.id).values(_ENDED | {"state": JobState.DONE}).cte("finished")
 
 
 def finish(session: Session, ids: Collection[str], *, state: JobState = JobState.DONE, why: str | None = None) -> None:
-    """End jobs that the caller holds, in the transaction that records their effect; `why` is kept in words."""
+    """End jobs that the caller holds, in the transaction that records their effect. `why` is kept as the last error."""
     _FINISH.fetch(session, ids=",".join(ids), ended_as=state, why=why)
 
 
 def postpone(session: Session, ids: Collection[str], *, after: timedelta, why: str, counts: bool = True) -> None:
-    """Put held jobs back for a while; `counts=False` gives the attempt back (the trouble was not the job's)."""
+    """Put held jobs back for the duration `after`.
+
+    `counts=False` doesn't count the attempt, for causes outside the job.
+    """
     due, attempts = func.now() + after, Job.attempts if counts else Job.attempts - 1
     _requeue(session, Job.id.in_(ids), due_at=due, ring_at=due, last_error=why, attempts=attempts)
 
 
 def release(session: Session, ids: Collection[str], *, owner: str) -> None:
-    """Put back what this owner claimed and didn't begin, as if it never had: the next ring finds it free."""
+    """Put back jobs that this owner claimed but didn't start.
+
+    They are free immediately, and the attempt doesn't count.
+    """
     mine = and_(Job.id.in_(ids), Job.lease_owner == owner, Job.state == JobState.RUNNING)
     _requeue(session, mine, ring_at=func.now(), attempts=Job.attempts - 1)
 
 
 def release_all(session: Session, *, owners: str) -> None:
-    """Put back all that is held by owners whose names begin so: a worker that stops leaves nothing behind."""
+    """Put back all jobs held by owners with this name prefix, when a worker stops."""
     _requeue(session, _held_by(owners), ring_at=func.now())
 
 
 def end_leases(session: Session, *, owners: str) -> None:
-    """Let the leases of owners whose names begin so run out now: their process is dead, and that counts as lost."""
+    """End the leases of owners with this name prefix now, because their process died. Each counts as a lost lease."""
     session.execute(
         update(Job).where(_held_by(owners)).values(lease_until=func.now(), ring_at=func.now()),
         execution_options=_NO_SYNC,
@@ -189,14 +206,14 @@ def end_leases(session: Session, *, owners: str) -> None:
 
 
 def reset(session: Session, job_id: str) -> None:
-    """Put a job that nobody holds back to its beginning: due now, and never tried."""
+    """Reset a job without an owner: due now, with no attempts."""
     values = {"due_at": func.now(), "attempts": 0, "lost_leases": 0, "first_tried_at": None, "finished_at": None}
     _requeue(session, Job.id == job_id, ring_at=func.now(), **values)
 
 
 def mark_lost_dead(session: Session) -> list[Job]:
-    """End as dead the jobs whose workers have died under them too often; returns them, for their effects."""
-    # A lease that ran out is due to be rung for: saying so lets the index of ringing jobs find it.
+    """Mark jobs whose workers died too often as dead. Returns the jobs, so the caller can record the effects."""
+    # An expired lease is always due for dispatch. This condition lets the query use the dispatch index.
     running = and_(in_literals(Job.state, JobState.RUNNING), _DISPATCH_DUE)
     lost = and_(running, _LEASE_RAN_OUT, Job.lost_leases >= MAX_LOST_LEASES - 1)
     why = f"The worker died {MAX_LOST_LEASES} times while it had this job. Nothing more is tried by itself."
@@ -215,12 +232,12 @@ def _enqueued(connection: SessionOrConnection) -> list[tuple[JobKind, str]]:
 
 
 def _request_context_of(session: Session, subject_id: str) -> dict[str, Any]:
-    """What a job about this keeps of the request that it goes back to."""
+    """Request id and trace for a job about this subject, inherited from the claimed job if there is one."""
     return session.info.get("origins", {}).get(subject_id) or _request_context()
 
 
 def _request_context() -> dict[str, Any]:
-    """What a job keeps of the request that promises it."""
+    """Request id and trace of the current request."""
     return log.bound("request_id") | tracing.trace_context()
 
 

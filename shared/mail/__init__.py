@@ -1,1 +1,1 @@
-"""Outgoing email: what is sent, what came of it, and who is no longer mailed."""
+"""Outgoing email: contents, results, provider events and suppressed addresses."""

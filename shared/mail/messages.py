@@ -1,8 +1,8 @@
-"""What mails are made of: the rows' side of writing one.
+"""Loads the data for outgoing emails.
 
-Letters are read with one statement for all invitations of a round and one for all people, and hold what their
-templates say. Whether they may still go is judged here as well: between promise and mail an invitation may have been
-revoked, accepted, or sent again with a newer link, its role changed, or its address found to be nobody's.
+One statement reads all invitations of a batch, and another all people. This module also decides whether an email may
+still be sent. Between enqueueing and sending, an invitation may have been revoked, accepted, or resent with a newer
+link. Its role may have changed, or its address may have bounced.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ _RIGHTS = {role: in_words(role) for role in Role}
 
 
 class _InvitationRow(NamedTuple):
-    """What a mail says of an invitation, and by what it is judged whether it may still go."""
+    """An invitation as its email shows it, plus the fields that decide whether to send it."""
 
     id: str
     email: str
@@ -49,7 +49,7 @@ class _InvitationRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What the link in a mail is derived from; `digest` tells which of the keys made it."""
+    """The input for deriving the link in an email. `digest` identifies the secret key that signed it."""
 
     purpose: Purpose
     subject_id: str
@@ -59,7 +59,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMail:
-    """One mail before it is written: to whom, what it says, and how long there is to deliver it."""
+    """An email before rendering: recipient, template values, and the time left to deliver it."""
 
     job: Claimed
     recipient: str
@@ -74,7 +74,7 @@ class OutgoingMail:
 
 @dataclass(frozen=True, slots=True)
 class Obsolete:
-    """A mail that nobody needs any more, and why."""
+    """An email that is no longer needed, with the reason."""
 
     job: Claimed
     why: str
@@ -82,14 +82,14 @@ class Obsolete:
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """A mail to an address that nobody has, as a mail server said before."""
+    """An email to a suppressed address, with the reason."""
 
     job: Claimed
     why: str
 
 
 def load(session: Session, claimed: Collection[Claimed]) -> list[OutgoingMail | Obsolete | Suppressed]:
-    """The letters of these jobs, in their order, and those that may not go any more."""
+    """Load the email of each job, in order, or the reason not to send it."""
     ((now,),) = _NOW.fetch(session)
     invitations = _invitations(session, _subjects(claimed, JobKind.INVITATION_MAIL))
     requests = sponsors.sponsors_of(session, _subjects(claimed, JobKind.NEW_LINK_MAIL))
@@ -143,7 +143,7 @@ def _invitations_query() -> PreparedQuery:
 
 
 def _people(session: Session, ids: list[str]) -> dict[str, User | Signup]:
-    """The users of these ids, and the sign-ups that are no users yet."""
+    """Users with these ids, and sign-ups that are not users yet."""
     found: dict[str, User | Signup] = {}
     if ids:
         found |= {signup.id: signup for signup in session.scalars(select(Signup).where(Signup.id.in_(ids)))}
@@ -219,7 +219,7 @@ def _of_person(job: Claimed, person: User | Signup | None, keys: int, now: datet
 
 
 def _of_signup(job: Claimed, signup: User | Signup, now: datetime) -> OutgoingMail | Obsolete:
-    """It holds no word of the sign-up's but the address: whose mailbox this is has proven nothing yet."""
+    """Contains nothing from the sign-up form except the address, because the mailbox owner may be someone else."""
     if signup.email_verified_at is not None:
         return Obsolete(job, "Nothing was mailed: the address is proven.")
     reason = _reason_not_to_send(job, signup.proof_generation, signup.proof_hash, signup.proof_expires_at, now)
@@ -232,7 +232,7 @@ def _of_signup(job: Claimed, signup: User | Signup, now: datetime) -> OutgoingMa
 def _reason_not_to_send(
     job: Claimed, generation: int, digest: bytes | None, ends: datetime | None, now: datetime
 ) -> str | None:
-    """Why a link needs no email any more; None while it does."""
+    """The reason not to send a link, or None to send it."""
     if digest is None or generation != job.generation:
         return "Nothing was mailed: the link has been used, or a newer one was asked for."
     if ends is not None and ends <= now:
@@ -263,7 +263,7 @@ def _to_user(
 
 
 def deliverable(email: str, email_key: str) -> str:
-    """The address as a mail server takes it: the local part as it was typed, the domain in A-labels."""
+    """The address as mail servers accept it: local part as typed, domain in A-labels (RFC 5890)."""
     return f"{email.rpartition('@')[0]}@{email_key.rpartition('@')[2]}"
 
 

@@ -1,8 +1,8 @@
-"""What becomes of mails after the mail server took them: delivered, bounced, complained of, as the mail system tells.
+"""Delivery events from the mail provider: delivered, bounced, complained and delayed.
 
-Such news come late, twice, and in any order, so what an invitation shows only ever moves towards the worse news: a
-complaint is not taken back by a delivery that is told of later. A bounce or a complaint suppresses the address,
-whichever mail it was about. Each mail is named by its Message-ID.
+Events arrive late, twice and in any order. So an invitation's delivery status only changes for the worse: a late
+delivery event doesn't override a complaint. A bounce or a complaint about any email suppresses the address. Events
+refer to an email by its Message-ID.
 """
 
 from collections import defaultdict
@@ -20,11 +20,11 @@ from shared.mail.results import LATER
 from shared.models import Delivery, Invitation, Job
 
 MAX_EVENTS = 1000
-"""How many are told of at once."""
+"""Maximum number of events per request."""
 
 
 class ProviderEventType(StrEnum):
-    """What the mail system tells of a mail; of one that is only late there is nothing to be kept."""
+    """Event types of the mail provider. Delays are accepted but not stored."""
 
     DELIVERED = "delivered"
     BOUNCED = "bounced"
@@ -34,7 +34,7 @@ class ProviderEventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MailEvent:
-    """One piece of news about the mail with this Message-ID, in the mail system's own words."""
+    """A provider event about the email with this Message-ID. `why` has the provider's own words."""
 
     message_id: str
     type: ProviderEventType
@@ -48,7 +48,7 @@ _SUPPRESSION_REASONS = {
 
 
 def record(session: Session, actor: Actor, events: Iterable[MailEvent]) -> int:
-    """Keep what the mail system tells; returns how many invitations show something new because of it."""
+    """Record provider events. Returns the number of invitations whose delivery status changed."""
     events_by_delivery: dict[Delivery, dict[str, str]] = defaultdict(dict)
     for event in events:
         if event.type is not ProviderEventType.DELAYED:
@@ -62,7 +62,7 @@ def record(session: Session, actor: Actor, events: Iterable[MailEvent]) -> int:
 
 
 def _update_invitations(session: Session, actor: Actor, delivery: Delivery, why: dict[str, str]) -> int:
-    """Have the invitations show it whose newest mail it is about, unless they show that or worse."""
+    """Update invitations whose current email an event is about, unless they already show this status or a worse one."""
     message_ids = [message_id for message_id in map(_invitation_of, why) if message_id]
     final = LATER[LATER.index(delivery) :]
     moved = select(Invitation.id).where(
@@ -91,7 +91,7 @@ def _suppress(session: Session, delivery: Delivery, why: dict[str, str]) -> None
 
 
 def _addresses(session: Session, message_ids: Collection[str]) -> dict[str, str]:
-    """The addresses that these mails went to, in their canonical form; what is no mail of ours is left out."""
+    """Canonical recipient addresses of these emails by Message-ID. Omits emails that are not ours."""
     invited = {found[0]: message_id for message_id in message_ids if (found := _invitation_of(message_id))}
     query = select(Invitation.id, Invitation.email_key).where(Invitation.id.in_(invited))
     addresses = {invited[invitation_id]: key for invitation_id, key in session.execute(query)}
@@ -107,7 +107,7 @@ def _local_part(message_id: str) -> str:
 
 
 def _invitation_of(message_id: str) -> tuple[str, int] | None:
-    """The invitation and the generation that a Message-ID of an invitation's mail names."""
+    """The invitation id and generation in the Message-ID of an invitation email, or None."""
     invitation_id, _, generation = message_id.partition(".")
     if not (generation.isascii() and generation.isdigit() and len(generation) < 9):
         return None

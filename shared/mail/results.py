@@ -1,4 +1,4 @@
-"""What became of mails, recorded by whoever holds their jobs."""
+"""Records the results of sending emails, for jobs that the caller holds."""
 
 import json
 from collections.abc import Mapping
@@ -18,24 +18,24 @@ from shared.mail import suppressions
 from shared.models import Delivery, Invitation, Job, JobKind, JobState, Signup, User
 
 INVITATION_KINDS = frozenset({JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL})
-"""The jobs that an invitation is delivered by, and whose end shows on it."""
+"""Jobs that deliver an invitation, and whose result shows on it."""
 
 ABOUT_INVITATIONS = INVITATION_KINDS | {JobKind.NEW_LINK_MAIL}
-"""The jobs whose subject is an invitation."""
+"""Jobs whose subject is an invitation."""
 
 AnyJob = Job | Claimed
-"""A job as a row of its own, or as its holder knows it."""
+"""A job as an ORM row, or as claimed by a worker."""
 
 LATER = (Delivery.DELIVERED, Delivery.BOUNCED, Delivery.COMPLAINED)
-"""What the mail system tells of a mail once its server has taken it, from good to bad."""
+"""Delivery statuses that come from provider events, from best to worst."""
 
 _NO_SYNC = {"synchronize_session": False}
 
 
 def record_sent(session: Session, replies: Mapping[str, str], *, owner: str) -> set[str]:
-    """Record that the server has taken the mails of these jobs, with its answer for each, as far as `owner` holds them.
+    """Record that the mail server accepted the emails of these jobs, with its reply to each.
 
-    Returns which they are; the others are somebody else's by now.
+    Returns the ids of the jobs that `owner` still holds. Nothing is recorded for the others.
     """
     if not replies:
         return set()
@@ -51,9 +51,9 @@ def record_sent(session: Session, replies: Mapping[str, str], *, owner: str) -> 
 def fail(
     session: Session, job: AnyJob, *, delivery: Delivery = Delivery.FAILED, why: str, state: JobState = JobState.DEAD
 ) -> None:
-    """End a job undone, and let its invitation show it; `why` says what happened and what to do.
+    """End a job without success and show that on its invitation. `why` says what happened and what to do.
 
-    A bounce suppresses the address: nobody has it.
+    A bounce also suppresses the address.
     """
     if delivery is Delivery.BOUNCED:
         suppressions.suppress(session, address_key(session, job), why=why)
@@ -70,7 +70,7 @@ def fail(
 
 
 def prepare_retry(session: Session, job: Job) -> None:
-    """Make ready to do an ended job again because an operator said so: its invitation waits, its address is tried."""
+    """Prepare an operator's retry of a finished job: reset the delivery status and unsuppress the address."""
     suppressions.lift(session, address_key(session, job))
     if job.kind not in INVITATION_KINDS:
         return
@@ -84,7 +84,7 @@ def prepare_retry(session: Session, job: Job) -> None:
 
 
 def mark_lost_dead(session: Session) -> int:
-    """Bury the jobs whose workers keep dying, and let their invitations show it; returns how many there were."""
+    """Mark jobs whose workers keep dying as dead, and show that on their invitations. Returns the number of jobs."""
     dead = queue.mark_lost_dead(session)
     for job in dead:
         fail(session, job, why=job.last_error or "")
@@ -92,7 +92,7 @@ def mark_lost_dead(session: Session) -> int:
 
 
 def address_key(session: Session, job: AnyJob) -> str:
-    """The address that the job's mail goes to, in its canonical form."""
+    """Canonical address of the recipient of the job's email. Empty if there is none."""
     if job.kind == JobKind.NEW_LINK_MAIL:
         return next((each.sponsor.email_key for each in sponsors.sponsors_of(session, [job.subject_id]).values()), "")
     for about in (Invitation,) if job.kind in INVITATION_KINDS else (User, Signup):
@@ -107,10 +107,10 @@ def _record(session: Session, job: AnyJob, action: str, **data: Any) -> None:
 
 
 def _record_sent_query() -> PreparedQuery:
-    """One statement for all that a mail which was taken changes: its job, its invitation, and the audit."""
+    """One statement for all effects of a sent email: on the job, the invitation and the audit log."""
     held = queue.select_held().cte("held")
     mailed = (Invitation.id == held.c.subject_id) & (held.c.kind == JobKind.INVITATION_MAIL)
-    # What became of a mail may have been told of before its server's yes is recorded.
+    # A provider event may arrive before the mail server's reply is recorded.
     is_news = and_(Invitation.generation == held.c.generation, Invitation.delivery.not_in(LATER))
     words = cast(bindparam("said", type_=Text()), JSONB)[held.c.id]
     sent = (

@@ -1,4 +1,4 @@
-"""Connects to the mail server with the patience that SMTP asks for: a minute for the greeting."""
+"""Connects to the mail server with the long timeouts that SMTP recommends."""
 
 import smtplib
 import socket
@@ -7,17 +7,17 @@ from typing import Any
 from shared.mail.smtp_route import Route
 
 CONNECT_SECONDS = 10.0
-"""How long a connection may take to come about, for each address of the host."""
+"""Seconds to open a connection, for each address of the host."""
 
 GREETING_SECONDS = 60.0
-"""How long the server may take to greet and to agree on TLS; RFC 5321, 4.5.3.2.1, would allow it five minutes."""
+"""Seconds for the greeting and the TLS handshake. RFC 5321, section 4.5.3.2.1, allows five minutes."""
 
 COMMAND_SECONDS = 30.0
-"""How long the server may take to answer a command."""
+"""Seconds for each reply to a command."""
 
 
 class _Plain(smtplib.SMTP):
-    """Waits for the greeting for as long as its timeout says, and for the connection no longer than for any."""
+    """SMTP client with a shorter timeout for the connection than for the greeting."""
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         opened: socket.socket = super()._get_socket(host, port, min(timeout, CONNECT_SECONDS))  # type: ignore[misc]
@@ -26,13 +26,13 @@ class _Plain(smtplib.SMTP):
 
 
 class _OverTls(smtplib.SMTP_SSL, _Plain):
-    """The same, secured from the first byte on."""
+    """SMTP client with TLS from the first byte."""
 
 
 def connect(route: Route, *, patience: float = GREETING_SECONDS) -> smtplib.SMTP:
-    """A connection whose server has greeted within `patience` seconds; raises `OSError` or `SMTPException`.
+    """Connect to the mail server and read its greeting within `patience` seconds.
 
-    From then on each answer has `COMMAND_SECONDS`.
+    Later replies have `COMMAND_SECONDS` each. Raises `OSError` or `SMTPException`.
     """
     given: dict[str, Any] = {"timeout": patience}
     if route.implicit_tls:

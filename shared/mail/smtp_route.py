@@ -1,4 +1,4 @@
-"""Where mail leaves and how the way there is secured, read from SMTP_URL."""
+"""The mail server and the security of the connection to it, read from SMTP_URL."""
 
 import ssl
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The mail server, its credentials, and how the connection is secured; `starttls` is require, auto or off."""
+    """The mail server, its credentials and its TLS options. `starttls` is require, auto or off."""
 
     host: str
     port: int
@@ -26,13 +26,13 @@ class Route:
 
     @property
     def tls_is_due(self) -> bool:
-        """Whether to insist on STARTTLS: it was asked for, or a password would cross the network in the clear."""
+        """Return True if STARTTLS is mandatory: it is required, or else a password would be sent unencrypted."""
         exposed = self.user is not None and self.starttls == "auto" and self.host not in _LOCAL
         return not self.implicit_tls and (self.starttls == "require" or exposed)
 
 
 def route_of(settings: Settings) -> Route:
-    """The route that the settings name; raises `BadSettings` where SMTP_URL can't be followed."""
+    """Parse the route from the settings. Raises `BadSettings` for an SMTP_URL that can't be used."""
     parts = urlsplit(settings.smtp_url)
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     starttls, authority = query.pop("starttls", "auto"), query.pop("ca", None)
@@ -46,14 +46,14 @@ def route_of(settings: Settings) -> Route:
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password or ""),
         tls=_verifying(authority),
-        # The name in the greeting: looking up this machine's own can take seconds where its DNS is poor.
+        # Name for EHLO. Looking up this machine's own name can take seconds with a slow DNS server.
         greet_as=urlsplit(settings.public_url).hostname or "localhost",
     )
 
 
 @cache
 def _verifying(authority: str | None) -> ssl.SSLContext:
-    """Certificates are always verified; `ca=` adds an authority to those that the machine trusts."""
+    """TLS context that always verifies certificates. `ca=` adds an authority to those that the machine trusts."""
     context = ssl.create_default_context()
     if authority is not None:
         try:

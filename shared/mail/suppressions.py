@@ -1,4 +1,5 @@
-"""Addresses that nobody has, as mail servers have said: mailing them again would cost us our name as a sender."""
+"""Suppressed addresses. Mail servers rejected them or their owners complained, and more email would hurt our sender
+reputation."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -11,23 +12,23 @@ from shared.db.prepared import PreparedQuery
 from shared.models import Suppression
 
 SUPPRESSED_FOR = timedelta(days=30)
-"""How long a mail server's word counts: people join companies, and typing errors are made on both sides."""
+"""Duration of a suppression. It ends because people join companies, and because mail servers make mistakes too."""
 
 
 def suppress(session: Session, email_key: str, *, why: str) -> None:
-    """Mail nothing to this address for a while; `why` is what the mail server said."""
+    """Send no email to this address for 30 days. `why` is the mail server's reason."""
     values = {"why": why, "until": func.now() + SUPPRESSED_FOR}
     row = insert(Suppression).values(email_key=email_key, **values)
     session.execute(row.on_conflict_do_update(index_elements=[Suppression.email_key], set_=values))
 
 
 def find_suppressed(session: Session, email_keys: Collection[str]) -> dict[str, str]:
-    """Those of the addresses that are suppressed, each with the reason."""
+    """The suppressed addresses among these, each with the reason."""
     return dict(_SUPPRESSED.fetch(session, email_keys=list(email_keys))) if email_keys else {}
 
 
 def lift(session: Session, email_key: str) -> None:
-    """Let this address be mailed to again."""
+    """Allow email to this address again."""
     session.execute(delete(Suppression).where(Suppression.email_key == email_key))
 
 

@@ -1,1 +1,1 @@
-"""Gathers the facts that the checks judge by, and screens invitations with them."""
+"""Gathers facts for the checks and screens invitations with them."""

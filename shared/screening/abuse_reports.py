@@ -1,4 +1,4 @@
-"""Reports of abuse: several recipients' reports hold an account's new invitations until the operator decides."""
+"""Abuse reports. Several recipients' reports put an account's new invitations on hold until the operator decides."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,19 +19,22 @@ from shared.models import AbuseDecision, AbuseReport, Account, Delivery, Invitat
 from shared.screening import contracts
 
 WITHIN = timedelta(days=30)
-"""Only reports of this time count together."""
+"""Only reports within this period count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How many reports wait for the operator, and how many accounts are on hold."""
+    """Number of reports that wait for the operator, and number of accounts on hold."""
 
     open_reports: int
     held_accounts: int
 
 
 def report(session: Session, *, actor: Actor, invitation: Invitation, reason: str | None) -> None:
-    """Record a recipient's report. The caller has locked the account's row, so reports count one after the other."""
+    """Record a recipient's report.
+
+    The caller has locked the account's row, so that concurrent reports count correctly.
+    """
     session.add(
         AbuseReport(
             id=new_id("rep"),
@@ -55,9 +58,10 @@ def report(session: Session, *, actor: Actor, invitation: Invitation, reason: st
 
 
 def decide(session: Session, *, actor: Actor, account_id: str, decision: AbuseDecision, reason: str) -> Account:
-    """Close the account's open reports: `clear` lifts the hold and checks held invitations again, `keep` holds on.
+    """Close the account's open reports with the operator's decision.
 
-    `keep` puts an account on hold that isn't yet. Raises `NotFound`, or `Conflict` where there is nothing to decide.
+    `clear` lifts the hold and checks held invitations again. `keep` leaves the account on hold or puts it on hold.
+    Raises `NotFound`, or `Conflict` if there is nothing to decide.
     """
     account = session.get(Account, account_id, with_for_update={"key_share": True}, populate_existing=True)
     if account is None:
@@ -94,7 +98,7 @@ def decide(session: Session, *, actor: Actor, account_id: str, decision: AbuseDe
 def reports(
     session: Session, *, account_id: str | None, is_open: bool | None, before: str | None, limit: int
 ) -> list[tuple[AbuseReport, Account]]:
-    """The reports, the newest first, from before `before` on, each with its account."""
+    """A page of reports with their accounts, newest first, before the id `before`."""
     query = select(AbuseReport, Account).join(Account, Account.id == AbuseReport.account_id)
     if account_id is not None:
         query = query.where(AbuseReport.account_id == account_id)
@@ -106,7 +110,7 @@ def reports(
 
 
 def figures(session: Session) -> Figures:
-    """What waits for the operator."""
+    """Numbers of open reports and held accounts."""
     waiting = session.scalar(select(func.count()).select_from(AbuseReport).where(AbuseReport.decided_at.is_(None)))
     reported = select(AbuseReport.account_id)
     held = session.scalar(select(func.count()).where(Account.abuse_held_at.is_not(None), Account.id.in_(reported)))
@@ -123,7 +127,7 @@ def _reporters(session: Session, account_id: str) -> int:
 
 
 def _hold_unsent(session: Session, actor: Actor, account_id: str) -> list[Invitation]:
-    """Hold the account's invitations whose email no worker has begun to send, and cancel those emails."""
+    """Put on hold the account's invitations whose email no worker has started to send, and cancel those emails."""
     cancelled = {subject_id for (subject_id,) in _CANCEL.fetch(session, account_id=account_id)}
     query = select(Invitation).where(
         Invitation.id.in_(cancelled),

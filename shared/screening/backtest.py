@@ -1,4 +1,4 @@
-"""Replays past invitations against other settings: who would have been refused, and who let through."""
+"""Replays past invitations against other settings, to show which verdicts would change."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An invitation that would have ended otherwise, and by which reasons."""
+    """An invitation with different verdicts under the two policies, and the reasons."""
 
     invitation: Invitation
     before: Verdict
@@ -31,15 +31,16 @@ class Difference:
 
 
 def replay(session: Session, *, now: PolicyContext, then: PolicyContext, days: int) -> Iterator[Difference | None]:
-    """Each invitation of the last days, in their order, as a difference between the rules or None.
+    """Compare two policies on the invitations of the last `days` days, oldest first.
 
-    Both judge by what is known today, and by the address that each was invited from: what differs is the rules alone.
+    Yields a difference or None for each invitation. Both policies use today's facts and the invitation's original IP
+    address, so any difference comes from the policies alone.
     """
     since = select(Invitation.id).where(Invitation.created_at > func.now() - timedelta(days=days))
     ids = list(session.scalars(since.order_by(Invitation.id)))
     for start in range(0, len(ids), BATCH):
         for invitation, about in facts.facts_of_invitations(session, ids[start : start + BATCH], lock=False):
-            # It became a member by this very invitation, and its inviter may have left since.
+            # This invitation created the membership, and its inviter may have left since.
             known = replace(about, is_member=False, assignable=about.assignable | {about.role})
             yield _compared(invitation, known, now, then)
 
@@ -54,7 +55,7 @@ def _compared(invitation: Invitation, about: Facts, now: PolicyContext, then: Po
 
 
 def _from(about: Facts, networks: Networks) -> Facts:
-    """The facts, with the caller's address looked up in these lists."""
+    """The facts with the caller's IP address looked up in these network lists."""
     was: Origin = about.origin
     if was.address is None:
         return about

@@ -1,4 +1,4 @@
-"""The committed monthly spend of an account: set by the operator, and the ground for being allowed to invite."""
+"""Committed monthly spend of an account, set by the operator. It decides whether the account may invite."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,17 +17,17 @@ from shared.models import BillingAnswer, Contract, Invitation, JobKind, Status
 from shared.policy_context import PolicyContext
 
 BILLING_ANSWER_TTL = timedelta(minutes=15)
-"""How long an answer of the billing system counts; a worker asks again once it is half as old."""
+"""Validity of an answer from the billing system. A worker asks again after half of it."""
 
 
 BILLING_RETRY_AFTER = timedelta(seconds=15)
-"""How long a billing system that did not answer is left alone."""
+"""Delay before asking a billing system again that didn't answer."""
 
 
 def set_terms(
     session: Session, *, actor: Actor, account_id: str, amount: Decimal, currency: str, starts_on: date, ends_on: date
 ) -> Contract:
-    """Record what the account has committed to, in place of what was recorded before, and judge anew what is held."""
+    """Replace the contract on record and check held invitations again. Raises `NotFound` for an unknown account."""
     accounts.get(session, account_id)
     values = {"amount": amount, "currency": currency, "starts_on": starts_on, "ends_on": ends_on}
     row = insert(Contract).values(account_id=account_id, **values)
@@ -48,7 +48,7 @@ def set_terms(
 
 
 def check_account(session: Session, *, policy: PolicyContext, account_id: str) -> tuple[Check, Terms | None]:
-    """Whether the account may invite today, and the terms that say so."""
+    """Check whether the account may invite today. Returns the check and the terms it used."""
     now = session.scalars(select(func.now())).one()
     if policy.settings.billing_url is None:
         commitment = commitment_of(session.get(Contract, account_id))
@@ -58,31 +58,31 @@ def check_account(session: Session, *, policy: PolicyContext, account_id: str) -
 
 
 def commitment_of(contract: Contract | None) -> Commitment:
-    """What our own table says of an account's contract."""
+    """The commitment in Usher's own contracts table."""
     return Commitment(terms_of(contract), dated=contract.updated_at if contract else None)
 
 
 def billed(billing: BillingAnswer | None, now: datetime) -> Commitment:
-    """What the operator's billing system said of it, if that is not too long ago."""
+    """The commitment according to the billing system. Unknown if its answer is missing or too old."""
     return answered(None, None, now) if billing is None else answered(billing.answered_at, billing.terms, now)
 
 
 def answered(at: datetime | None, terms: dict[str, str] | None, now: datetime) -> Commitment:
-    """What an answer of the billing system comes to, given at that time."""
+    """The commitment in a billing answer given at the time `at`. Unknown if the answer is missing or too old."""
     if at is None or now - at > BILLING_ANSWER_TTL:
         return Commitment(None, "billing system", at, known=False)
     return Commitment(_from_json(terms), "billing system", at)
 
 
 def terms_of(contract: Contract | None) -> Terms | None:
-    """The contract's terms, free of the database."""
+    """The contract's terms as a plain value, or None."""
     if contract is None:
         return None
     return Terms(contract.amount, contract.currency, contract.starts_on, contract.ends_on)
 
 
 def judge_held_again(session: Session, account_id: str) -> None:
-    """Have the account's held invitations checked again."""
+    """Enqueue new checks of the account's held invitations."""
     held = select(Invitation).where(Invitation.account_id == account_id, Invitation.status == Status.HELD)
     for invitation in session.scalars(held):
         queue.enqueue(

@@ -1,6 +1,6 @@
-"""Gathers what the checks judge by: of addresses that are to be invited, and of invitations that were made.
+"""Gathers facts for the checks, about new addresses and about existing invitations.
 
-All statements are put together once a process: that would take several times as long as running them.
+Each process builds the statements once. Building them takes several times as long as running them.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -59,7 +59,7 @@ from shared.screening.lookups import fact_of
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """What is the same for everybody that an account invites at this moment (`at`)."""
+    """Facts about an account at the time `at`, shared by all of its invitations."""
 
     invitation_hours: int | None
     limits: dict[str, int] | None
@@ -71,8 +71,7 @@ class AccountFacts:
 
 
 def with_account_facts(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """The query about accounts, with an account's own ground behind its columns; `account_facts_of` reads what
-    comes."""
+    """Add the columns of the account's facts to a query on accounts. Read them with `account_facts_of`."""
     query = query.add_columns(
         *(Account.invitation_hours, Account.invitation_limits, Account.abuse_held_at.is_not(None)),
         *(Contract.amount, Contract.currency, Contract.starts_on, Contract.ends_on, Contract.updated_at),
@@ -83,7 +82,7 @@ def with_account_facts(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ..
 
 
 def account_facts_of(columns: Sequence[Any]) -> AccountFacts:
-    """What the account's own rows say, by the columns of `with_account_facts`."""
+    """Parse the columns added by `with_account_facts`."""
     hours, limits, held, amount, currency, starts_on, ends_on, dated, answered_at, answer, exempt, at = columns
     terms = None if amount is None else Terms(amount, currency, starts_on, ends_on)
     commitment = Commitment(terms, dated=dated)
@@ -93,7 +92,7 @@ def account_facts_of(columns: Sequence[Any]) -> AccountFacts:
 
 
 def ground(connection: SessionOrConnection, *, account_id: str) -> AccountFacts:
-    """The ground of this account at this moment, or `NotFound`."""
+    """Current facts about this account. Raises `NotFound`."""
     found = _GROUND.fetch(connection, account_id=account_id)
     if not found:
         raise NotFound("There is no such account.")
@@ -110,9 +109,9 @@ def facts_of(
     role: Role,
     except_invitation_id: str = "",
 ) -> Facts:
-    """The facts about inviting this address into the account, at this moment and by this actor.
+    """Current facts about this actor inviting this address into the account. Raises `NotFound` for an unknown account.
 
-    `except_invitation_id` is the invitation that is being sent again, which doesn't stand in its own way.
+    For a resend, `except_invitation_id` keeps the invitation itself from counting as an open one.
     """
     origin = request_origin.of(actor, policy)
     _, (found,) = facts_of_all(
@@ -135,7 +134,7 @@ def facts_of_all(
     recipients: Sequence[tuple[EmailAddress, Role]],
     except_invitation_id: str = "",
 ) -> tuple[AccountFacts, list[Facts]]:
-    """The facts about inviting each of these addresses, in their order, and the ground that all of them share."""
+    """Facts about inviting each of these addresses, in order, and the account's facts, which they share."""
     account, known = _fetch_known(connection, account_id, [address for address, _ in recipients], except_invitation_id)
     assignable = actor.assignable
     return account, [
@@ -160,8 +159,8 @@ def facts_of_all(
 def _fetch_known(
     connection: SessionOrConnection, account_id: str, addresses: Collection[EmailAddress], except_invitation_id: str
 ) -> tuple[AccountFacts, list[list[Any]]]:
-    """The account's ground and, in the order of the addresses, what is known of each: all by one statement."""
-    # A text of JSON costs the driver a hundredth of what an array does.
+    """The account's facts and, in the order of the addresses, the known facts about each, in one statement."""
+    # Sending JSON text costs the driver a hundredth of what sending an array does.
     keys, domains = (encode([getattr(each, name) for each in addresses]).decode() for name in ("key", "domain"))
     params = {"account_id": account_id, "keys": keys, "domains": domains, "but_for": except_invitation_id}
     ((known, *account),) = _OF_ACCOUNT.fetch(connection, **params)
@@ -171,7 +170,7 @@ def _fetch_known(
 def facts_of_invitations(
     session: Session, invitation_ids: Collection[str], *, lock: bool = True
 ) -> Iterator[tuple[Invitation, Facts]]:
-    """These invitations, locked in the order of their ids, each with the facts of this moment about it."""
+    """Invitations in the order of their ids, each with its current facts. `lock` locks the invitations' rows."""
     query = _of_invitations(lock)
     for invitation, inviters, keys, is_member, mail, *columns in session.execute(query, {"ids": list(invitation_ids)}):
         account = account_facts_of(columns)
@@ -195,7 +194,7 @@ def facts_of_invitations(
 
 
 def roles_assignable_by(inviters: str | None, keys: str | None, *, by_key: bool) -> frozenset[Role]:
-    """The roles that an inviter of this role may give; where an API key invited, the key's role has to allow it too."""
+    """Roles that an inviter with this role can assign. For an API key, the key's role must allow the role too."""
     roles = (keys, inviters) if by_key else (inviters,)
     return assignable_by(tuple(Role(role) if role else None for role in roles))
 
@@ -240,7 +239,7 @@ def _account_query() -> PreparedQuery:
 
 
 def _known_of_addresses(account_id: BindParameter[str]) -> ColumnElement[Any]:
-    """Of each address: whether it is a member's, whether it is invited, and what is known of its mail; as JSON."""
+    """JSON with one row per address: is a member, has an open invitation, and the facts about its mail domain."""
     keys, domains = (
         func.json_array_elements_text(cast(bindparam(name, type_=Text()), JSON))
         .table_valued("value", with_ordinality="place", name=name)

@@ -1,6 +1,6 @@
-"""What has to be asked of the outside world before invitations can be judged, and what it answered.
+"""External lookups that invitations need before their checks, and the stored answers.
 
-Answers are kept for all processes and all invitations, for as long as they can be relied on.
+All processes and invitations share an answer until it expires.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,7 +22,7 @@ from shared.screening.contracts import BILLING_ANSWER_TTL, BILLING_RETRY_AFTER
 
 
 class Topic(StrEnum):
-    """Whom a question is for: name servers, about a domain; or the billing system, about an account."""
+    """The external source of an answer: DNS for a domain, or the billing system for an account."""
 
     MAIL = "mail"
     BILLING = "billing"
@@ -32,7 +32,7 @@ Lookup = tuple[Topic, str]
 
 
 def missing_lookups(session: Session, policy: PolicyContext, invitation_ids: Collection[str]) -> dict[str, set[Lookup]]:
-    """What has to be asked for each of these invitations, by its id; nothing where fresh answers are there."""
+    """Lookups that each of these invitations needs, by invitation id. Empty where all answers are fresh."""
     wanted: dict[str, set[Lookup]] = {}
     for invitation_id, account_id, domain, *mail, answered_at, failed_at, now in _KNOWN.fetch(
         session, ids=",".join(invitation_ids)
@@ -47,8 +47,8 @@ def missing_lookups(session: Session, policy: PolicyContext, invitation_ids: Col
 
 
 def store(session: Session, answers: Mapping[Lookup, Any]) -> None:
-    """Write down what was answered, for whoever asks next."""
-    # In one order everywhere, so that two who write the same rows never wait for each other.
+    """Store answers for all later checks."""
+    # A fixed order keeps two transactions that write the same rows from deadlocking.
     for (topic, subject), answer in sorted(answers.items(), key=lambda item: item[0]):
         if topic is Topic.MAIL:
             _store_mail(session, subject, *answer)
@@ -57,7 +57,7 @@ def store(session: Session, answers: Mapping[Lookup, Any]) -> None:
 
 
 def fact_of(row: MailDomain) -> MailFact:
-    """The answer of a row, free of the database."""
+    """The row's answer as a plain value."""
     return MailFact(MailAnswer(row.answer), row.source, row.looked_up_at)
 
 

@@ -1,4 +1,4 @@
-"""Exceptions from the lists: added, listed and removed, each with who wanted it, why, and until when."""
+"""Exceptions to the lists: add, list and remove, each with an author, a reason and an optional end."""
 
 from datetime import datetime
 from ipaddress import ip_network
@@ -31,9 +31,10 @@ def add(
     reason: str,
     ends_at: datetime | None,
 ) -> PolicyException:
-    """Make an exception for an account, or for all; raises `Invalid` for a value that is not of its subject.
+    """Add an exception for one account, or for all if `account_id` is None.
 
-    What loosens the rules is the operator's to say: an account that could let itself off them would have none.
+    Raises `Invalid` for a value that doesn't fit its subject. Only the operator can add an exception that allows
+    something, because an account could otherwise exempt itself from every rule.
     """
     if effect is Effect.ALLOW and actor.kind is not ActorKind.OPERATOR:
         raise PermissionDenied(
@@ -61,7 +62,7 @@ def add(
 
 
 def remove(session: Session, *, actor: Actor, account_id: str | None, exception_id: str) -> None:
-    """End an exception at once; raises `NotFound` where there is none, or where it has been removed before."""
+    """End an exception immediately. Raises `NotFound` if it doesn't exist or is already removed."""
     gone = (
         update(PolicyException)
         .where(
@@ -75,7 +76,7 @@ def remove(session: Session, *, actor: Actor, account_id: str | None, exception_
     exception = session.scalars(gone.execution_options(populate_existing=True)).one_or_none()
     if exception is None:
         raise NotFound("There is no such exception here.")
-    # A block that the operator has set on an account is not the account's to lift.
+    # An account can't lift a block that the operator set on it.
     if exception.author["kind"] == ActorKind.OPERATOR and actor.kind is not ActorKind.OPERATOR:
         raise PermissionDenied(
             "The operator has made this exception. Nothing was changed.",
@@ -86,7 +87,7 @@ def remove(session: Session, *, actor: Actor, account_id: str | None, exception_
 
 
 def list_overrides(session: Session, *, account_id: str | None, after: str, limit: int) -> list[PolicyException]:
-    """The exceptions in force of an account, or those for all, the oldest first, from behind `after` on."""
+    """Exceptions in force for one account, or for all if `account_id` is None, oldest first, after the id `after`."""
     query = select(PolicyException).where(
         PolicyException.account_id.is_not_distinct_from(account_id), _is_in_force(), PolicyException.id > after
     )
@@ -94,7 +95,7 @@ def list_overrides(session: Session, *, account_id: str | None, after: str, limi
 
 
 def in_force(account_id: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[Any]:
-    """A column of all exceptions that count in an account; `from_json` reads it."""
+    """SQL column with all exceptions that apply to an account, as JSON for `from_json`."""
     row = func.jsonb_build_array(
         PolicyException.id,
         PolicyException.effect,
@@ -111,7 +112,7 @@ def in_force(account_id: ColumnElement[str] | InstrumentedAttribute[str]) -> Col
 
 
 def from_json(rows: list[Any] | None) -> tuple[Override, ...]:
-    """The exceptions of such a column, as the checks see them."""
+    """Parse the column of `in_force` into overrides for the checks."""
     return tuple(
         Override(exception_id, Effect(effect), Subject(subject), value, of_account)
         for exception_id, effect, subject, value, of_account in rows or ()
@@ -124,7 +125,7 @@ def _is_in_force() -> ColumnElement[bool]:
 
 
 def _normal(effect: Effect, subject: Subject, value: str) -> str:
-    """The value in the form that it is compared in."""
+    """The value in its canonical form for comparison. Raises `Invalid`."""
     if effect is Effect.ONLY and subject is not Subject.DOMAIN:
         raise Invalid([("subject", "`only` is for domains.")])
     try:
@@ -133,7 +134,7 @@ def _normal(effect: Effect, subject: Subject, value: str) -> str:
         if subject is Subject.ADDRESS:
             return email_address.parse(value).key
         star, name = ("*.", value.strip()[2:]) if value.strip().startswith("*.") else ("", value.strip())
-        return star + email_address.parse(f"somebody@{name}").domain
+        return star + email_address.parse(f"user@{name}").domain
     except BadAddress as error:
         raise Invalid([("value", f"Not the {subject} of a mailbox: {error}")]) from None
     except ValueError:

@@ -1,6 +1,6 @@
-"""Where a request to invite came from, with what the lists of networks say of it: a fact that the row keeps.
+"""Origin of an invitation request and its matches in the network lists, stored with the invitation.
 
-Networks are looked up once, in the request: the workers judge by what was known then, and need no lists.
+The request looks the networks up once. Workers use the stored matches and need no lists.
 """
 
 from datetime import datetime
@@ -17,7 +17,7 @@ _UNREAD = "the proxy in front sent no readable client address"
 
 
 def of(actor: Actor, policy: PolicyContext) -> Origin:
-    """Where this actor calls from; without a request (a command, the system) there is nothing to say of it."""
+    """The origin of this actor's request. Empty for an actor without a request, such as a command or the system."""
     by_program = actor.kind is ActorKind.API_KEY
     if actor.origin is None:
         unread = (_UNREAD,) if actor.request_id is not None else ()
@@ -26,7 +26,7 @@ def of(actor: Actor, policy: PolicyContext) -> Origin:
 
 
 def as_json(origin: Origin) -> dict[str, Any]:
-    """The origin as the invitation's row keeps it."""
+    """The origin as JSON for the invitation's row."""
     return {
         "address": origin.address,
         "by_program": origin.by_program,
@@ -39,7 +39,7 @@ def as_json(origin: Origin) -> dict[str, Any]:
 
 
 def from_json(kept: dict[str, Any] | None) -> Origin:
-    """The origin as it was kept; of invitations from before it was, nothing is known."""
+    """Parse a stored origin. Invitations from before origins were stored have an empty one."""
     if kept is None:
         return Origin()
     return Origin(

@@ -1,4 +1,4 @@
-"""Judges invitations before they are mailed: the same evaluator as in the request, on the facts of this moment."""
+"""Screens invitations before their email is sent, with the request's evaluator and current facts."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from shared.policy_context import PolicyContext
 from shared.screening import facts
 
 RECHECK_AFTER = timedelta(minutes=1)
-"""How long an invitation that is held for want of facts waits until they are asked for again."""
+"""Delay before an invitation that is held for missing facts is checked again."""
 
 
 def screen(session: Session, *, policy: PolicyContext, invitation_ids: Collection[str]) -> list[dict[str, Any]]:
-    """Check these invitations and record what came of it: a mail promised, held, or blocked with its reasons.
+    """Check these invitations and record the results: enqueue the email, put on hold, or block with the reasons.
 
-    Returns what each check said, as the rows keep it. An invitation that has moved on meanwhile (revoked, released,
-    judged by a worker that then died) is left as it is.
+    Returns the results of all checks, as stored in the rows. Skips invitations that have changed meanwhile, for example
+    because they were revoked, released, or already checked by a worker that died.
     """
     judged = list(_judged(session, policy, invitation_ids))
     update_rows(session, Invitation, [each.change for each in judged])
@@ -39,12 +39,12 @@ def screen(session: Session, *, policy: PolicyContext, invitation_ids: Collectio
 
 
 def is_orphaned(about: Facts) -> bool:
-    """Whether nobody answers for the invitation any more; then it waits for somebody who does, whatever checks say."""
+    """Return True if the inviter may no longer give this role. The invitation then waits, whatever the checks say."""
     return about.role not in about.assignable
 
 
 def let_through(session: Session, invitation: Invitation) -> dict[str, Any]:
-    """Promise the invitation's mail, and return what changes in its row."""
+    """Enqueue the invitation's email. Returns the column values to set on its row."""
     _enqueue_emails(session, [invitation])
     return _LET_THROUGH
 
@@ -55,14 +55,14 @@ _ENDS = (Status.BLOCKED, Status.HELD, Status.PENDING)
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """An invitation, what came of its checks, and what changes in its row."""
+    """An invitation, its judgement, and the column values to set on its row."""
 
     invitation: Invitation
     judgement: Judgement
     change: dict[str, Any]
 
     def reasons(self, *verdicts: Verdict) -> list[dict[str, Any]]:
-        """Those of its reasons that stand for these verdicts."""
+        """Reasons of the checks with one of these verdicts, as JSON."""
         return [reason.as_json() for reason in reasons_of(self.judgement.checks, *verdicts)]
 
 
@@ -89,7 +89,7 @@ def _outcome_of(verdict: Verdict, at: datetime) -> dict[str, Any]:
 
 
 def _hold(session: Session, held: Sequence[_Judged]) -> None:
-    """Have the invitations wait for a person; where only facts were wanting, for these as well."""
+    """Record the holds. If only facts are missing, also enqueue a later check."""
     newly = [each for each in held if each.invitation.status != Status.HELD]
     _note(session, "invitation.held", newly, lambda each: {"reasons": each.reasons(Verdict.HOLD, Verdict.UNKNOWN)})
     for each in held:

@@ -1,1 +1,1 @@
-"""Changes to a team, and the team as one list."""
+"""Team changes, and members and invitations in one list."""

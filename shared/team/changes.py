@@ -1,7 +1,7 @@
-"""Changes of a team: the role of a member or of an invitation, and the end of a membership.
+"""Changes to a team: roles of members and invitations, removal of members, and revocation of their API keys.
 
-Everything here looks again at who acts, under the account's lock, so that somebody who was demoted a moment ago
-changes nothing any more, and of two who act on each other one comes too late.
+Each change checks the actor's current role again under the account's lock. A member demoted a moment ago can't change
+anything, and of two members who remove each other, the second fails.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from shared.permissions import ASSIGNABLE, Permission, Role
 
 @dataclass(frozen=True, slots=True)
 class RemovalPreview:
-    """What removing a member would end."""
+    """A member and what removing them would end."""
 
     membership: Membership
     user: User
@@ -35,9 +35,9 @@ class RemovalPreview:
 def change_role(
     session: Session, *, actor: Actor, account_id: str, membership_id: str, role: Role
 ) -> tuple[Membership, User]:
-    """Give a member another role, from this moment on; what they invited and may not any more is held.
+    """Change a member's role immediately. Open invitations they sent with a role they may no longer give go on hold.
 
-    Raises `Conflict` for the owner's role and for one's own, `Refused` for a role that the actor may not give.
+    Raises `Conflict` for the owner's role and for the actor's own, and `Refused` for a role the actor can't assign.
     """
     actor = locks.require(session, actor, Permission.TEAM_EDIT, account_id=account_id, exclusive=True)
     membership, user = _member(session, account_id, membership_id)
@@ -54,9 +54,10 @@ def change_role(
 
 
 def remove(session: Session, *, actor: Actor, account_id: str, membership_id: str) -> None:
-    """End a membership for good, the keys of that member, and their part in open invitations; of one's own: leave.
+    """Remove a member, or leave if it is the actor's own membership.
 
-    Raises `Conflict` for the owner, who can't be removed and can't leave.
+    Also revokes the member's API keys in this account and puts their open invitations on hold. Raises `Conflict` for
+    the owner, who can't be removed and can't leave.
     """
     actor = locks.current_actor(session, actor, account_id=account_id, exclusive=True)
     own = select(Membership.id).where(Membership.account_id == account_id, Membership.user_id == actor.user_id)
@@ -73,7 +74,7 @@ def remove(session: Session, *, actor: Actor, account_id: str, membership_id: st
 
 
 def preview_removal(session: Session, *, account_id: str, membership_id: str) -> RemovalPreview:
-    """What removing this member would end; changes nothing."""
+    """List what removing this member would end, without any changes."""
     membership, user = _member(session, account_id, membership_id)
     _refuse_owner(membership)
     keys = api_keys.live_of(account_id, user.id)
@@ -91,7 +92,7 @@ def preview_removal(session: Session, *, account_id: str, membership_id: str) ->
 def change_invitation_role(
     session: Session, *, actor: Actor, account_id: str, invitation_id: str, role: Role
 ) -> Invitation:
-    """Have an invitation that is still open offer another role; `Conflict` once it has ended."""
+    """Change the role of an open invitation. Raises `Conflict` for a closed one."""
     actor = locks.require(session, actor, Permission.TEAM_EDIT, account_id=account_id)
     invitation = manage.get(session, account_id=account_id, invitation_id=invitation_id, lock=True)
     if invitation.status not in OPEN:
@@ -149,9 +150,10 @@ def _record(session: Session, actor: Actor, action: str, membership: Membership,
 
 
 def revoke_api_key(session: Session, *, actor: Actor, account_id: str, key_id: str) -> None:
-    """End a key at once, and hold what it invited; a key that was revoked before stays as it is.
+    """Revoke an API key immediately and put the invitations it sent on hold. No effect on a key that is already
+    revoked.
 
-    Raises `PermissionDenied` for somebody else's key with a role above the actor's.
+    Raises `PermissionDenied` for another member's key with a role above the actor's.
     """
     actor = locks.require(session, actor, Permission.CREDENTIALS_EDIT, account_id=account_id, exclusive=True)
     this = and_(ApiKey.account_id == account_id, ApiKey.id == key_id)
@@ -166,7 +168,7 @@ def revoke_api_key(session: Session, *, actor: Actor, account_id: str, key_id: s
 
 
 def revoke_of_creator(session: Session, *, actor: Actor, created_by: str) -> None:
-    """End all keys that this person made, in whatever account, and hold what those keys invited."""
+    """Revoke all of a user's API keys in every account, and put the invitations sent with them on hold."""
     theirs = and_(Membership.account_id == ApiKey.account_id, Membership.user_id == ApiKey.created_by)
     within = select(ApiKey.account_id).join(Membership, theirs).where(Membership.user_id == created_by, is_live())
     for account_id in session.scalars(within.distinct()).all():

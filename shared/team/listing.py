@@ -1,7 +1,7 @@
-"""The team as one list: members and invitations among each other, the newest first.
+"""Members and invitations in one list, newest first.
 
-Ids sort by time, so what follows their prefix puts rows of both tables in one order. Each table gives no more than a
-page from its own index, and only the rows of the page are loaded: a team of ten thousand costs what a small one does.
+Ids sort by time, so the part after the prefix orders rows of both tables. Each table returns at most a page from its
+own index, and only the rows of the page are loaded. A team of ten thousand costs no more than a small one.
 """
 
 from collections.abc import Collection
@@ -19,12 +19,12 @@ from shared.permissions import Role
 
 _PREFIX = len("mem_")
 _PAST = (Status.ACCEPTED, Status.REVOKED)
-"""What the list leaves out unless asked for: who has accepted stands there as a member."""
+"""Statuses left out unless the filter names one. People who accepted are in the list as members."""
 
 
 @dataclass(frozen=True, slots=True)
 class TeamRow:
-    """One row of the list: a member with their person, or an invitation with whoever answers for it."""
+    """A member with their user, or an invitation with its inviter."""
 
     person: User | SignedIn
     membership: Membership | None = None
@@ -32,14 +32,14 @@ class TeamRow:
 
     @property
     def place(self) -> str:
-        """Where in the order the row stands."""
+        """Sort key of the row, and the cursor for the next page."""
         row = self.membership or self.invitation
         return row.id[_PREFIX:] if row else ""
 
 
 @dataclass(frozen=True, slots=True)
 class TeamFilter:
-    """Which rows: of a role, with this in the name or the address, members only or invitations of one status only."""
+    """Filter by role, by text in the name or address, to members only, or to one invitation status."""
 
     q: str | None = None
     role: Role | None = None
@@ -48,7 +48,7 @@ class TeamFilter:
 
 
 def list_rows(session: Session, *, account_id: str, filters: TeamFilter, before: str, limit: int) -> list[TeamRow]:
-    """The rows of an account's team, from behind the place `before` on."""
+    """A page of the account's team, after the cursor `before`."""
     parts = []
     if filters.status is None:
         parts.append(_members(session, account_id, filters, before, limit))
@@ -60,13 +60,13 @@ def list_rows(session: Session, *, account_id: str, filters: TeamFilter, before:
 
 
 def get_row(session: Session, *, account_id: str, row_id: str) -> TeamRow | None:
-    """The row of this membership or invitation."""
+    """The row of this membership or invitation, or None."""
     found = _loaded(session, account_id, [row_id])
     return found[0] if found else None
 
 
 def invited(session: Session, *, account_id: str, invitation_ids: Collection[str]) -> dict[str, TeamRow]:
-    """The rows of these invitations of the account, by their ids."""
+    """Rows of these invitations of the account, by invitation id."""
     rows = _loaded(session, account_id, invitation_ids)
     return {row.invitation.id: row for row in rows if row.invitation is not None}
 
