@@ -322,7 +322,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(alice, operator, old):
 
 
 @pytest.mark.parametrize(
-    ("kept", "complaint"), [("soon", "write a whole number and a unit"), ("89d", "90 days"), ("36501d", "36500 days")]
+    ("kept", "complaint"), [("soon", "enter a whole number and a unit"), ("89d", "90 days"), ("36501d", "36500 days")]
 )
 def test_an_age_that_makes_no_sense_is_refused(operator, kept, complaint):
     result = operator.archives(USHER_AUDIT_KEPT=kept)
