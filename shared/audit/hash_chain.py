@@ -111,9 +111,7 @@ def verify(session: Session, *, account_id: str) -> ChainReport:
             found.follow(link, event)
     end = session.get(AuditChain, account_id)
     if (end.length, end.hash) != (found.length, found.hash) if end else found.length:
-        found.faults.append(
-            f"the chain does not end where it should: after event {end.length if end else 'unknown'}"
-        )
+        found.faults.append(f"the chain does not end where it should: after event {end.length if end else 'unknown'}")
     _count_unsealed(session, found)
     return found
 

@@ -38,10 +38,11 @@ def audit() -> None:
 )
 @click.pass_context
 def verify(ctx: click.Context, account_id: str | None, root: Path | None) -> None:
-    """Find events that were changed, removed or reordered, in one ACCOUNT or in all.
+    """Find events that were changed, removed or reordered.
 
-    Archived events are verified only with --archive. Files and database then have to form one unbroken chain. The exit
-    code is 1 if anything is found. Store the output elsewhere: an account's newest hash vouches for all earlier events.
+    Checks one ACCOUNT or all. Archived events are verified only with --archive. Files and database then have to form
+    one unbroken chain. The exit code is 1 if anything is found. Store the output elsewhere: an account's newest hash
+    vouches for all earlier events.
     """
     sound = True
     with command_sessions(settings_from(os.environ)) as sessions:
@@ -63,12 +64,13 @@ def verify(ctx: click.Context, account_id: str | None, root: Path | None) -> Non
 @click.argument("folder", type=_FOLDER)
 @click.pass_context
 def archive(ctx: click.Context, folder: Path) -> None:
-    """Move events older than AUDIT_KEPT (90d or more) out of the database, into files in FOLDER.
+    """Move old events into files in FOLDER.
 
-    Each account gets a folder with files of up to 5,000 events as JSON lines, each with its hash, readable only by
-    their owner. They are on disk before anything is deleted. Run it as often as you like, always with the same FOLDER,
-    on a file system that supports hard links. If it is killed or started twice, it loses and duplicates nothing. It
-    reports a broken chain or a changed file with exit code 1 and leaves both unchanged.
+    Takes events older than AUDIT_KEPT (90d or more) out of the database. Each account gets a folder with files of up to
+    5,000 events as JSON lines, each with its hash, readable only by their owner. They are on disk before anything is
+    deleted. Run it as often as you like, always with the same FOLDER, on a file system that supports hard links. If it
+    is killed or started twice, it loses and duplicates nothing. It reports a broken chain or a changed file with exit
+    code 1 and leaves both unchanged.
     """
     settings = settings_from(os.environ)
     if settings.audit_kept is None:

@@ -102,7 +102,10 @@ def check(email: str, account_id: str, role: str, from_ip: str | None) -> None:
 @click.command()
 @click.argument("which", metavar="INVITATION_OR_EMAIL")
 def why(which: str) -> None:
-    """Explain an invitation, or all to an address: what happened, and what to do now."""
+    """Explain what happened to an invitation, and what to do now.
+
+    Takes an invitation's id, or an email address for all invitations to it.
+    """
     with command_transaction(settings_from(os.environ)) as session:
         found = _find(session, which)
         for invitation in found:

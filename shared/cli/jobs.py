@@ -23,7 +23,7 @@ FAILURES = 5
     "--every", default=2.0, show_default=True, type=click.FloatRange(0.5, 60), help="Seconds between updates."
 )
 def jobs(once: bool, every: float) -> None:
-    """Watch background jobs: backlog, waiting time, throughput and failures. Stop with Ctrl-C."""
+    """Watch background jobs. Shows backlog, waiting time, throughput and failures. Stop with Ctrl-C."""
     settings = settings_from(os.environ)
     while True:
         with command_transaction(settings) as session:

@@ -115,7 +115,10 @@ def contract() -> None:
 @click.option("--starts-on", required=True, type=_Day, metavar="YYYY-MM-DD", help="First day of the contract.")
 @click.option("--ends-on", required=True, type=_Day, metavar="YYYY-MM-DD", help="Last day of the contract.")
 def set_contract(account_id: str, amount: Decimal, currency: str, starts_on: datetime, ends_on: datetime) -> None:
-    """Record the committed monthly spend of ACCOUNT (its id, acc_...), and replace the previous contract."""
+    """Record the committed monthly spend of ACCOUNT.
+
+    ACCOUNT is the id, such as acc_01k9... Replaces the previous contract.
+    """
     if ends_on < starts_on:
         raise click.BadParameter("a contract ends on its first day or later", param_hint="--ends-on")
     with command_transaction(settings_from(os.environ)) as session:

@@ -44,10 +44,11 @@ _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared
 )
 @click.option("--demo/--no-demo", "with_demo", default=True, help="Start with a demo company or an empty database.")
 def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
-    """Start everything with embedded defaults: database, broker, web server, workers, scheduler and mail catcher.
+    """Start everything with embedded defaults.
 
-    USHER_DATABASE_URL, USHER_BROKER_URL and USHER_SMTP_URL replace the embedded servers, and all other settings apply
-    too. Ctrl-C stops everything.
+    Runs a database, a broker, the web server, workers, the scheduler and the mail catcher. USHER_DATABASE_URL,
+    USHER_BROKER_URL and USHER_SMTP_URL replace the embedded servers, and all other settings apply too. Ctrl-C stops
+    everything.
     """
     never_fail()
     with locked_home(data_dir) as home:
