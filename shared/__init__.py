@@ -1,1 +1,1 @@
-"""What the web and the workers both need; knows neither Flask nor Celery."""
+"""Code that the web server and the workers share, independent of Flask and Celery."""

@@ -1,4 +1,4 @@
-"""Who acts: a user through a session, an API key of one account, the operator, or the system itself."""
+"""The actor behind a change: a user with a session, an account's API key, the operator, or the system itself."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from shared.permissions import PERMISSIONS_OF, Permission, Role, allows, assigna
 
 
 class ActorKind(StrEnum):
-    """The kinds of those who act."""
+    """The kinds of actors."""
 
     USER = "user"
     API_KEY = "api_key"
@@ -20,11 +20,11 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, in which account, from which address and in which request.
+    """An actor with its account, client address and request.
 
-    `user_id` is the person who answers for it: the signed-in user, or the creator of the key. `roles` are those that
-    bound what it may do in the account, all of them at once: a member's own; a key's, and that of its creator.
-    `origin` is the address it calls from, and `traces` the headers in which a proxy on the way has named itself.
+    `user_id` is the person responsible: the signed-in user, or the creator of the API key. `roles` all limit the actor
+    at once: a member's own role, or the role of an API key together with its creator's. `origin` is the client's IP
+    address. `traces` are the headers by which a proxy on the way identified itself.
     """
 
     kind: ActorKind
@@ -38,20 +38,20 @@ class Actor:
 
     @property
     def role(self) -> Role | None:
-        """The role that the actor is known by in the account."""
+        """The actor's role in the account, or None outside of one."""
         return self.roles[0] if self.roles else None
 
     @property
     def assignable(self) -> frozenset[Role]:
-        """The roles that this actor may hand out here: the one answer that every path asks for."""
+        """Roles that this actor may assign in the account. Every path uses this one answer."""
         return assignable_by(self.roles)
 
     def may(self, permission: Permission) -> bool:
-        """Whether the actor has this permission in the account."""
+        """Return True if every role of the actor has this permission in the account."""
         return bool(self.roles) and all(allows(role, permission) for role in self.roles)
 
     def require(self, permission: Permission) -> None:
-        """Raise `PermissionDenied` where the actor doesn't have this permission in the account."""
+        """Raise `PermissionDenied` unless the actor has this permission in the account."""
         if not self.may(permission):
             raise PermissionDenied(
                 f"This needs the permission {permission}, which the role {self.role} doesn't have. "
@@ -61,17 +61,17 @@ class Actor:
             )
 
     def covers(self, role: Role) -> bool:
-        """Whether the actor may do all that somebody with this role may."""
+        """Return True if the actor has every permission of this role."""
         return all(self.may(permission) for permission in PERMISSIONS_OF[role])
 
     def as_json(self) -> dict[str, Any]:
-        """The actor as events keep it."""
+        """The actor in the form that audit events store."""
         answers = {"user_id": self.user_id} if self.kind is ActorKind.API_KEY else {}
         return {"kind": self.kind, "id": self.id} | answers
 
 
 def assignable_by(roles: tuple[Role | None, ...]) -> frozenset[Role]:
-    """The roles that somebody bound by all of these may hand out; nobody's role lets them hand out none."""
+    """Roles that an actor limited by all of `roles` may assign; none without a role."""
     return frozenset.intersection(*map(assignable_roles, roles)) if roles else frozenset()
 
 

@@ -1,34 +1,34 @@
-"""A circuit breaker: after a call that failed slowly, later calls fail at once until one of them gets through.
+"""A circuit breaker: after a call that failed slowly, later calls fail at once until one of them succeeds.
 
-A server that refuses costs nothing to ask again. One that says nothing costs every caller its whole time limit, one
-after the other, and holds a thread for each of them meanwhile.
+Retrying a server that refuses costs nothing. A server that stays silent costs each caller its whole timeout, one after
+another, and blocks a thread for that long.
 """
 
 import threading
 import time
 
 SLOW_SECONDS = 1.0
-"""A failure that took longer than this opens the circuit."""
+"""Failures that took at least this many seconds open the circuit."""
 
 REST_SECONDS = 1.0
-"""How long an open circuit lets nobody through; then one caller at a time tries."""
+"""Seconds during which an open circuit rejects every call. After that, one caller at a time tries."""
 
 TRIAL_SECONDS = 10.0
-"""How long that one may take before another caller tries as well."""
+"""Seconds that a trial call may take before another caller tries as well."""
 
 
 class CircuitBreaker:
-    """Whether calls to one server are let through; safe to share between threads."""
+    """Circuit breaker for one server. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open = False
         self._next_trial_at = 0.0
         self.opened_at = 0.0
-        """When it last opened, on the monotonic clock."""
+        """When the circuit last opened, in seconds of the monotonic clock."""
 
     def admits(self) -> bool:
-        """Whether this caller may try now; one that may has to report `succeeded` or `failed`."""
+        """Return True if the caller may try now. It then has to report `succeeded` or `failed`."""
         if not self._open:
             return True
         with self._lock:
@@ -39,11 +39,11 @@ class CircuitBreaker:
             return True
 
     def succeeded(self) -> None:
-        """Close the circuit: the server answers."""
+        """Close the circuit, because the server answers."""
         self._open = False
 
     def failed(self, *, since: float) -> None:
-        """Open the circuit if the failed call, begun at `since` on the monotonic clock, was a slow one."""
+        """Open the circuit if the failed call, begun at `since` on the monotonic clock, was slow. Else close it."""
         now = time.monotonic()
         with self._lock:
             self._open = now - since >= SLOW_SECONDS

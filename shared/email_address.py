@@ -1,9 +1,9 @@
-"""An e-mail address: one form to compare by, another to show.
+"""Email addresses: one form to compare and one to show.
 
-Compared: NFC, the domain lowercased and IDNA-encoded, the local part casefolded; tags and dots are kept, so two
-addresses that differ in them are two. Addresses that a person or a mail server could take
-for another one are refused instead of folded (dotless i, full-width characters, letters of two scripts in one word):
-folding them would let one person's invitation be accepted by another (CVE-2019-19844).
+To compare: NFC, the domain lowercased and IDNA-encoded, the local part casefolded. Tags and dots are kept, so addresses
+that differ in them are different. Addresses that a person or mail server could mistake for another one are refused
+instead of folded (dotless i, full-width characters, characters of two scripts in one word). Folding them would let one
+person accept another's invitation (CVE-2019-19844).
 """
 
 import re
@@ -18,19 +18,19 @@ MAX_LENGTH = 254
 """The longest address that SMTP can carry, in octets (RFC 5321 4.5.3.1.3, errata 1690)."""
 
 _PLAIN = re.compile(r"(?=.{1,64}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
-"""Local parts that nobody has to think about: most of RFC 5321's Dot-string, of 64 characters at the most."""
+"""Local parts that need no further checks: most of RFC 5321's Dot-string, of at most 64 characters."""
 
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 _TAKEN_FOR_ANOTHER = frozenset("ıȷſß")
 
 
 class BadAddress(ValueError):
-    """Not an address that mail can be sent to; the message says why in a sentence."""
+    """Raised for text that is not a deliverable email address. The message explains why in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmailAddress:
-    """`shown` as it was typed, `key` to compare by, `domain` in lower-case A-labels."""
+    """An email address: `shown` as typed, `key` to compare, `domain` in lowercase A-labels."""
 
     shown: str
     key: str
@@ -38,18 +38,18 @@ class EmailAddress:
 
     @classmethod
     def kept(cls, shown: str, key: str) -> "EmailAddress":
-        """The address that a row keeps in these two forms."""
+        """The address from the two forms stored in a row."""
         return cls(shown, key, key.rpartition("@")[2])
 
 
 def parse(text: str) -> EmailAddress:
-    """The address, or `BadAddress`. Nothing is looked up: whether the domain takes mail is another check."""
+    """Parse an address or raise `BadAddress`. Looks nothing up: another check tests if the domain accepts email."""
     typed = unicodedata.normalize("NFC", text.strip())
     if len(typed.encode(errors="replace")) > MAX_LENGTH:
         raise BadAddress(f"An address has {MAX_LENGTH} characters at the most.")
     local, _, domain = typed.rpartition("@")
     if _PLAIN.fullmatch(local) and domain.isascii():
-        # Whom a thousand are invited from are mostly colleagues: their domain needs to be looked at once.
+        # Most of a thousand invitees are colleagues, so their domain needs to be checked only once.
         found = _plain_domain(domain.lower())
         return EmailAddress(typed, f"{local.casefold()}@{found}", found)
     valid = _valid(typed)
@@ -62,25 +62,24 @@ def parse(text: str) -> EmailAddress:
 
 
 def a_labels(domain: str) -> str:
-    """The domain as the DNS has it: lower case, each label ASCII (IDNA 2008, mapped as UTS 46 has it).
+    """The domain in lowercase A-labels as used in the DNS (IDNA 2008 with UTS 46 mapping).
 
-    Python's own "idna" codec is IDNA 2003, where straße.de is strasse.de, another owner's.
-
-    Raises `UnicodeError` for what is no domain.
+    Python's own "idna" codec is IDNA 2003, which turns straße.de into strasse.de, a domain of a different owner. Raises
+    `UnicodeError` for an invalid domain.
     """
     return idna.encode(domain, uts46=True).decode()
 
 
 def masked(address: str) -> str:
-    """An address as strangers and logs may see it: `b***@corp.example`."""
+    """An address masked for strangers and logs: `b***@corp.example`."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}***@{domain}"
 
 
 def folded(key: str) -> str:
-    """One form for all addresses that lead to one mailbox, for limits alone: no tag, and of Gmail no dots.
+    """One form for all addresses of one mailbox, for limits only: without tags, and for Gmail without dots.
 
-    Takes an address in its canonical form. Two addresses that fold to one may still be two people's.
+    Takes an address in its canonical form. Two addresses with the same folded form can still belong to two people.
     """
     local, _, domain = key.rpartition("@")
     local = local.partition("+")[0] or local
@@ -91,7 +90,7 @@ def folded(key: str) -> str:
 
 @lru_cache(4096)
 def _plain_domain(domain: str) -> str:
-    """The domain, if an address there is one."""
+    """The normalized domain, validated with a placeholder address."""
     return _valid(f"a@{domain}").ascii_domain.lower()
 
 
@@ -114,7 +113,7 @@ def _refuse_lookalikes(local: str, domain: str) -> None:
 
 
 def _scripts(word: str) -> set[str]:
-    """The scripts of a word's letters; Han, kana and hangul go together in one word, and so count as one."""
+    """The scripts of a word's letters. Han, kana and hangul appear together in one word, so they count as one."""
     names = {unicodedata.name(sign, "?").split()[0] for sign in word if sign.isalpha()}
     together = {"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "KATAKANA-HIRAGANA"}
     return {"EAST ASIAN" if name in together else name for name in names}

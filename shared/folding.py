@@ -1,8 +1,8 @@
-"""Letters that a search takes for one another: accents, case, full-width forms, and letters like ł and ø.
+"""Folding of similar characters for search: accents, case, full-width forms, and characters such as ł and ø.
 
-One table for both sides: `fold` is what Python makes of a query, `folded_sql` what PostgreSQL makes of a row. Neither
-changes the case of Latin letters, because what compares them afterwards does that (`to_tsvector`, `ILIKE`). Greek and
-Cyrillic capitals are in the table: a database of the locale C knows the case of ASCII alone.
+One table serves both sides: `fold` converts a query in Python, and `folded_sql` a row in PostgreSQL. Neither changes
+the case of Latin characters, because the comparison afterwards does (`to_tsvector`, `ILIKE`). The table includes Greek
+and Cyrillic capitals, because a database with the locale C knows only the case of ASCII.
 """
 
 import unicodedata
@@ -19,12 +19,12 @@ _TABLE = str.maketrans(_FROM, _TO, _MARKS) | str.maketrans(_SPELLED_OUT)
 
 
 def fold(text: str) -> str:
-    """The text with each letter as its plainest form: `Łukasz` is `lukasz` but for case, `Straße` is `Strasse`."""
+    """The text with each character in its plainest form: `Łukasz` gives `Lukasz`, `Straße` gives `Strasse`."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", text).translate(_TABLE))
 
 
 def folded_sql(expression: str) -> str:
-    """The same of an SQL expression, IMMUTABLE and so fit for an index; the database has to be UTF-8."""
+    """SQL that folds `expression` like `fold`. It is IMMUTABLE, so an index can use it. Requires UTF-8."""
     sql = f"normalize({expression}, NFKD)"
     for character, spelled in _SPELLED_OUT.items():
         sql = f"replace({sql}, '{character}', '{spelled}')"

@@ -1,4 +1,4 @@
-"""Requests to other systems, each with a deadline for the whole answer and a limit on its size."""
+"""HTTP requests to other systems, each with a deadline for the whole answer and a limit on its size."""
 
 import logging
 import time
@@ -7,26 +7,26 @@ from typing import NamedTuple
 
 from shared.optional_imports import block_imports
 
-# It would load its command line with rich: 9 MB in each process.
+# httpx would load rich for its command line: 9 MB in each process.
 with block_imports("rich"):
     import httpx
 
 CONNECT_SECONDS = 10.0
 
-# At INFO httpx logs each address with its query, where an operator's key may be, and httpcore logs headers at DEBUG.
+# At INFO httpx logs each URL with its query, which can contain an operator's key. httpcore logs headers at DEBUG.
 for _library in ("httpx", "httpcore"):
     logging.getLogger(_library).setLevel(logging.WARNING)
 
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError)
-"""The errors of a request that got no whole answer: no connection, a time-out, too large, not HTTP."""
+"""The errors of a request without a complete answer: no connection, a timeout, too large, or not HTTP."""
 
 
 class AnswerTooLarge(httpx.TransportError):
-    """The answer holds more bytes than the caller takes."""
+    """Raised when an answer exceeds the caller's size limit."""
 
 
 class Answer(NamedTuple):
-    """A whole answer; the names of `headers` are compared without regard to case."""
+    """A complete answer. Header names are case-insensitive."""
 
     status: int
     headers: httpx.Headers
@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 def get(
     url: str, *, headers: Mapping[str, str] | None = None, seconds: float, largest: int, redirects: bool = False
 ) -> Answer:
-    """Fetch `url`: at most `largest` bytes within `seconds`. Raises one of `FAILURES`; any status is an answer."""
+    """Fetch `url`: at most `largest` bytes within `seconds`. Raises one of `FAILURES`, but for no HTTP status."""
     deadline = time.monotonic() + seconds
     timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
     sent = {"User-Agent": "usher", "Accept-Encoding": "identity"} | dict(headers or {})

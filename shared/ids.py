@@ -1,7 +1,7 @@
-"""Ids: a prefix that says what the thing is, then 26 characters that sort by time.
+"""Ids: a prefix that names the type, then 26 characters that sort by time.
 
-The 26 characters are 48 bits of milliseconds and 80 random bits in Crockford's base 32, lower case. They name things;
-nothing is opened by knowing one, so they need not be secret, only distinct.
+The 26 characters are 48 bits of milliseconds and 80 random bits in lowercase Crockford base 32. Ids identify things and
+grant no access, so they need to be unique, not secret.
 """
 
 import random
@@ -17,22 +17,22 @@ _PAIRS = [first + second for first in _SIGNS for second in _SIGNS]
 
 
 def new_id(prefix: str) -> str:
-    """A fresh id such as `inv_01k9…`; two made in different milliseconds sort in the order they were made."""
+    """A new id such as `inv_01k9...`. Ids from different milliseconds sort by creation time."""
     return _written(prefix, time.time_ns() // 1_000_000, random.getrandbits(80))
 
 
 def first_id(prefix: str, moment: datetime) -> str:
-    """What no id sorts below that is made at this moment or after it: a list of ids is cut in time without a column."""
+    """The lowest id for this moment, to filter a list of ids by time without a separate column."""
     return _written(prefix, int(moment.timestamp() * 1000), 0)
 
 
 def moment(prefix: str) -> str:
-    """What the ids of things begin with that one statement makes: 8 more signs, by which it numbers them, end each."""
+    """The first part of ids that one statement creates. The statement appends a number of 8 digits to each."""
     return new_id(prefix)[:-8]
 
 
 def new_ids(prefix: str) -> Iterator[str]:
-    """Fresh ids for what is made at this moment, one after the other: drawn once and then numbered, in their order."""
+    """New ids for things created at this moment, in order: one random part, then consecutive numbers."""
     begun = moment(prefix)
     return (f"{begun}{number:08}" for number in count())
 
@@ -43,5 +43,5 @@ def _written(prefix: str, milliseconds: int, random_bits: int) -> str:
 
 @lru_cache(8)
 def _begun(prefix: str, milliseconds: int) -> str:
-    """The first 10 signs; many ids are made in the same millisecond."""
+    """The prefix and first 10 characters, cached because many ids share a millisecond."""
     return f"{prefix}_" + "".join([_PAIRS[milliseconds >> shift & 1023] for shift in _TIME])

@@ -1,4 +1,4 @@
-"""TCP options that notice within seconds, and not a quarter hour, a host which vanished without a word."""
+"""TCP options that detect a vanished host within seconds instead of a quarter of an hour."""
 
 import socket
 
@@ -6,9 +6,10 @@ _NAMES = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
 
 
 def tcp_options(*, idle: int, interval: int, count: int) -> dict[int, int]:
-    """Values by option: after `idle` seconds of silence, `count` probes `interval` seconds apart, then give up.
+    """TCP options by number: after `idle` seconds of silence, send `count` probes `interval` seconds apart, then give
+    up.
 
-    What was sent may stay unacknowledged for as long in all. Options that this system lacks are left out.
+    Sent data may stay unacknowledged for the same total time. Options that this system lacks are left out.
     """
     values = (idle, interval, count, (idle + interval * count) * 1000)
     found = {getattr(socket, name, None): value for name, value in zip(_NAMES, values, strict=True)}

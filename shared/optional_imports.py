@@ -1,4 +1,4 @@
-"""Keeps libraries from taking along what they can do without, and would load only because it happens to be there."""
+"""Prevents libraries from loading optional dependencies that happen to be installed."""
 
 import sys
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def block_imports(*packages: str) -> Iterator[None]:
-    """Within the block, these packages are not to be had; what is loaded already stays."""
+    """Make these packages unimportable within the block. Packages that are loaded already stay."""
     hidden = [name for name in packages if name not in sys.modules]
-    # None is how the import system spells "not there".
+    # The import system treats None as a missing module.
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         yield

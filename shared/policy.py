@@ -1,4 +1,4 @@
-"""The words that settings, rows and checks have in common: kinds of proxies, what is done about them, exceptions."""
+"""The vocabulary that settings, rows and checks share: kinds of proxies, actions, and exceptions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ from typing import Any
 
 
 class ProxyKind(StrEnum):
-    """What stands between a person and us; `header` is a proxy that names itself in the request."""
+    """The kinds of proxies between a person and this service. `header` is a proxy that identifies itself in the
+    request.
+    """
 
     TOR = "tor"
     PROXY = "proxy"
@@ -19,7 +21,7 @@ class ProxyKind(StrEnum):
 
 
 class ProxyAction(StrEnum):
-    """What is done about a kind; `warn` lets it through and says so."""
+    """Actions for a kind of proxy. `warn` lets the invitation through and records a warning."""
 
     BLOCK = "block"
     HOLD = "hold"
@@ -28,7 +30,7 @@ class ProxyAction(StrEnum):
 
 
 class MailAnswer(StrEnum):
-    """What name servers say of a domain: where its mail goes, or why there is nowhere for it to go."""
+    """DNS results for a domain: how it receives email, or why it can't."""
 
     MX = "mx"
     ADDRESS = "address"
@@ -39,7 +41,7 @@ class MailAnswer(StrEnum):
 
 
 class Effect(StrEnum):
-    """What an exception does; where an account has any `only`, no other domains may be invited."""
+    """Effects of an exception. If an account has any `only`, no other domains can be invited."""
 
     ALLOW = "allow"
     BLOCK = "block"
@@ -47,7 +49,7 @@ class Effect(StrEnum):
 
 
 class Subject(StrEnum):
-    """What an exception is about."""
+    """Subjects of an exception."""
 
     DOMAIN = "domain"
     ADDRESS = "address"
@@ -56,37 +58,37 @@ class Subject(StrEnum):
 
 ProxyPolicy = Mapping[ProxyKind, ProxyAction]
 
-# People's rule and programs' rule: servers live in data centres, and some reach out through a VPN of their company.
+# Separate defaults for people and programs: servers run in data centers, and some connect through a company VPN.
 FOR_PEOPLE = "tor=block,proxy=block,vpn=block,header=hold,datacenter=warn,relay=off,enterprise=off"
 FOR_API_KEYS = "tor=block,proxy=block,vpn=warn,header=off,datacenter=off,relay=off,enterprise=off"
 
 DATABASES = ("mmdb", "ip2proxy")
-"""Lists that tell the kinds apart by themselves."""
+"""Databases whose entries give the kind of proxy."""
 
 LISTABLE = (*(kind for kind in ProxyKind if kind is not ProxyKind.HEADER), *DATABASES)
 
 
 @dataclass(frozen=True, slots=True)
 class ListSource:
-    """A list of networks to load: of one kind, or a database of several; `place` is a path or a URL."""
+    """A list of networks to load, either of one kind or a database with several. `place` is a path or a URL."""
 
     kind: str
     place: str
 
     @property
     def is_remote(self) -> bool:
-        """Whether the scheduler has to fetch it."""
+        """True if the scheduler has to download the list."""
         return self.place.startswith(("http://", "https://"))
 
     @property
     def name(self) -> str:
-        """The list as checks and commands name it: no folders, and no key that a URL may carry."""
+        """The list's name in checks and commands: without folders, and without a key that the URL may contain."""
         plain = self.place.partition("?")[0].rstrip("/").rpartition("/")[2]
         return f"{self.kind}={plain}"
 
 
 def parse_policy(text: Any, default: str) -> Any:
-    """`kind=action,...` as a policy; kinds that are not named stay as they are in the default."""
+    """Parse `kind=action,...` as a policy. Kinds left out keep their default. Raises `ValueError`."""
     if not isinstance(text, str):
         return text
     policy = dict(_pair(part) for part in default.split(","))
@@ -95,7 +97,7 @@ def parse_policy(text: Any, default: str) -> Any:
 
 
 def parse_sources(text: Any) -> Any:
-    """`kind=path-or-url,...` as sources."""
+    """Parse `kind=path-or-url,...` as sources. Raises `ValueError`."""
     if not isinstance(text, str):
         return text
     sources = []

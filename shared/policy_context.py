@@ -1,4 +1,4 @@
-"""What every decision of this installation rests on: its settings and its lists, read once a process."""
+"""The basis of every decision of this installation: its settings and its lists, read once per process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from shared.settings.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class PolicyContext:
-    """The settings and the lists of one process."""
+    """The settings and lists of one process."""
 
     settings: Settings
     networks: Networks
@@ -24,13 +24,13 @@ class PolicyContext:
 
 
 def load(settings: Settings) -> PolicyContext:
-    """Read the lists that the settings name; those of networks once they are asked for."""
+    """Load the lists of domains now, and the lists of networks on first use."""
     context = load_lazily(settings)
     context.read_lists()
     return context
 
 
 def load_lazily(settings: Settings) -> PolicyContext:
-    """The same, and the lists of domains too only once they are asked for: 3 MB for whoever seldom does."""
+    """Load all lists on first use. This saves 3 MB in processes that rarely need them."""
     networks = Networks(settings.network_lists, settings.database_url)
     return PolicyContext(settings, networks, cache(lambda: load_lists(settings.personal_domains_extra)))

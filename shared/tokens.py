@@ -1,8 +1,8 @@
-"""The secrets that open doors: links are derived, sessions and keys are drawn; rows keep only their SHA-256.
+"""Secret tokens. Those in links are derived, those of sessions and keys are random. Rows keep only their SHA-256.
 
-A link's token is HMAC-SHA-256 over (purpose, id, generation) with one of SECRET_KEYS, so a retry mails the same link
-and nothing that opens a door stands in the database, the broker or a log. All are 43 characters of base64url: 256 bits,
-which needs no slow hash (OWASP ASVS 5.0, 6.5.2).
+A link's token is HMAC-SHA-256 over (purpose, id, generation) with one of SECRET_KEYS. So a retry sends the same link,
+and the database, the broker and the logs contain nothing that grants access. All tokens are 43 characters of base64url:
+256 bits, which need no slow hash (OWASP ASVS 5.0, 6.5.2).
 """
 
 import base64
@@ -19,7 +19,7 @@ _DRAWN = re.compile(rf"[A-Za-z0-9_-]{{{LENGTH}}}")
 
 
 class Purpose(StrEnum):
-    """What a token is for; one for one purpose never fits another."""
+    """The purpose of a token. A token for one purpose is never valid for another."""
 
     INVITATION = "invitation"
     VERIFICATION = "verification"
@@ -32,13 +32,13 @@ class Purpose(StrEnum):
 
 
 def derive(key: str, purpose: Purpose, subject_id: str, generation: int) -> str:
-    """The token of this link under this key; the same every time."""
+    """Derive a link's token with this key. The result is always the same."""
     text = f"usher/{purpose}/{subject_id}/{generation}".encode()
     return _base64url(hmac.digest(key.encode(), text, "sha256"))
 
 
 def rederive(keys: Sequence[str], purpose: Purpose, subject_id: str, generation: int, *, digest: bytes) -> str | None:
-    """The token whose digest the row keeps, under whichever key made it; None once that key is gone from the list."""
+    """The token whose digest the row stores, derived with whichever key matches. None if that key was removed."""
     for key in keys:
         token = derive(key, purpose, subject_id, generation)
         if hmac.compare_digest(sha256(token), digest):
@@ -47,26 +47,26 @@ def rederive(keys: Sequence[str], purpose: Purpose, subject_id: str, generation:
 
 
 def fingerprints(keys: Sequence[str], *parts: bytes) -> list[bytes]:
-    """What a row may keep of a request to know it again, under each key, the newest first.
+    """Fingerprints by which a row recognizes a repeated request, one for each key, newest key first.
 
-    A request may hold a password: without the key, none can be tried against what the row keeps.
+    A request can contain a password. Without the key, no password can be tested against the stored fingerprint.
     """
     framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
     return [hmac.digest(derive(key, Purpose.FINGERPRINT, "", 0).encode(), framed, "sha256") for key in keys]
 
 
 def draw() -> str:
-    """A fresh random secret for a session or a key: 256 bits."""
+    """A new random secret of 256 bits for a session or a key."""
     return _base64url(secrets.token_bytes(32))
 
 
 def is_drawn(token: str) -> bool:
-    """Whether the token has the form of those that `draw` makes."""
+    """Return True if the token has the format that `draw` creates."""
     return _DRAWN.fullmatch(token) is not None
 
 
 def sha256(token: str) -> bytes:
-    """What a row keeps of a token, to find it by."""
+    """The digest that a row stores and finds a token by."""
     return hashlib.sha256(token.encode()).digest()
 
 

@@ -1,13 +1,13 @@
-"""Which characters of what people write can be seen, and where a mail client would make a link of it."""
+"""Visible characters in user text, and the places where an email client would create a link."""
 
 import re
 import unicodedata
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# They are letters, marks, or symbols by their category, and show nothing.
+# By category these are alphabetic characters, marks or symbols, but they show nothing.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _JOINERS = frozenset("\u200c\u200d")
-# Scripts in which a joiner between two letters changes how they are written.
+# Scripts in which a joiner between two characters changes their shape.
 _JOINED_SCRIPTS = frozenset(
     {"ARABIC", "SYRIAC", "MONGOLIAN", "DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI", "ORIYA", "TAMIL", "TELUGU"}
     | {"KANNADA", "MALAYALAM", "SINHALA", "KHMER", "MYANMAR", "TIBETAN", "NKO", "MANDAIC"}
@@ -22,19 +22,19 @@ _LINK_STARTS = re.compile(
 
 
 def is_visible(text: str) -> bool:
-    """Whether every character can be seen, or joins two letters or emoji that can."""
+    """Return True if every character is visible or joins two visible characters or emoji."""
     return (text.isascii() and text.isprintable()) or all(map(_is_shown, *_neighbours(text)))
 
 
 def without_hidden(text: str) -> str:
-    """The text without what can't be seen; line breaks stay, and other space becomes a plain one."""
+    """The text without invisible characters. Line breaks stay, and other whitespace becomes a plain space."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_kept(*each) for each in zip(*_neighbours(text), strict=True))
 
 
 def without_links(text: str) -> str:
-    """The text with a space wherever a mail client would see the beginning of a link."""
+    """The text with a space wherever an email client would see the start of a link."""
     return _LINK_STARTS.sub(lambda found: f"{found[0]} ", text)
 
 

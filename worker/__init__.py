@@ -1,1 +1,1 @@
-"""Celery only: claim, look up, render, send, record."""
+"""The Celery workers and the scheduler: claim jobs, look up facts, render and send emails, record the results."""

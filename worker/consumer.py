@@ -1,7 +1,7 @@
-"""Celery's consumer, with a rest after a broker that answers and refuses: a replica, or one that is full.
+"""A Celery consumer that pauses after a broker answers and refuses: a replica, or one that is full.
 
-Such a broker takes the connection at once, so without a rest the consumer would connect and fail hundreds of times a
-second, each with a line in the log.
+Such a broker accepts the connection at once. Without a pause the consumer would connect and fail hundreds of times a
+second, each time with a line in the log.
 """
 
 import time
@@ -12,15 +12,15 @@ REST_SECONDS = 1.0
 
 
 class PatientConsumer(Consumer):  # type: ignore[misc]
-    """Connects again after a refusal, once a second."""
+    """Reconnects at most once a second after a refusal."""
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Let go of the connection."""
+        """Close the connection, then pause if the broker refused."""
         super().on_connection_error_after_connected(exc)
         self._rest(exc)
 
     def on_connection_error_before_connected(self, exc: Exception) -> None:
-        """Say that there is no connection."""
+        """Log that there is no connection, then pause if the broker refused."""
         super().on_connection_error_before_connected(exc)
         self._rest(exc)
 

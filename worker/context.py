@@ -1,4 +1,4 @@
-"""What one working process holds, made after the fork: nothing in it may be shared between processes."""
+"""The resources of one worker process, created after the fork because processes can't share them."""
 
 import os
 import time
@@ -31,9 +31,10 @@ _PAUSE_SECONDS = 0.5
 
 
 class WorkerContext:
-    """Sessions, rules, templates, mail server, lookups, leases, journal.
+    """Database sessions, policy, templates, mail server, lookups, leases and journal of one process.
 
-    `stopping` says when to begin nothing new; `pulse` is called whenever work is taken or held.
+    `stopping` returns True when no new work should begin. `pulse` is called whenever jobs are claimed or leases
+    renewed.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class WorkerContext:
         self.policy = policy
         self.stopping = stopping
         self.pulse = pulse
-        # One connection to work with, one for the thread that renews the leases.
+        # One connection for the work, one for the thread that renews the leases.
         self._engine = open_engine(settings.database_url, pool_size=2, limits=WORKER)
         self.sessions = session_factory(self._engine)
         self._autocommit_sessions = session_factory(self._engine.execution_options(isolation_level="AUTOCOMMIT"))
@@ -63,12 +64,11 @@ class WorkerContext:
         tracing.configure(settings.otlp_endpoint, "worker")
 
     def record(self, lease: Lease, effect: Callable[[Session], T], *, autocommit: bool = False) -> T:
-        """Commit an effect that has already happened outside, once more for as long as the database is away.
+        """Commit an effect that already happened outside, and retry while the database is unavailable.
 
-        The effect has to ask `jobs.held` first: where a commit went through and its answer was lost, it finds nothing,
-        and nothing for jobs that another process has claimed meanwhile. Raises one of `UNAVAILABLE` only once this
-        process is
-        stopping and the lease has run out.
+        The effect has to lock its jobs by their lease first. If an earlier commit succeeded and its answer was lost, or
+        if another process has claimed the jobs meanwhile, it then finds none. Raises one of `UNAVAILABLE` only if this
+        process is stopping and the lease has expired.
         """
         while True:
             try:
@@ -76,21 +76,20 @@ class WorkerContext:
             except UNAVAILABLE as error:
                 if self.stopping() and not lease.holds():
                     raise
-                logger.warning("database away, trying again", why=str(error.__cause__ or error))
+                logger.warning("database unavailable, retrying", why=str(error.__cause__ or error))
                 time.sleep(_PAUSE_SECONDS)
 
     def commit(self, effect: Callable[[Session], T], *, autocommit: bool = False) -> T:
-        """One transaction, and a ring for what it promised.
+        """Run an effect in one transaction, then notify the workers of the jobs it enqueued.
 
-        An effect that is one statement `autocommit` is a transaction without being begun and committed, which spares
-        it two
-        of three round trips.
+        With `autocommit` an effect of a single statement needs no BEGIN and COMMIT, which saves two of three round
+        trips.
         """
         with transaction(self._autocommit_sessions if autocommit else self.sessions, self._notify_enqueued) as session:
             return effect(session)
 
     def close(self) -> None:
-        """Let go of everything; what was claimed and not finished is somebody else's now."""
+        """Close all resources. Other processes can take over jobs that were claimed and not finished."""
         tracing.close()
         self.leases.close()
         self.smtp_client.close()

@@ -1,6 +1,6 @@
-"""Ends a process that hangs in one call, so that its supervisor starts it anew.
+"""Ends a process that hangs in one call, so that its supervisor restarts it.
 
-Every call here has a time limit of its own. This is for the one that hasn't, in a library or in the system.
+Every call in this code has its own time limit. This is for a call without one, in a library or in the system.
 """
 
 import os
@@ -14,13 +14,13 @@ from shared.observability import log
 logger = log.get(__name__)
 
 STUCK_SECONDS = 330.0
-"""Longer than the slowest single step: one mail that meets every time limit of the mail server."""
+"""In seconds. Longer than the slowest step: one email that meets every timeout of the mail server."""
 
 _LAST_WORDS_SECONDS = 5.0
 
 
 class Watchdog:
-    """Watches the thread that made it; `feed` says that it gets on."""
+    """Watches the thread that created it. That thread calls `feed` to show progress."""
 
     def __init__(self, limit: float = STUCK_SECONDS) -> None:
         self._limit = limit
@@ -29,15 +29,15 @@ class Watchdog:
         self.feed()
 
     def feed(self) -> None:
-        """Count from now."""
+        """Restart the time limit."""
         self._fed_at = time.monotonic()
 
     def start(self) -> None:
-        """Begin to watch, from a thread of its own."""
+        """Start to watch in a thread."""
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._closed.set()
 
     def _run(self) -> None:
@@ -46,8 +46,8 @@ class Watchdog:
                 self._end()
 
     def _end(self) -> None:
-        # Even the log may be what it hangs in.
+        # The process may even hang in the log.
         threading.Timer(_LAST_WORDS_SECONDS, os._exit, [1]).start()
         where = traceback.format_stack(sys._current_frames().get(self._watched))
-        logger.critical("this process hangs in one call, ending it", seconds=self._limit, where="".join(where[-8:]))
+        logger.critical("this process hangs in one call, exiting", seconds=self._limit, where="".join(where[-8:]))
         os._exit(1)

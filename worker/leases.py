@@ -1,8 +1,8 @@
-"""What this process holds: leases on jobs, renewed by a thread for as long as somebody works under them.
+"""The leases of this process on jobs, renewed by a thread while work on them continues.
 
-Each round of work takes a lease of its own name, which is the fence: whatever finishes after its lease was lost finds
-no job any more and records nothing. The deadline by this machine's monotonic clock, which runs on while a process is
-stopped, says when to stop beginning new work; the database's clock alone decides who holds what.
+Each batch takes a lease with its own name, which is the fence: a batch that finishes after its lease was lost finds no
+job and records nothing. The deadline by this machine's monotonic clock says when to begin no more work. That clock also
+advances while a process is suspended. Only the database's clock decides which lease is valid.
 """
 
 import itertools
@@ -24,27 +24,27 @@ RENEW_SECONDS = queue.LEASE.total_seconds() / 3
 
 
 class Lease:
-    """One round's hold on the jobs it has claimed."""
+    """The lease of one batch on the jobs it claimed."""
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
         self._until = _end_of_lease(time.monotonic())
 
     def extend(self, since: float) -> None:
-        """Count from a moment that certainly lies before the database's.
+        """Extend the lease from `since`, a moment that is certainly before the database's.
 
-        A lease that has run out stays so: another process may hold the jobs by now.
+        An expired lease stays expired, because another process may have claimed the jobs.
         """
         if self.holds():
             self._until = _end_of_lease(since)
 
     def holds(self) -> bool:
-        """Whether nobody else can have taken the jobs yet."""
+        """Return True while no other process can have claimed the jobs."""
         return time.monotonic() < self._until
 
 
 class Leases:
-    """The leases of one process; `name` begins the name of each, `renewed` is called when some were."""
+    """The leases of one process. Their names begin with `name`, and `renewed` is called after each renewal."""
 
     def __init__(self, sessions: Callable[[], Session], name: str, renewed: Callable[[], None] = lambda: None) -> None:
         self._sessions = sessions
@@ -58,7 +58,7 @@ class Leases:
 
     @contextmanager
     def take(self) -> Iterator[Lease]:
-        """A lease for one round of work; claim under its owner, and stop when it no longer holds."""
+        """Take a lease for one batch. Claim jobs under its `owner`, and stop when it no longer holds."""
         lease = Lease(f"{self._name}{next(self._numbers)}")
         self._held[lease.owner] = lease
         try:
@@ -67,7 +67,7 @@ class Leases:
             del self._held[lease.owner]
 
     def renew(self) -> None:
-        """Hold on to all that is being worked on for another span."""
+        """Renew the leases of all batches in progress."""
         held = dict(self._held)
         if not held:
             return
@@ -79,7 +79,7 @@ class Leases:
         self._renewed()
 
     def close(self) -> None:
-        """Renew nothing any more."""
+        """Stop renewing."""
         self._closed.set()
         self._thread.join(timeout=5)
 
@@ -88,7 +88,7 @@ class Leases:
             try:
                 self.renew()
             except SQLAlchemyError as error:
-                logger.warning("leases not renewed", why=str(error))
+                logger.warning("could not renew leases", why=str(error))
 
 
 def _end_of_lease(since: float) -> float:

@@ -1,8 +1,8 @@
-"""The relay and the clock: rings for jobs that are due, and has the chores done in time.
+"""The scheduler: dispatches due jobs and runs periodic tasks.
 
-A small loop instead of Celery's beat, because what is due stands in the database: any number of schedulers may run, or
-none for a while, and nothing happens twice or never. While the broker is away, the loop does the work itself by the
-same functions, so that mail keeps flowing.
+A small loop instead of Celery's beat, because the database knows what is due. Any number of schedulers may run, or none
+for a while, and nothing happens twice or is lost. While the broker is unavailable, the loop does the work itself with
+the same functions, so emails keep flowing.
 """
 
 import secrets
@@ -40,13 +40,13 @@ logger = log.get(__name__)
 
 TICK_SECONDS = 0.1
 DISPATCH_LIMIT = 1600
-"""How many jobs one tick rings for; while there are more, the next tick follows at once."""
+"""Maximum jobs that one tick dispatches. If more are due, the next tick follows at once."""
 
 MAX_QUEUED_MESSAGES = 4
-"""With this many messages unread the relay rings for nothing more: whose turn it is, is decided when they are read."""
+"""With this many unread messages the scheduler dispatches no more, because the order is decided when they are read."""
 
 BUSY_SECONDS = 0.02
-"""How soon it looks again then."""
+"""Seconds until the next tick in that case."""
 
 DATABASE_RETRY_SECONDS = 1.0
 
@@ -55,7 +55,7 @@ _RUN = {CHECK_INVITATION: checks.check_invitations, SEND_EMAIL: mail.send_emails
 
 @dataclass
 class PeriodicTask:
-    """Something to be done again and again; `due` is by this machine's monotonic clock."""
+    """A task that runs every `every` seconds; `due` is in seconds of the monotonic clock."""
 
     task: Task
     every: float
@@ -64,7 +64,7 @@ class PeriodicTask:
 
 
 class Scheduler:
-    """One relay; `tick` does what is due now."""
+    """One scheduler. `tick` does what is due now."""
 
     def __init__(self, settings: Settings, context: WorkerContext, name: str = "scheduler") -> None:
         self._context = context
@@ -80,18 +80,18 @@ class Scheduler:
             self._periodic.append(PeriodicTask(DOWNLOAD_NETWORK_LISTS, 20.0, _leave_to_a_worker))
 
     def run(self, stop: threading.Event) -> None:
-        """Tick until told to stop; a database that is away is waited for."""
+        """Tick until stopped, and wait while the database is unavailable."""
         while not stop.is_set() and not self._context.stopping():
             try:
                 rest = self.tick()
             except UNAVAILABLE as error:
-                logger.warning("database away", why=str(error.__cause__ or error))
+                logger.warning("database unavailable", why=str(error.__cause__ or error))
                 stop.wait(DATABASE_RETRY_SECONDS)
             else:
                 stop.wait(rest)
 
     def tick(self) -> float:
-        """Ring for what is due and see to the chores; returns how many seconds there are until the next time."""
+        """Dispatch due jobs and run due periodic tasks. Returns the seconds until the next tick."""
         self._heartbeat()
         busy = self._workers_are_busy()
         self._run_periodic(here=busy)
@@ -102,21 +102,21 @@ class Scheduler:
         return 0 if len(due) == DISPATCH_LIMIT else TICK_SECONDS
 
     def close(self) -> None:
-        """Take leave, and let go of the broker."""
+        """Close the broker connection and end the heartbeat."""
         self._publisher.close()
         with suppress(*UNAVAILABLE):
             self._context.commit(lambda session: heartbeats.end(session, self._name))
 
     def _heartbeat(self) -> None:
-        """Say that this scheduler lives, and bury what nobody survives, every few seconds."""
+        """Record a heartbeat, and mark jobs as dead that killed their workers repeatedly, every few seconds."""
         if time.monotonic() >= self._next_heartbeat:
             self._context.commit(lambda session: heartbeats.record(session, self._name, Part.SCHEDULER))
             if self._context.commit(results.mark_lost_dead):
-                logger.error("buried jobs whose workers died under them again and again")
+                logger.error("marked jobs as dead that repeatedly killed their workers")
             self._next_heartbeat = time.monotonic() + heartbeats.EVERY.total_seconds()
 
     def _run_periodic(self, *, here: bool) -> None:
-        """Send those that are due to the workers, or do them here, where a worker would come to them too late."""
+        """Send due periodic tasks to the workers, or run them here if workers are too busy or unreachable."""
         now = time.monotonic()
         for chore in self._periodic:
             if now < chore.due:
@@ -145,18 +145,18 @@ class Scheduler:
             self._run_here(due)
 
     def _run_here(self, due: list[tuple[JobKind, str]]) -> None:
-        """Do the work here; what a worker has taken meanwhile is not free any more, and left out by the claim."""
+        """Do the work here. The claim skips jobs that a worker has taken meanwhile."""
         for task, ids in messages(due):
             _RUN[task](self._context, ids)
             self._heartbeat()
 
 
 def _leave_to_a_worker(_: WorkerContext) -> None:
-    """Do nothing now: a slow site would hold up the relay, and what was fetched last is still there."""
+    """Do nothing here, because a slow site would block the scheduler. The last downloaded list stays in use."""
 
 
 def main(settings: Settings) -> None:
-    """Run until SIGTERM or Ctrl-C; database, broker and mail server may come and go meanwhile."""
+    """Run until SIGTERM or Ctrl-C. Survives outages of the database, broker and mail server."""
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda _signum, _frame: stop.set())
@@ -164,7 +164,7 @@ def main(settings: Settings) -> None:
     watchdog = Watchdog()
 
     def stopping() -> bool:
-        watchdog.feed()  # Who asks this, before each mail and each batch, gets on with the work.
+        watchdog.feed()  # Called before each email and each batch, so it shows progress.
         return stop.is_set()
 
     context = WorkerContext(settings, load_lazily(settings), name=name, stopping=stopping)

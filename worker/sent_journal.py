@@ -1,11 +1,10 @@
-"""What one process has under way, kept so that another process of this machine finds it when this one is killed or cut
-off from the database.
+"""A journal of emails in progress, from which another process on this machine recovers after a crash or disconnection.
 
-The mail server's yes is noted here the moment it comes, in a file; the commit that records it follows with those of
-other mails. A kill leaves the file and takes the lock on it, so whoever finds a file unlocked knows that its writer is
-dead, what it had mailed, and that nobody works on what else it held. A process that lives, but could not record for
-longer than its lease, is read as well, by the next process that claims its jobs. Without the file, after the machine
-itself went down or where no folder can be had, leases run out as ever, and what stood unrecorded is mailed again.
+The mail server's acceptance is written to a file at once. The commit that records it follows with those of other
+emails. A kill leaves the file and releases its lock. A process that finds an unlocked file knows that its writer is
+dead, what it had sent, and that its other jobs are free. A process that lives, but could not record for longer than its
+lease, is read as well, by the next process that claims its jobs. Without the file, after a crash of the whole machine
+or without a usable folder, leases expire as usual, and unrecorded emails are sent again.
 """
 
 import fcntl
@@ -34,15 +33,14 @@ _ENDING = ".journal"
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """What a dead process left: how the names of its leases begin, and for each of them what the server said to
-    the mails of which jobs."""
+    """The remains of a dead process: its leases' name prefix, and per lease the server's reply for each sent job."""
 
     owners: str
     sent: Mapping[str, Mapping[str, str]]
 
 
 class SentJournal:
-    """The file of one process, whose leases have names that begin with `owners`."""
+    """The journal file of one process, whose leases have names that begin with `owners`."""
 
     def __init__(self, folder: Path, owners: str) -> None:
         self.folder = folder
@@ -53,22 +51,22 @@ class SentJournal:
     def _open(self) -> None:
         try:
             _make_private(self.folder)
-            # It gets its name, by which others find it, once it is locked.
+            # Other processes find it by its final name, so it gets that name once it is locked.
             new = self._path.with_suffix(".new")
             self._file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX)
             new.rename(self._path)
         except OSError as error:
-            logger.warning("no journal is kept; a kill may cost a few second copies", why=str(error))
+            logger.warning("no journal is kept; a killed worker may cause a few duplicate emails", why=str(error))
 
     def note(self, owner: str, job_id: str, reply: str) -> None:
-        """The mail server has taken the mail of this job, held under this lease, with these words."""
+        """Note that the mail server accepted the email of this job, held under this lease, with this reply."""
         if self._file >= 0:
-            with suppress(OSError):  # A full disk costs the certainty, not the mail.
+            with suppress(OSError):  # A full disk costs the record, not the email.
                 os.write(self._file, encode((owner, job_id, reply)) + b"\n")
 
     def forget(self) -> None:
-        """All that was noted is recorded; where somebody has cleaned the folder away, begin anew."""
+        """Clear the notes once all are recorded. If the folder was cleaned up, begin a new file."""
         if self._file >= 0:
             with suppress(OSError):
                 os.ftruncate(self._file, 0)
@@ -78,7 +76,7 @@ class SentJournal:
                 self._open()
 
     def close(self) -> None:
-        """Leave nothing behind but what could not be recorded, for the next process."""
+        """Close the file. Keep it only if it has unrecorded notes, for the next process."""
         if self._file >= 0:
             with suppress(OSError):
                 if not os.fstat(self._file).st_size:
@@ -88,7 +86,7 @@ class SentJournal:
 
 
 def find_leftovers(folder: Path) -> Iterator[Leftover]:
-    """What processes left that are dead by now; each file goes once its turn of the loop has come to its end."""
+    """The journals of dead processes. Each file is deleted after its iteration of the loop."""
     for path in _journals(folder):
         with suppress(OSError), path.open(errors="replace") as file:
             if _is_dead(file.fileno()):
@@ -98,9 +96,9 @@ def find_leftovers(folder: Path) -> Iterator[Leftover]:
 
 
 def unrecorded(folder: Path) -> Mapping[str, str]:
-    """The mail server's answers to mails that are noted and perhaps not recorded yet, by the ids of their jobs.
+    """The mail server's replies that are noted and may not be recorded yet, by job id.
 
-    Read it before you claim: a process forgets its notes only once they are recorded, or once it has seen that another
+    Read it before you claim jobs. A process clears its notes only once they are recorded, or once it sees that another
     process holds the jobs.
     """
     found: dict[str, str] = {}
@@ -112,26 +110,26 @@ def unrecorded(folder: Path) -> Mapping[str, str]:
 
 
 def _journals(folder: Path) -> list[Path]:
-    """The journals in the folder; none where it is not ours, or goes away under our eyes."""
+    """The journals in the folder; none if it isn't private or disappears."""
     with suppress(OSError):
         return list(folder.glob(f"*{_ENDING}")) if _is_private(folder) else []
     return []
 
 
 def folder_of(settings: Settings) -> Path:
-    """Where the processes of one installation on this machine keep their journals."""
+    """The folder for the journals of one installation on this machine."""
     if settings.journal_dir is not None:
         return settings.journal_dir
     installation = hashlib.sha256(settings.database_url.encode()).hexdigest()[:12]
     try:
         place = tempfile.gettempdir()
-    except FileNotFoundError:  # None can be written to; that is seen again where the journal is opened.
+    except FileNotFoundError:  # No folder is writable. Opening the journal reports it.
         place = "/tmp"  # noqa: S108
     return Path(place) / f"usher-{os.getuid()}-{installation}"
 
 
 def _make_private(folder: Path) -> None:
-    """The folder, for our eyes alone; one that somebody else has put there is not used."""
+    """Create the folder for this user only. Raises `PermissionError` if others can write to it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _is_private(folder):
         raise PermissionError(f"others can write to {folder}")
@@ -156,7 +154,7 @@ def _is_dead(file: int) -> bool:
 def _read(lines: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
     sent: dict[str, dict[str, str]] = defaultdict(dict)
     for line in lines:
-        # The kill may have come in the middle of a line, or the disk may have been full.
+        # A kill may have cut a line short, or the disk may have been full.
         with suppress(ValueError):
             owner, job_id, reply = json.loads(line)
             sent[owner][job_id] = reply

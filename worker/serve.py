@@ -1,8 +1,8 @@
 """Runs one worker in the foreground: a Celery parent and its processes.
 
-SIGTERM or Ctrl-C stop it within seconds: each process finishes the mail in hand, records what was mailed and puts the
-rest back. A process that can't (its mail server keeps it waiting) is left behind after a while, and what it held is
-put back for it.
+SIGTERM or Ctrl-C stop it within seconds. Each process finishes its current email, records what was sent and releases
+the other jobs. A process that can't, because its mail server keeps it waiting, is killed after a while, and its jobs
+are released for it.
 """
 
 import gc
@@ -44,26 +44,26 @@ from worker.watchdog import Pulse, Watchdog
 logger = log.get(__name__)
 
 PATIENCE_SECONDS = 8.0
-"""How long a stopping worker waits for its processes."""
+"""Seconds that a stopping worker waits for its processes."""
 
 
 class StopFlag:
-    """A flag that the parent and all processes forked from it see."""
+    """A flag shared by the parent and all processes forked from it."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 1)
 
     def up(self) -> None:
-        """Ask everybody to begin nothing new."""
+        """Tell all processes to begin no new work."""
         self._memory[0] = 1
 
     def is_up(self) -> bool:
-        """Whether that has been asked."""
+        """Return True once the flag is up."""
         return self._memory[0] == 1
 
 
 def main(settings: Settings) -> None:
-    """Run until SIGTERM; database, broker and mail server may come and go meanwhile."""
+    """Run until SIGTERM. Survives outages of the database, broker and mail server."""
     name, policy = f"{socket.gethostname()}-{secrets.token_hex(3)}", load(settings)
     _preload(settings)
     stop, pulse = StopFlag(), Pulse()
@@ -71,9 +71,9 @@ def main(settings: Settings) -> None:
     watch = Watchdog(settings, name, pulse, end_stuck=lambda: _kill_remaining(settings, name, code=1))
 
     def begin_process(**_: object) -> None:
-        # Sent to the whole group, a SIGTERM means the same as one to the parent.
+        # A SIGTERM to the whole process group means the same as one to the parent.
         signal.signal(signal.SIGTERM, lambda _signum, _frame: stop.up())
-        with suppress(*UNAVAILABLE):  # The next round looks again.
+        with suppress(*UNAVAILABLE):  # The next batch recovers again.
             recover(context().sent_journal.folder, context().commit)
 
     def end_process(**_: object) -> None:
@@ -97,9 +97,9 @@ def main(settings: Settings) -> None:
 
 
 def _preload(settings: Settings) -> None:
-    """Make here, once, what each of the processes would make for itself: 10 MB of templates, certificates and tables.
+    """Create shared objects before the fork instead of in each process: 10 MB of templates, certificates and tables.
 
-    A bad SMTP_URL is complained of by this process then, and not by each of its children.
+    This process then reports a bad SMTP_URL once, instead of each of its children.
     """
     route_of(settings)
     Renderer(settings)
@@ -109,7 +109,7 @@ def _preload(settings: Settings) -> None:
 
 
 def _run(app: Celery, name: str, log_level: str) -> int:
-    # Celery warns of root because pickled messages could do anything; ours are JSON, and containers run as root.
+    # Celery warns about root because pickled messages can run code. Ours are JSON, and containers run as root.
     warnings.simplefilter("ignore", SecurityWarning)
     for chatty in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -126,9 +126,9 @@ def _run(app: Celery, name: str, log_level: str) -> int:
 
 
 def _kill_remaining(settings: Settings, name: str, *, code: int) -> None:
-    """End without the processes that don't come to an end by themselves."""
+    """Kill the processes that don't stop by themselves, then exit."""
     for process in active_children():
-        logger.warning("a process doesn't stop, leaving it behind", pid=process.pid)
+        logger.warning("a process doesn't stop, killing it", pid=process.pid)
         os.kill(process.pid, signal.SIGKILL)
         process.join(1)
     _put_back(settings, name)
@@ -136,7 +136,7 @@ def _kill_remaining(settings: Settings, name: str, *, code: int) -> None:
 
 
 def _put_back(settings: Settings, name: str) -> None:
-    """Take leave: put back what processes of this worker still hold that were killed in the middle of something."""
+    """Release the jobs that killed processes of this worker still hold, and end its heartbeat."""
     engine = open_engine(settings.database_url, pool_size=1, limits=WORKER)
     sessions = session_factory(engine)
 
@@ -150,6 +150,6 @@ def _put_back(settings: Settings, name: str) -> None:
             queue.release_all(session, owners=f"{name}/")
             heartbeats.end(session, name)
     except SQLAlchemyError as error:
-        logger.warning("leases not put back, they run out by themselves", why=str(error.__cause__ or error))
+        logger.warning("could not release leases; they will expire", why=str(error.__cause__ or error))
     finally:
         engine.dispose()

@@ -1,8 +1,8 @@
-"""Watches over one worker from its parent: says that it lives, and ends it when it has gone deaf.
+"""Watches one worker from its parent: records heartbeats, and ends the worker when it no longer receives messages.
 
-A worker can look alive and take nothing any more: its connection to the broker half open, or its processes killed and
-not replaced (celery 8030, 2011). What counts is whether work is done: where a job has been due and rung for all the
-time, and none of our processes has taken anything, only a fresh start helps, and whoever runs us gives us that.
+A worker can seem alive and take no more jobs, because its connection to the broker is half open, or its processes were
+killed and not replaced (celery 8030, 2011). The test is progress: if a job stayed due and dispatched all the time and
+no process claimed anything, only a restart by the supervisor helps.
 """
 
 import mmap
@@ -31,24 +31,24 @@ STUCK_AFTER = timedelta(seconds=60)
 
 
 class Pulse:
-    """When any process of this worker last took or held work, seen by all that are forked from the one that made it."""
+    """The last time any process of this worker claimed or renewed jobs, shared with all forked processes."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 8)
         self.beat()
 
     def beat(self) -> None:
-        """Say that something is being done at this moment."""
+        """Record that work happens now."""
         struct.pack_into("d", self._memory, 0, time.monotonic())
 
     def silent_for(self) -> timedelta:
-        """How long nothing has been done."""
+        """The time since the last beat."""
         moment: float = struct.unpack_from("d", self._memory, 0)[0]
         return timedelta(seconds=time.monotonic() - moment)
 
 
 class Watchdog:
-    """A thread that looks every few seconds; `end_stuck` ends the worker."""
+    """A thread that checks every few seconds. `end_stuck` ends the worker."""
 
     def __init__(self, settings: Settings, name: str, pulse: Pulse, end_stuck: Callable[[], None]) -> None:
         self._settings = settings
@@ -59,17 +59,17 @@ class Watchdog:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start to watch."""
         self._thread.start()
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._closed.set()
         self._thread.join(timeout=5)
 
     def check(self) -> bool:
-        """Say that we live; true where we don't hear what is rung for."""
-        # A connection of this moment only: what the parent held open, its next child would inherit.
+        """Record a heartbeat. Return True if this worker no longer receives messages."""
+        # The connection is closed at once, because the next child would inherit an open one.
         engine = open_engine(self._settings.database_url, pool_size=1, limits=WORKER)
         try:
             with transaction(session_factory(engine)) as session:
@@ -83,11 +83,11 @@ class Watchdog:
         while True:
             try:
                 if self.check():
-                    logger.error("this worker hears nothing any more, ending it")
+                    logger.error("this worker receives no messages, ending it")
                     self._end_stuck()
             except SQLAlchemyError as error:
-                self._pulse.beat()  # Without a database nobody can take anything: that is no deafness.
-                logger.warning("no sign of life given", why=str(error.__cause__ or error))
+                self._pulse.beat()  # Without a database no process can claim jobs, so the silence means nothing.
+                logger.warning("could not record a heartbeat", why=str(error.__cause__ or error))
             if self._closed.wait(heartbeats.EVERY.total_seconds()):
                 return
 

@@ -1,12 +1,12 @@
-"""Moves old events of the audit out of the database into files, and proves that both together are one chain.
+"""Moves old audit events out of the database into files, and proves that both together form one chain.
 
-Only the beginning of a chain is moved, so that the rest still chains on: an event goes once it and all before it in its
-account are old enough, whatever they are about. To leave out those of invitations that are still open would hold up an
-account's whole archive at its longest-lived one; as none lives longer than 30 days without being sent again, and
-nothing younger than 90 is archived, an open invitation keeps the events since it was last sent.
+Only the start of a chain moves, so the rest still links to it. An event is archived once it and all earlier events of
+its account are old enough, whatever they are about. Keeping those of open invitations would block an account's whole
+archive at its longest-lived invitation. No invitation lives longer than 30 days without a resend, and nothing younger
+than 90 days is archived, so an open invitation keeps all events since it was last sent.
 
-A file is on the disk before its events are deleted. Who dies between the two leaves events that stand in both; the
-next run takes that file as it is, if the database says the same, and deletes them then.
+A file is on disk before its events are deleted. A crash between the two leaves events in both. If the database has the
+same content, the next run keeps that file and deletes the events.
 """
 
 from datetime import datetime, timedelta
@@ -22,33 +22,33 @@ from shared.errors import CannotRun
 from shared.models import AuditArchive, AuditChain, AuditEvent, AuditSeal
 
 BATCH = 5000
-"""How many events go into one file at the most, and out of the database in one transaction."""
+"""Maximum events in one file, deleted from the database in one transaction."""
 
 CHAINS = 1000
-"""How many chains are looked at by one statement."""
+"""Maximum chains that one statement reads."""
 
-# Any number will do, so long as nothing else in the database locks it.
+# An arbitrary number that nothing else in the database locks.
 _ARCHIVING = 7_466_303
 
 
 class Busy(CannotRun):
-    """Somebody else is archiving."""
+    """Raised when another process is archiving."""
 
 
 class CannotArchive(CannotRun):
-    """Something is wrong with a chain or its files; all of it that is not archived yet stays in the database."""
+    """Raised when a chain or its files are broken. All events not yet archived stay in the database."""
 
 
 def before(session: Session, *, kept: timedelta) -> datetime:
-    """What was written before this moment is old enough."""
+    """The moment before which events are old enough to archive."""
     return session.scalars(select(func.now() - kept)).one()
 
 
 def chains(session: Session, *, before: datetime, after: str | None) -> list[tuple[str, bool]]:
-    """Up to `CHAINS` chains behind `after` that are not archived to their end, and whether there is something to do.
+    """Up to `CHAINS` chains after `after` that are not fully archived, each with True if it has events to archive.
 
-    Of each the oldest event is looked at. An event that is not found counts as old, to be told of when its turn comes;
-    so do those of no account, which costs nothing: it is one chain.
+    Reads only the oldest event of each. A missing event counts as old, so that archiving it reports the fault. The same
+    is true for the single chain of events without an account.
     """
     done = func.coalesce(AuditArchive.position, 0)
     page = (
@@ -67,9 +67,9 @@ def chains(session: Session, *, before: datetime, after: str | None) -> list[tup
 
 
 def archive(session: Session, *, root: Path, account_id: str, before: datetime, limit: int = BATCH) -> int:
-    """Move the next events of a chain into a file, up to `limit`; returns how many there were.
+    """Move the next events of a chain into a file, up to `limit`, and return their number.
 
-    Raises `Busy`, `CannotArchive`, `BadFile`, or `OSError` where the file can't be written.
+    Raises `Busy`, `CannotArchive`, `BadFile`, or `OSError` if the file can't be written.
     """
     _begin(session)
     done = session.get(AuditArchive, account_id) or AuditArchive(account_id=account_id, position=0, hash=GENESIS)
@@ -79,7 +79,7 @@ def archive(session: Session, *, root: Path, account_id: str, before: datetime, 
     batch = _next(session, done, None if left_behind else before, limit=len(left_behind) or limit)
     content = [archive_files.line(*link) for link in batch]
     if left_behind and left_behind != content:
-        raise CannotArchive(f"{file} says something else than the database; is it of another one? Move it away.")
+        raise CannotArchive(f"{file} differs from the database. If it belongs to another database, move it away.")
     if not batch:
         return 0
     if not left_behind:
@@ -90,7 +90,7 @@ def archive(session: Session, *, root: Path, account_id: str, before: datetime, 
 
 
 def verify(session: Session, *, account_id: str, root: Path | None) -> ChainReport:
-    """Tell what is wrong with a chain in the database and, where `root` names their folder, in its files."""
+    """Verify a chain in the database and, if `root` is given, in its files."""
     found = hash_chain.verify(session, account_id=account_id)
     if root is not None:
         files = archive_files.verify(root, account_id)
@@ -98,22 +98,22 @@ def verify(session: Session, *, account_id: str, root: Path | None) -> ChainRepo
         if not _meet(session, found, files):
             found.faults.append(
                 f"the files end after event {files.length}, and the database begins after event {found.archived}: "
-                "they are not of one chain"
+                "they don't form one chain"
             )
     return found
 
 
 def _begin(session: Session) -> None:
-    # No lock on a row, which would make this a transaction that the sealing waits for while the file is written. And
-    # the connection keeps its plans, made while a table was perhaps still empty: reading all of it looked cheap then.
+    # No row lock, because sealing would wait for this transaction while the file is written. The connection also keeps
+    # its plans, which may date from when a table was empty and a sequential scan looked cheap.
     by_index = func.set_config("enable_seqscan", "off", True)
     mine, _ = session.execute(select(func.pg_try_advisory_xact_lock(_ARCHIVING), by_index)).one()
     if not mine:
-        raise Busy("Another archiving is at work; this one leaves the rest to it.")
+        raise Busy("Another archive run is in progress and will do the rest.")
 
 
 def _next(session: Session, done: AuditArchive, before: datetime | None, *, limit: int) -> list[Link]:
-    """What follows on what is archived, as far as it is old enough, and sound."""
+    """The next links of a chain that are old enough. Raises `CannotArchive` if one of them is broken."""
     found, batch = ChainReport(done.account_id, done.position, done.hash), []
     for link, event in hash_chain.links(session, done.account_id, after=done.position, limit=limit):
         if event and before and event.at >= before:
@@ -121,15 +121,15 @@ def _next(session: Session, done: AuditArchive, before: datetime | None, *, limi
         found.follow(link, event)
         if event is None or found.faults:
             raise CannotArchive(
-                f"{done.account_id or '(no account)'}: {'; '.join(found.faults)}. Nothing is archived that follows on "
-                f"number {done.position}; see: usher audit verify."
+                f"{done.account_id or '(no account)'}: {'; '.join(found.faults)}. Events after number "
+                f"{done.position} stay in the database. Run `usher audit verify`."
             )
         batch.append((link, event))
     return batch
 
 
 def _delete(session: Session, done: AuditArchive, batch: list[Link]) -> None:
-    """Say how far the chain is archived, and only then delete: the database lets go nothing else."""
+    """Record how far the chain is archived, then delete. The database refuses to delete any other events."""
     seals = [link for link, _ in batch]
     done.position, done.hash = seals[-1].position, seals[-1].hash
     session.add(done)
@@ -141,7 +141,7 @@ def _delete(session: Session, done: AuditArchive, batch: list[Link]) -> None:
 
 
 def _meet(session: Session, found: ChainReport, files: ChainReport) -> bool:
-    """Whether the database goes on where the files end. What stands in both has to be the same, down to the hash."""
+    """True if the database continues where the files end. Events in both must be identical, down to the hash."""
     if files.length <= found.archived:
         done = session.get(AuditArchive, found.account_id)
         return (files.length, files.hash) == ((done.position, done.hash) if done else (0, GENESIS))

@@ -1,7 +1,7 @@
-"""The files of an archive: an account's events, each with its seal, as gzip'd JSON lines in a folder of the account's.
+"""The files of an archive: an account's events with their seals, as gzip'd JSON lines in the account's folder.
 
-A file is named by the position of its first event. It gets that name only once all of it is on the disk, and none is
-ever replaced: the name is there with everything, or not at all, whoever dies or freezes in the middle of writing.
+A file's name is the position of its first event. It gets that name only once it is completely on disk, and no file is
+ever replaced. So after a crash at any moment, a name exists with all of its content or not at all.
 """
 
 import gzip
@@ -28,47 +28,47 @@ _UNREADABLE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError)
 
 
 class BadFile(CannotRun):
-    """A file of the archive is not what was written."""
+    """Raised when a file of the archive is not as it was written."""
 
 
 def folder_of(root: Path, account_id: str) -> Path:
-    """Where an account's files stand; raises `CannotRun` for an id that names no folder."""
+    """The folder of an account's files. Raises `CannotRun` for an invalid account id."""
     if account_id and not re.fullmatch(r"\w+", account_id, re.ASCII):
-        raise CannotRun(f"{account_id!r} is no id of an account.")
+        raise CannotRun(f"{account_id!r} is not an account id.")
     return root / (account_id or _NO_ACCOUNT)
 
 
 def accounts(root: Path) -> set[str]:
-    """The accounts that have files here."""
+    """Ids of the accounts with files in this folder."""
     names = {folder.name for folder in root.iterdir() if any(folder.glob(_FILES))}
     return {"" if name == _NO_ACCOUNT else name for name in names}
 
 
 def file_from(folder: Path, position: int) -> Path:
-    """The file whose first event is this one; the names sort as the positions do."""
+    """The file that begins with this position. Names sort like positions."""
     return folder / f"{position:012}.jsonl.gz"
 
 
 def line(link: AuditSeal, event: AuditEvent) -> str:
-    """An event and its seal, written one way only."""
+    """Serialize an event with its seal, always in the same form."""
     fields = {name: getattr(event, name) for name in _FACTS} | {"at": rfc3339(event.at), "position": link.position}
     fields |= {"previous_hash": link.previous_hash.hex(), "hash": link.hash.hex()}
     return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
 
 def lines(file: Path) -> Iterator[str]:
-    """The lines of a file; raises `BadFile` where it is damaged."""
+    """Read the lines of a file. Raises `BadFile` if it is damaged."""
     number = 0
     try:
         with gzip.open(file, "rt", encoding="ascii", newline="\n") as packed:
-            for number, text in enumerate(packed, 1):  # noqa: B007 - told of where it breaks off
+            for number, text in enumerate(packed, 1):  # noqa: B007 - used in the error message
                 yield text.removesuffix("\n")
     except _UNREADABLE as error:
-        raise BadFile(f"{file} can't be read behind its line {number}: {error}") from None
+        raise BadFile(f"{file} can't be read after line {number}: {error}") from None
 
 
 def write(file: Path, content: Iterable[str]) -> None:
-    """Write a file that only its owner can read; raises `FileExistsError` where there is one of this name."""
+    """Write a file that only its owner can read. Raises `FileExistsError` if it exists."""
     file.parent.mkdir(mode=0o700, exist_ok=True)
     for left_behind in file.parent.glob(".*.new"):
         left_behind.unlink()
@@ -77,12 +77,12 @@ def write(file: Path, content: Iterable[str]) -> None:
             packed.writelines(f"{text}\n".encode("ascii") for text in content)
         raw.flush()
         os.fsync(raw.fileno())
-        # A second name instead of a new one: unlike a renaming, this never takes the place of another file.
+        # A hard link instead of a rename, because a rename could replace another file.
         os.link(raw.name, file)
 
 
 def fsync_folder(folder: Path) -> None:
-    """Have the disk know the names in an account's folder, and the folder's own."""
+    """Flush the names in an account's folder, and the folder's own name, to disk."""
     for each in (folder, folder.parent):
         handle = os.open(each, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -92,7 +92,7 @@ def fsync_folder(folder: Path) -> None:
 
 
 def verify(root: Path, account_id: str) -> ChainReport:
-    """Walk an account's files from its first event on, and tell what is wrong with them."""
+    """Verify an account's files from its first event on."""
     found = ChainReport(account_id)
     for file in sorted(folder_of(root, account_id).glob(_FILES)):
         known = len(found.faults)
@@ -100,7 +100,7 @@ def verify(root: Path, account_id: str) -> ChainReport:
             for text in lines(file):
                 found.follow(*_link(account_id, text))
         except _UNREADABLE as error:
-            found.faults.append(f"what follows on number {found.length} is no event: {error!r}")
+            found.faults.append(f"the entry after number {found.length} is not a valid event: {error!r}")
         except BadFile as error:
             found.faults.append(str(error))
         found.faults[known:] = [f"{file.name}: {fault}" for fault in found.faults[known:]]

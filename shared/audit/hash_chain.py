@@ -1,8 +1,8 @@
-"""Seals the audit: chains each account's events by hashes, so that a changed, missing or reordered one shows.
+"""Seals audit events: a hash chain per account reveals any event that was changed, removed or reordered.
 
-Events are sealed a moment after they were written, apart from the transactions that wrote them: a chain that every
-writer had to append to would make them wait for each other. An event is sealed once no transaction that began before
-its own has still to end, in the order of `seq`; of two that raced for a row, the one that committed first comes first.
+Events are sealed shortly after they were written, in separate transactions. If every writer had to append to the chain,
+they would wait for each other. An event is sealed once no transaction older than its own is still open, in the order of
+`seq`. Of two transactions that raced for a row, the one that committed first comes first.
 """
 
 import hashlib
@@ -38,16 +38,16 @@ from shared.models import AuditArchive, AuditChain, AuditEvent, AuditSeal, Audit
 
 BATCH = 2000
 GENESIS = bytes(32)
-"""What the first event of a chain has for the hash of the one before it."""
+"""The previous hash of a chain's first event."""
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
-# Any number will do, so long as nothing else in the database locks it.
+# An arbitrary number that nothing else in the database locks.
 _SEALING = 7_466_302
 
 
 class Sealable(NamedTuple):
-    """An event as its seal covers it."""
+    """An event with the fields that its seal covers."""
 
     id: str
     seq: int
@@ -63,9 +63,9 @@ class Sealable(NamedTuple):
 
 @dataclass
 class ChainReport:
-    """What was found in one chain so far: how long it is, its newest hash, and what is wrong.
+    """The state of a chain during verification: its length, newest hash and faults.
 
-    `archived` of its events were not looked at; `unsealed` counts the newest, whose seals are still to come.
+    `archived` counts events that were not verified. `unsealed` counts the newest events, which get their seals later.
     """
 
     account_id: str
@@ -76,13 +76,13 @@ class ChainReport:
     faults: list[str] = field(default_factory=list)
 
     def follow(self, link: AuditSeal, event: AuditEvent | None) -> None:
-        """Take the next link, and note what is wrong with it."""
+        """Add the next link and record its faults."""
         self.faults += _faults(self, link, event)
         self.length, self.hash = link.position, link.hash
 
 
 def seal(session: Session, *, limit: int = BATCH) -> int:
-    """Seal up to `limit` events; returns how many there were. One does it at a time; others find nothing to do."""
+    """Seal up to `limit` events and return their number. If another process is sealing, return 0."""
     if not session.scalar(select(func.pg_try_advisory_xact_lock(_SEALING))):
         return 0
     horizon = session.scalars(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")).one()
@@ -95,7 +95,7 @@ def seal(session: Session, *, limit: int = BATCH) -> int:
 
 
 def chains(session: Session) -> list[str]:
-    """The accounts that have a chain, or what may be left of one."""
+    """Accounts with a chain or with remains of one."""
     known = select(AuditChain.account_id).union(
         select(AuditSeal.account_id), select(func.coalesce(AuditEvent.account_id, ""))
     )
@@ -103,7 +103,7 @@ def chains(session: Session) -> list[str]:
 
 
 def verify(session: Session, *, account_id: str) -> ChainReport:
-    """Walk an account's chain from where its archive ends, and tell what is wrong with it."""
+    """Verify an account's chain from the end of its archive on."""
     start = session.get(AuditArchive, account_id)
     found = ChainReport(account_id, start.position, start.hash, start.position) if start else ChainReport(account_id)
     while some := links(session, account_id, after=found.length, limit=BATCH):
@@ -117,7 +117,7 @@ def verify(session: Session, *, account_id: str) -> ChainReport:
 
 
 def links(session: Session, account_id: str, *, after: int, limit: int) -> list[tuple[AuditSeal, AuditEvent | None]]:
-    """An account's seals behind the position `after`, each with its event, where there is one."""
+    """An account's seals after position `after`, each with its event, or None if the event is missing."""
     query = select(AuditSeal).where(AuditSeal.account_id == account_id, AuditSeal.position > after)
     seals = session.scalars(query.order_by(AuditSeal.position).limit(limit)).all()
     found = session.scalars(select(AuditEvent).where(sealed_by(account_id, seals)))
@@ -126,14 +126,14 @@ def links(session: Session, account_id: str, *, after: int, limit: int) -> list[
 
 
 def sealed_by(account_id: str, seals: Sequence[AuditSeal]) -> ColumnElement[bool]:
-    """That an event is the account's and has one of these seals: an index finds it by both together."""
+    """Match the account's events that have one of these seals, through an index on both columns."""
     seqs = literal([each.seq for each in seals], ARRAY(BigInteger))
     return _of(account_id) & (AuditEvent.seq == any_(seqs))
 
 
 def _unsealed(session: Session, horizon: int, limit: int) -> list[Sealable]:
     before = session.scalars(select(AuditSealing.sealed_before)).one()
-    # A restored database counts its transactions anew, and then everything is looked through once.
+    # A restored database counts its transactions from the start, so all events are searched once.
     since = before if 0 < before <= horizon else None
     query = _ALL_UNSEALED if since is None else _UNSEALED
     return list(map(Sealable._make, query.fetch(session, horizon=horizon, since=since, most=limit)))
@@ -155,7 +155,7 @@ def _append(session: Session, events: Collection[Sealable]) -> None:
 
 
 def digest(previous: bytes, event: AuditEvent | Sealable) -> bytes:
-    """The hash of an event that follows on `previous`: over all that it says, written one way only."""
+    """The hash of an event after `previous`, over all of its fields in a canonical form."""
     fields = [event.id, event.seq, event.account_id, event.subject_id, event.action, event.actor]
     fields += [event.request_id, event.origin, event.data, rfc3339(event.at)]
     return hashlib.sha256(previous + _ENCODER.encode(fields).encode()).digest()
@@ -163,11 +163,11 @@ def digest(previous: bytes, event: AuditEvent | Sealable) -> bytes:
 
 def _faults(before: ChainReport, link: AuditSeal, event: AuditEvent | None) -> Iterator[str]:
     if link.position <= before.length:
-        yield f"number {link.position} stands behind number {before.length}"
+        yield f"number {link.position} comes after number {before.length}"
     elif link.position > before.length + 1:
         yield f"the seals of {link.position - before.length - 1} events before number {link.position} are missing"
     elif link.previous_hash != before.hash:
-        yield f"number {link.position} does not follow on the one before it"
+        yield f"number {link.position} doesn't link to the one before it"
     if event is None:
         yield f"number {link.position} is missing"
     elif (event.account_id or "") != link.account_id or digest(link.previous_hash, event) != link.hash:
@@ -175,7 +175,7 @@ def _faults(before: ChainReport, link: AuditSeal, event: AuditEvent | None) -> I
 
 
 def _count_unsealed(session: Session, found: ChainReport) -> None:
-    """Events without a seal are either too new for one, or were put among the old ones later."""
+    """Events without a seal are either too new for one, or were inserted among old ones later."""
     before = session.scalars(select(AuditSealing.sealed_before)).one()
     late = or_(AuditEvent.written_in.is_(None), AuditEvent.written_in < before)
     query = select(func.count(), func.count(case((late, 1)))).select_from(AuditEvent)

@@ -1,4 +1,4 @@
-"""Records what happened, in the transaction in which it happens."""
+"""Records audit events in the transaction of the change."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -17,32 +17,32 @@ from shared.limits import rate_limits
 from shared.models import AuditArchive, AuditEvent, AuditSeal
 
 Subject = tuple[str, str | None, dict[str, Any]]
-"""Of one thing that something happened to: its id, its account, and the event's own data."""
+"""The subject of an event: its id, its account, and the event's own data."""
 
 REFUSED_EVERY = timedelta(minutes=1)
-"""Of refusals alike, of one actor and for one reason, no more than one is recorded within this."""
+"""Repeated refusals of one actor for one reason are recorded at most once in this time."""
 
 
 def record(
     session: Session, actor: Actor, action: str, *, subject_id: str, account_id: str | None = None, **data: Any
 ) -> None:
-    """Append one event; `action` is `noun.past`, such as `invitation.accepted`, and `data` holds no secret."""
+    """Append one event. `action` is `noun.past`, such as `invitation.accepted`. `data` must not contain secrets."""
     session.add(AuditEvent(action=action, **_row(new_id("evt"), subject_id, account_id, data), **_actor_fields(actor)))
 
 
 def record_all(connection: SessionOrConnection, actor: Actor, action: str, subjects: Iterable[Subject]) -> None:
-    """The same for many things by one statement."""
+    """Append events with one action for many subjects in one statement."""
     insert_rows(connection, AuditEvent, event_rows(actor, action, subjects))
 
 
 def insert_events_for(changed: CTE, action: str, *, behind: int = 0) -> Insert:
-    """The same within the very statement that changes rows: an event for each `id` and `account_id`.
+    """An INSERT that appends an event for each row with `id` and `account_id` that the same statement changes.
 
-    The statement takes what `told` makes; what there is to say of each alone may stand in a column `data`. `behind` is
-    how many events at the most the statement tells of elsewhere.
+    Pass `event_params` to the statement. A column `data` has what differs between the events. `behind` is the maximum
+    number of events that the statement records elsewhere.
     """
     row = {
-        # Hexadecimal digits are signs of ids too. To draw each at random would cost a fifth of expiring in bulk.
+        # Hexadecimal digits are valid in ids. Random digits would add a fifth to the cost of bulk expiry.
         "id": _params["moment"].concat(func.lpad(func.to_hex(func.row_number().over() + behind), 8, "0")),
         "account_id": changed.c.account_id,
         "subject_id": changed.c.id,
@@ -56,7 +56,7 @@ def insert_events_for(changed: CTE, action: str, *, behind: int = 0) -> Insert:
 
 
 def event_params(actor: Actor, data: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What a statement that tells of its changes takes: who made them, and what there is to say of all of them."""
+    """Parameters of a statement with `insert_events_for`: the actor, and the data that all events share."""
     actor_fields = _actor_fields(actor)
     return {
         "moment": moment("evt"),
@@ -70,7 +70,7 @@ _params = {name: bindparam(name, type_=Text()) for name in ("moment", "actor", "
 
 
 def event_rows(actor: Actor, action: str, subjects: Iterable[Subject]) -> Rows:
-    """The events as rows, for whoever writes them beside what they are about."""
+    """The events as rows, for callers that write them together with their subjects."""
     ids = new_ids("evt")
     return Rows([_row(next(ids), *each) for each in subjects], {"action": action, **_actor_fields(actor)})
 
@@ -86,7 +86,7 @@ def _actor_fields(actor: Actor) -> dict[str, Any]:
 def record_refusal(
     session: Session, actor: Actor, *, account_id: str, code: str, permission: str | None, route: str
 ) -> None:
-    """Append that the actor was refused something; a flood of such attempts leaves one event a minute."""
+    """Append a refusal of the actor. A flood of attempts records one event a minute."""
     key = f"refused:{account_id}:{actor.id}:{permission or code}"
     if rate_limits.is_first(session, key, window=REFUSED_EVERY):
         record(
@@ -102,7 +102,7 @@ def record_refusal(
 
 
 def timeline(session: Session, *, account_id: str, subject_id: str, after: int, limit: int) -> list[AuditEvent]:
-    """The events about one thing, oldest first, from behind `after` on."""
+    """Events about one subject after `after`, oldest first."""
     query = select(AuditEvent).where(
         AuditEvent.account_id == account_id, AuditEvent.subject_id == subject_id, AuditEvent.seq > after
     )
@@ -112,9 +112,9 @@ def timeline(session: Session, *, account_id: str, subject_id: str, after: int, 
 def list_events(
     session: Session, *, account_id: str, since: datetime | None, action: str | None, after: int, limit: int
 ) -> list[tuple[AuditEvent, AuditSeal | None]]:
-    """The account's events, the oldest first, from behind `after` on, each with its seal once it has one.
+    """The account's events after `after`, oldest first, each with its seal if it has one.
 
-    `action` is one of them, or all of a noun: `invitation.accepted`, `invitation`.
+    `action` is one action or a noun that matches all of its actions, such as `invitation.accepted` or `invitation`.
     """
     query = _of_account(account_id, since, action).where(AuditEvent.seq > after)
     return [(event, seal) for event, seal in session.execute(query.order_by(AuditEvent.seq).limit(limit))]
@@ -123,7 +123,7 @@ def list_events(
 def list_newest(
     session: Session, *, account_id: str, since: datetime | None, action: str | None, before: int, limit: int
 ) -> list[AuditEvent]:
-    """The same, the newest first, from before `before` on; 0 for the newest of all."""
+    """The account's events before `before`, newest first; 0 starts with the newest."""
     query = _of_account(account_id, since, action)
     if before:
         query = query.where(AuditEvent.seq < before)
@@ -131,12 +131,12 @@ def list_newest(
 
 
 def has_archive(session: Session, *, account_id: str) -> bool:
-    """Whether the account's first events stand in files, and are not among those that these functions find."""
+    """True if the account's first events are archived, so these functions don't return them."""
     return session.get(AuditArchive, account_id) is not None
 
 
 def start_is_archived(session: Session, *, account_id: str, timeline: Sequence[AuditEvent]) -> bool:
-    """Whether an invitation's timeline lacks its beginning, which is archived."""
+    """True if the start of an invitation's timeline is archived."""
     whole = bool(timeline) and timeline[0].action == "invitation.created"
     return not whole and has_archive(session, account_id=account_id)
 

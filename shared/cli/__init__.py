@@ -1,4 +1,4 @@
-"""The `usher` command. It starts web, workers and scheduler as processes by their names, and imports none of them."""
+"""The `usher` command. It starts the web server, workers and scheduler by name and imports none of them."""
 
 from importlib import import_module
 from typing import Any
@@ -7,7 +7,7 @@ import click
 
 from shared.errors import CannotRun, UsherError
 
-# Loaded when they are called: nothing should wait for, or hold in memory, what only others import.
+# Commands are imported on use, so none loads the dependencies of the others.
 _COMMANDS = {
     "up": "up:up",
     "web": "run:web",
@@ -29,7 +29,7 @@ _COMMANDS = {
 
 
 class _Commands(click.Group):
-    """Commands whose named errors are a line or two for a person and exit code 1, never a traceback."""
+    """A command group that prints known errors as a line or two with exit code 1, never as a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
@@ -37,7 +37,7 @@ class _Commands(click.Group):
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name."""
+        """Import the command with this name."""
         del ctx
         if cmd_name not in _COMMANDS:
             return None
@@ -60,7 +60,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="usher")
 def main() -> None:
-    """Invite colleagues into shared accounts, and decide who may do what there.
+    """Invite colleagues into shared accounts and control what each of them can do.
 
-    Settings come from the environment, as USHER_*; `usher up` needs none.
+    Settings come from the environment as USHER_*. `usher up` needs none.
     """

@@ -1,4 +1,4 @@
-"""Makes `python -m shared.cli` the same as `usher`."""
+"""Runs the `usher` command as `python -m shared.cli`."""
 
 from shared.cli import main
 

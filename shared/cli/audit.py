@@ -1,4 +1,4 @@
-"""The audit: whether an event was changed, left out, or put elsewhere; and where it goes when it is old."""
+"""`usher audit`: verify that no event was changed, removed or reordered, and archive old events."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ Sessions = Callable[[], Session]
 
 @click.group()
 def audit() -> None:
-    """The audit: what happened in each account."""
+    """The audit log: verify and archive it."""
 
 
 @audit.command()
@@ -34,26 +34,25 @@ def audit() -> None:
     "root",
     type=_FOLDER,
     metavar="FOLDER",
-    help="Walk what was archived there as well, from the first event.",
+    help="Verify the events archived there as well, from the first one.",
 )
 @click.pass_context
 def verify(ctx: click.Context, account_id: str | None, root: Path | None) -> None:
-    """Find events that were changed, are missing, or stand in another order, in one ACCOUNT or in all.
+    """Find events that were changed, removed or reordered.
 
-    What is archived is looked at only with --archive; then files and database have to be one unbroken chain.
-
-    Exit code 1 if anything is found. Keep what is printed somewhere else: an account's newest hash stands for all
-    before.
+    Checks one ACCOUNT or all. Archived events are verified only with --archive. Files and database then have to form
+    one unbroken chain. The exit code is 1 if anything is found. Store the output elsewhere: an account's newest hash
+    vouches for all earlier events.
     """
     sound = True
     with command_sessions(settings_from(os.environ)) as sessions:
         for found in _examined(sessions, account_id, root):
             archived = (
-                f" ({found.archived} of them archived{'' if root else ', not looked at'})" if found.archived else ""
+                f" ({found.archived} of them archived{'' if root else ', not verified'})" if found.archived else ""
             )
             click.echo(
-                f"{found.account_id or '(no account)'}: {found.length} events sealed{archived}, {found.unsealed} to be "
-                f"sealed, newest hash {found.hash.hex()}"
+                f"{found.account_id or '(no account)'}: {found.length} events sealed{archived}, {found.unsealed} not "
+                f"yet sealed, newest hash {found.hash.hex()}"
             )
             for fault in found.faults:
                 sound = False
@@ -65,16 +64,19 @@ def verify(ctx: click.Context, account_id: str | None, root: Path | None) -> Non
 @click.argument("folder", type=_FOLDER)
 @click.pass_context
 def archive(ctx: click.Context, folder: Path) -> None:
-    """Move events older than AUDIT_KEPT (90d or more) out of the database, into files in FOLDER.
+    """Move old events into files in FOLDER.
 
-    Each account has a folder there, with files of up to 5,000 events as JSON lines, each with its hash, readable for
-    their owner alone. They are written to the disk before anything is deleted. Run it as often as you like, always with
-    the same FOLDER, on a file system that knows hard links; killed, or started twice, it loses and doubles nothing.
-    A chain that is not sound, or a file that is not as it was written, is told of with exit code 1, and left alone.
+    Takes events older than AUDIT_KEPT (90d or more) out of the database. Each account gets a folder with files of up to
+    5,000 events as JSON lines, each with its hash, readable only by their owner. They are on disk before anything is
+    deleted. Run it as often as you like, always with the same FOLDER, on a file system that supports hard links. If it
+    is killed or started twice, it loses and duplicates nothing. It reports a broken chain or a changed file with exit
+    code 1 and leaves both unchanged.
     """
     settings = settings_from(os.environ)
     if settings.audit_kept is None:
-        raise CannotRun("USHER_AUDIT_KEPT is not set, so the audit stays in the database for ever; set it, as 365d.")
+        raise CannotRun(
+            "USHER_AUDIT_KEPT is not set, so audit events stay in the database forever. Set it, for example to 365d."
+        )
     events, whole = 0, True
     with command_sessions(settings) as sessions:
         with transaction(sessions) as session:
@@ -86,12 +88,12 @@ def archive(ctx: click.Context, folder: Path) -> None:
             except (CannotArchive, BadFile) as error:
                 whole = False
                 click.echo(str(error), err=True)
-    click.echo(f"{events} events from before {before:%Y-%m-%d %H:%M} UTC were archived in {folder}.")
+    click.echo(f"Archived {events} events from before {before:%Y-%m-%d %H:%M} UTC in {folder}.")
     ctx.exit(0 if whole else 1)
 
 
 def _examined(sessions: Sessions, account_id: str | None, root: Path | None) -> Iterator[ChainReport]:
-    """Each chain as it stands at one moment, so that sealing and archiving may go on meanwhile."""
+    """Verify each chain in a snapshot, so that sealing and archiving can continue meanwhile."""
     if account_id is not None:
         ids = [account_id]
     else:
@@ -105,7 +107,7 @@ def _examined(sessions: Sessions, account_id: str | None, root: Path | None) -> 
 
 
 def _due(sessions: Sessions, before: datetime) -> Iterator[str]:
-    """The accounts in which something is to be archived."""
+    """The accounts with events to archive."""
     after = None
     while True:
         with transaction(sessions) as session:
@@ -117,13 +119,13 @@ def _due(sessions: Sessions, before: datetime) -> Iterator[str]:
 
 
 def _archived(sessions: Sessions, folder: Path, account_id: str, before: datetime) -> Iterator[int]:
-    """Archive a chain, batch after batch; how many events each had."""
+    """Archive a chain batch by batch, and yield the number of events in each."""
     while True:
         try:
             with transaction(sessions) as session:
                 count = audit_archive.archive(session, root=folder, account_id=account_id, before=before)
         except OSError as error:
-            raise CannotRun(f"{folder} can't be written: {error}. What was archived before stays so.") from None
+            raise CannotRun(f"Can't write to {folder}: {error}. Events archived before are safe.") from None
         if not count:
             return
         yield count

@@ -1,4 +1,4 @@
-"""Looking into checks: try an address, ask why an invitation stands where it does, replay the past by other rules."""
+"""`usher check`, `usher why` and `usher policy`: test an address, explain an invitation, backtest settings."""
 
 import os
 from collections.abc import Iterable
@@ -32,35 +32,35 @@ _REPLACEABLE = (
 _ACTIONS = {
     "invitation.created": "was invited",
     "invitation.resent": "was invited again, with a new link",
-    "invitation.checked": "passed the checks; the mail is on its way to the mail server",
-    "invitation.held": "is held: nothing is sent until somebody decides",
+    "invitation.checked": "passed the checks; the email is queued",
+    "invitation.held": "is on hold: nothing is sent until it is approved",
     "invitation.blocked": "was blocked by the checks: nothing was sent",
-    "invitation.released": "was released",
-    "invitation.refused": "was refused: nothing is sent",
-    "invitation.sent": "was mailed",
+    "invitation.released": "was approved",
+    "invitation.refused": "was rejected: nothing is sent",
+    "invitation.sent": "was emailed",
     "invitation.delivered": "was delivered",
-    "invitation.delivery_failed": "could not be mailed",
+    "invitation.delivery_failed": "could not be emailed",
     "invitation.bounced": "came back undelivered",
-    "invitation.complained": "was complained of by its reader",
+    "invitation.complained": "was marked as spam by the recipient",
     "invitation.accepted": "accepted and is a member",
     "invitation.declined": "declined",
-    "invitation.revoked": "was withdrawn; the link is dead",
-    "invitation.expired": "did not accept in time; the link is dead",
+    "invitation.revoked": "was revoked; the link no longer works",
+    "invitation.expired": "expired; the link no longer works",
 }
 _NEXT = {
-    "checking": "Nothing to do: it is being checked. If this lasts, see: usher doctor.",
-    "held": "Somebody has to decide: POST .../invitations/{id}/release or /refuse, with a reason.",
-    "pending": "The mail is out. If it never arrived, look into the spam folder, then resend.",
-    "blocked": "Mend what the reasons name, then invite anew.",
-    "expired": "Resend it: that revives it under a new link.",
-    "revoked": "Invite the address anew.",
-    "declined": "Ask the person, then invite anew.",
+    "checking": "Nothing to do: it is being checked. If this takes long, run `usher doctor`.",
+    "held": "Approve or reject it: POST .../invitations/{id}/release or /refuse, with a reason.",
+    "pending": "Wait for an answer. If the email didn't arrive, check the spam folder, then resend.",
+    "blocked": "Fix the reasons above, then invite again.",
+    "expired": "Resend it. The new email has a new link.",
+    "revoked": "Invite the address again.",
+    "declined": "Ask the person, then invite again.",
     "accepted": "Nothing to do.",
 }
 
 
 def _settings() -> Settings:
-    """The settings; what is logged while lists are loaded would stand between the lines meant for a person."""
+    """The settings. Logs are limited to warnings, so that loading lists adds no lines to the output."""
     log.configure("WARNING")
     return settings_from(os.environ)
 
@@ -70,16 +70,16 @@ def _is_address(ctx: click.Context, option: click.Parameter, value: str | None) 
     try:
         return str(ip_address(value)) if value is not None else None
     except ValueError:
-        raise click.BadParameter("write an address, such as 192.0.2.1") from None
+        raise click.BadParameter("enter an IP address, such as 192.0.2.1") from None
 
 
 @click.command()
 @click.argument("email")
 @click.option("--account", "account_id", required=True, metavar="ACCOUNT", help="The account's id, acc_...")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.DEVELOPER.value)
-@click.option("--from-ip", callback=_is_address, metavar="ADDRESS", help="Judge as if the request came from there.")
+@click.option("--from-ip", callback=_is_address, metavar="ADDRESS", help="Client IP address of the request.")
 def check(email: str, account_id: str, role: str, from_ip: str | None) -> None:
-    """Say what would come of inviting EMAIL. Nothing is recorded, nothing is sent."""
+    """Test an invitation of EMAIL. Records and sends nothing."""
     settings = _settings()
     actor = Actor(ActorKind.OPERATOR, roles=(Role.OWNER,), origin=from_ip)
     with command_transaction(settings) as session:
@@ -102,7 +102,10 @@ def check(email: str, account_id: str, role: str, from_ip: str | None) -> None:
 @click.command()
 @click.argument("which", metavar="INVITATION_OR_EMAIL")
 def why(which: str) -> None:
-    """Tell what happened to an invitation (its id, or all to an address), and what to do now."""
+    """Explain what happened to an invitation, and what to do now.
+
+    Takes an invitation's id, or an email address for all invitations to it.
+    """
     with command_transaction(settings_from(os.environ)) as session:
         found = _find(session, which)
         for invitation in found:
@@ -113,18 +116,18 @@ def why(which: str) -> None:
 
 @click.group()
 def policy() -> None:
-    """The rules of this installation."""
+    """The policy of this installation."""
 
 
 @policy.command("backtest")
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3650), help="How far to go back.")
 @click.option(
-    "--set", "changes", multiple=True, metavar="SETTING=VALUE", help=f"A changed setting: {', '.join(_REPLACEABLE)}."
+    "--set", "changes", multiple=True, metavar="SETTING=VALUE", help=f"A setting to change: {', '.join(_REPLACEABLE)}."
 )
 def backtest_policy(days: int, changes: tuple[str, ...]) -> None:
-    """Replay past invitations against changed settings, and show whose would have ended otherwise.
+    """Replay past invitations with changed settings, and list those with a different outcome.
 
-    Requests that were refused at once have left no invitation, so they are not among them.
+    Requests that were refused at once created no invitation, so they are not included.
     """
     settings = _settings()
     changed = _changed(settings, changes)
@@ -139,7 +142,7 @@ def backtest_policy(days: int, changes: tuple[str, ...]) -> None:
                 invitation = difference.invitation
                 click.echo(f"{invitation.id} {invitation.email}: {difference.before} -> {difference.after}")
                 _print_reasons(reason.as_json() for reason in difference.reasons)
-    click.echo(f"{count} invitations of {days} days, {differing} would have ended otherwise.")
+    click.echo(f"{count} invitations in {days} days, {differing} with a different outcome.")
 
 
 def _changed(settings: Settings, changes: Iterable[str]) -> Settings:
@@ -167,11 +170,11 @@ def _find(session: Session, which: str) -> list[Invitation]:
 def _print_invitation(session: Session, invitation: Invitation) -> None:
     click.echo(f"{invitation.id}: {invitation.email} as {invitation.role} in {invitation.account_id}")
     until = f"{invitation.expires_at:%Y-%m-%d %H:%M} UTC"
-    click.echo(f"Now {invitation.status}, delivery {invitation.delivery}, until {until}.")
+    click.echo(f"Status {invitation.status}, delivery {invitation.delivery}, expires {until}.")
     query = select(AuditEvent).where(AuditEvent.subject_id == invitation.id).order_by(AuditEvent.seq)
     timeline = session.scalars(query).all()
     if audit_log.start_is_archived(session, account_id=invitation.account_id, timeline=timeline):
-        click.echo("What happened long ago is archived.")
+        click.echo("Older events are archived.")
     for event in timeline:
         words = _ACTIONS.get(event.action, event.action)
         detail = event.data.get("reason") or event.data.get("said") or event.data.get("why")

@@ -1,4 +1,4 @@
-"""How commands reach the database: mostly one transaction, and one plain line where it doesn't answer."""
+"""The database access of commands: mostly one transaction, and a one-line error if the database is unavailable."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +16,11 @@ from shared.settings.settings import Settings
 
 
 def bring_up_to_date(settings: Settings) -> None:
-    """Run every migration that the database lacks; raises `Unavailable`, or `CannotRun` where others keep a table."""
+    """Apply all missing migrations. Raises `Unavailable`, or `CannotRun` if other connections lock a table."""
     with command_transaction(settings) as session:
         lacking = missing(session.connection())
     if lacking:
-        # Most starts find nothing missing, and need not load Alembic.
+        # Most starts find nothing missing and don't need Alembic.
         from shared.migrations.upgrade import upgrade  # noqa: PLC0415
 
         with _answering():
@@ -29,14 +29,14 @@ def bring_up_to_date(settings: Settings) -> None:
 
 @contextmanager
 def command_transaction(settings: Settings) -> Iterator[Session]:
-    """The one transaction of a command; raises `Unavailable`."""
+    """The single transaction of a command. Raises `Unavailable`."""
     with command_sessions(settings) as sessions, transaction(sessions) as session:
         yield session
 
 
 @contextmanager
 def command_sessions(settings: Settings) -> Iterator[sessionmaker[Session]]:
-    """Sessions for a command of several transactions, one at a time; raises `Unavailable`."""
+    """Sessions for a command with several transactions, one at a time. Raises `Unavailable`."""
     engine = open_engine(settings.database_url, pool_size=1)
     try:
         with _answering():

@@ -1,4 +1,4 @@
-"""What `usher up` puts into a new database: a company that may invite, its owner, and a key to call the API with."""
+"""The demo data of `usher up`: a company that can invite people, its owner, and an API key."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,14 +20,14 @@ _COMPANY = "Demo Company"
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What a person needs to begin with."""
+    """The demo account's id and API key."""
 
     account_id: str
     api_key: str
 
 
 def ensure_demo(session: Session, *, password: str, api_key: str | None) -> Demo:
-    """Make what is missing, so that this password signs in and the key works; what people changed is left alone."""
+    """Create missing demo data, so that the password and the key work. Changes that people made stay."""
     owner = _owner(session, password)
     account = _account(session, owner)
     _renew_contract(session, account.id, clock.now().date())

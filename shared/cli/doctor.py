@@ -1,4 +1,4 @@
-"""`usher doctor`: looks at everything that an installation needs, and says what is wrong and how to mend it."""
+"""`usher doctor`: checks everything that an installation needs, and reports problems and how to fix them."""
 
 import os
 import smtplib
@@ -34,7 +34,7 @@ _RESERVED = ("example", "test", "invalid", "localhost", "local")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at and what was found; `fix` is empty where nothing is wrong."""
+    """The result of a check. `fix` is empty if nothing is wrong."""
 
     about: str
     found: str
@@ -43,13 +43,13 @@ class Finding:
 
 @click.command()
 def doctor() -> None:
-    """Look at everything that this installation needs. Exit code 1 where anything is wrong."""
+    """Check everything that this installation needs. The exit code is 1 if anything is wrong."""
     settings = settings_from(os.environ)
-    findings = [Finding("settings", "understood")]
+    findings = [Finding("settings", "valid")]
     for look in (_database, _broker, _mail_server, _lists, _sender):
         findings += look(settings)
     for finding in findings:
-        click.echo(f"{'wrong' if finding.fix else 'well':6}{finding.about:14}{finding.found}")
+        click.echo(f"{'wrong' if finding.fix else 'ok':6}{finding.about:14}{finding.found}")
         if finding.fix:
             click.echo(f"{'':20}-> {finding.fix}")
     if any(finding.fix for finding in findings):
@@ -60,19 +60,19 @@ def _database(settings: Settings) -> Iterator[Finding]:
     try:
         with command_transaction(settings) as session:
             if migrations.missing(session.connection()):
-                yield Finding("database", "its schema is old", "Run `usher migrate`.")
+                yield Finding("database", "schema is out of date", "Run `usher migrate`.")
                 return
-            yield Finding("database", "answers, with the newest schema")
+            yield Finding("database", "connected, schema is up to date")
             yield from _parts(session)
             yield from _jobs(session)
     except Unavailable as away:
-        yield Finding("database", away.detail, "Start it, or correct USHER_DATABASE_URL.")
+        yield Finding("database", away.detail, "Start it, or fix USHER_DATABASE_URL.")
 
 
 def _parts(session: Session) -> Iterator[Finding]:
     for part in Part:
         alive = len(heartbeats.list_alive(session, part))
-        fix = "" if alive else f"Start one: `usher {part}`. Until then nothing is mailed; nothing is lost."
+        fix = "" if alive else f"Start one with `usher {part}`. Until then no emails are sent, but nothing is lost."
         yield Finding(f"{part}s", f"{alive} alive", fix)
 
 
@@ -80,15 +80,15 @@ def _jobs(session: Session) -> Iterator[Finding]:
     summary = job_admin.summary(session)
     oldest = max((depth.oldest_due_seconds for depth in summary.depths), default=0)
     late = oldest > LONG_DUE_SECONDS
-    fix = "Look at `usher jobs`, and start more workers if they are all busy." if late else ""
-    yield Finding("jobs", f"the oldest that is due waits for {oldest:.0f} s" if oldest else "none waits", fix)
+    fix = "Run `usher jobs`, and start more workers if all are busy." if late else ""
+    yield Finding("jobs", f"the oldest due job has waited for {oldest:.0f} s" if oldest else "no backlog", fix)
     dead = sum(depth.count for depth in summary.depths if depth.state == JobState.DEAD)
     if dead:
-        yield Finding("dead jobs", f"{dead}; see /v1/jobs?state=dead for why, and retry what was mended")
+        yield Finding("dead jobs", f"{dead}; see /v1/jobs?state=dead for the reasons, fix them, then retry")
     for pause in mail_pauses.in_force(session):
-        whose = "all mail" if pause.lane == ALL_MAIL else f"mail to {pause.lane}"
-        fix = "Mend what it says; mails go on by themselves." if pause.lane == ALL_MAIL else ""
-        yield Finding("pause", f"{whose} waits until {pause.until:%H:%M:%S} UTC. {pause.why}", fix)
+        whose = "all email" if pause.lane == ALL_MAIL else f"email to {pause.lane}"
+        fix = "Fix the cause. Emails resume by themselves." if pause.lane == ALL_MAIL else ""
+        yield Finding("pause", f"{whose} is paused until {pause.until:%H:%M:%S} UTC. {pause.why}", fix)
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:
@@ -97,11 +97,11 @@ def _broker(settings: Settings) -> Iterator[Finding]:
             waiting, evicts = publisher.count_queued(), publisher.evicts_keys()
         except BrokerUnavailable as away:
             yield Finding(
-                "broker", f"is away: {away}", "Start it, or correct USHER_BROKER_URL; mail flows, but slower."
+                "broker", f"unavailable: {away}", "Start it, or fix USHER_BROKER_URL. Emails are sent more slowly."
             )
             return
-    fix = "Set its maxmemory-policy to noeviction: when it is full it would drop queues." if evicts else ""
-    yield Finding("broker", f"answers, {waiting} messages wait", fix)
+    fix = "Set its maxmemory-policy to noeviction, or it drops queues when full." if evicts else ""
+    yield Finding("broker", f"connected, {waiting} messages waiting", fix)
 
 
 def _mail_server(settings: Settings) -> Iterator[Finding]:
@@ -113,7 +113,9 @@ def _mail_server(settings: Settings) -> Iterator[Finding]:
             secured = "over TLS" if hasattr(server.sock, "cipher") else "without TLS"
     except (OSError, smtplib.SMTPException) as trouble:
         message = " ".join(str(trouble).split())[:200]
-        yield Finding("mail server", f"{where}: {message}", "Mend it, or correct USHER_SMTP_URL. Mails wait for it.")
+        yield Finding(
+            "mail server", f"{where}: {message}", "Fix it, or fix USHER_SMTP_URL. Emails wait until it works."
+        )
         return
     signed_in = f", signed in as {route.user}" if route.user else ""
     yield Finding("mail server", f"{where} is ready, {secured}{signed_in}")
@@ -129,7 +131,7 @@ def _talking(route: Route) -> Iterator[smtplib.SMTP]:
 
 
 def _greet(server: smtplib.SMTP, route: Route) -> None:
-    """Go as far as a mail would need it: greeted, secured, signed in."""
+    """Do everything that precedes an email: greet the server, start TLS, sign in."""
     server.ehlo_or_helo_if_needed()
     if route.tls_is_due or (route.starttls == "auto" and not route.implicit_tls and server.has_extn("starttls")):
         server.starttls(context=route.tls)
@@ -141,14 +143,14 @@ def _lists(settings: Settings) -> Iterator[Finding]:
     networks = policy_context.load(settings).networks
     for loaded in networks.loaded():
         wrong = loaded.error or loaded.gap(clock.now())
-        dated = f"from {loaded.dated:%Y-%m-%d}" if loaded.dated else "not there"
+        dated = f"from {loaded.dated:%Y-%m-%d}" if loaded.dated else "missing"
         yield Finding("list", f"{loaded.source.name}: {wrong or dated}", "See USHER_NETWORK_LISTS." if wrong else "")
 
 
 def _sender(settings: Settings) -> Iterator[Finding]:
     domain = a_labels(parseaddr(settings.mail_from)[1].rpartition("@")[2])
     if domain.rpartition(".")[2] in _RESERVED:
-        yield Finding("sender", f"{domain} is reserved for examples: its mails go no further than this machine")
+        yield Finding("sender", f"{domain} is reserved for examples, so its emails stay on this machine")
         return
     yield from _record(
         settings, "SPF", domain, "v=spf1", f'Publish a TXT record at {domain}: "v=spf1 include:... -all".'
@@ -156,7 +158,7 @@ def _sender(settings: Settings) -> Iterator[Finding]:
     policy = f"_dmarc.{domain}"
     yield from _record(settings, "DMARC", policy, "v=DMARC1", f'Publish a TXT record at {policy}: "v=DMARC1; p=none".')
     yield from _looked_up(
-        "DKIM", lambda: _has_dkim(settings, domain), "Have the mail server sign, and publish its key."
+        "DKIM", lambda: _has_dkim(settings, domain), "Configure the mail server to sign, and publish its key."
     )
 
 
@@ -175,13 +177,15 @@ def _looked_up(name: str, ask: Callable[[], str], fix: str) -> Iterator[Finding]
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         found = ""
     except dns.exception.DNSException as trouble:
-        yield Finding(name, f"the name server doesn't say: {type(trouble).__name__}", "Mend the DNS of this machine.")
+        yield Finding(name, f"the lookup failed: {type(trouble).__name__}", "Fix the DNS settings of this machine.")
         return
-    yield Finding(name, found[:100] or "no such record: receivers will distrust our mail", "" if found else fix)
+    yield Finding(name, found[:100] or "no record: receivers will distrust our emails", "" if found else fix)
 
 
 def _has_dkim(settings: Settings, domain: str) -> str:
-    """Which selector the mail server signs with can't be known here; that there is any, the empty name above tells."""
+    """Test if any DKIM key may exist. The selector of the mail server is unknown, but the parent name must not be
+    NXDOMAIN.
+    """
     with suppress(dns.resolver.NoAnswer):
         _resolver(settings).resolve(f"_domainkey.{domain}", "TXT")
     return f"keys are published below _domainkey.{domain}"

@@ -1,4 +1,4 @@
-"""`usher import`: invites everybody in a file, and writes the result of each row beside it."""
+"""`usher import`: invites everyone in a file and writes the result of each row to another file."""
 
 import csv
 import os
@@ -35,20 +35,18 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 @click.argument("account_id", metavar="ACCOUNT")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--role", type=click.Choice([role.value for role in sorted(ASSIGNABLE)]), help="The role for rows that have none."
+    "--role", type=click.Choice([role.value for role in sorted(ASSIGNABLE)]), help="Role for rows without one."
 )
-@click.option(
-    "--result", type=click.Path(dir_okay=False, path_type=Path), help="A new file for the result of each row."
-)
+@click.option("--result", type=click.Path(dir_okay=False, path_type=Path), help="New file for the result of each row.")
 @click.pass_context
 def import_(context: click.Context, account_id: str, file: Path, role: str | None, result: Path | None) -> None:
-    """Invite everybody in FILE into ACCOUNT, in its owner's name.
+    """Invite everyone in FILE to ACCOUNT, on behalf of its owner.
 
-    FILE is a CSV file with the columns email, role and message, or a list of addresses. A row that isn't understood
-    is refused, and so is one without a role unless --role gives it.
+    FILE is a CSV file with the columns email, role and message, or a list of addresses. Rows that can't be read are
+    refused, as are rows without a role unless --role is set.
 
-    It is safe to run again: no one is invited twice. The result of each row is written to a new file, which is
-    FILE.result.csv, then FILE.result-2.csv and so on, or as --result says. Exits with 1 if a row was refused.
+    You can run it again: no one is invited twice. The result of each row goes to a new file: FILE.result.csv, then
+    FILE.result-2.csv and so on, or the one in --result. The exit code is 1 if a row was refused.
     """
     table = _table(file)
     rows = list_import.settled(table.rows, role=Role(role) if role else None)
@@ -73,7 +71,7 @@ def _table(file: Path) -> Table:
 
 
 def _new_file(file: Path, result: Path | None) -> TextIO:
-    """A file for the results that wasn't there before: those of an earlier run are kept."""
+    """Create a new file for the results, so that those of earlier runs are kept."""
     if result is not None:
         try:
             return result.open("x", newline="", encoding="utf-8")
@@ -87,7 +85,7 @@ def _new_file(file: Path, result: Path | None) -> TextIO:
 
 
 def _import(account_id: str, rows: Sequence[Row], sink: TextIO) -> int:
-    """Invite `MAX_PER_REQUEST` at a time and write their results as they come; how many are invited now."""
+    """Invite `MAX_PER_REQUEST` people at a time and write their results. Returns the number of people invited."""
     settings, invited = settings_from(os.environ), 0
     context = policy_context.load(settings)
     writer = csv.DictWriter(sink, _RESULT)

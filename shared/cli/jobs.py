@@ -1,4 +1,4 @@
-"""`usher jobs`: the background work, watched live in a terminal."""
+"""`usher jobs`: background jobs, live in a terminal."""
 
 import os
 import time
@@ -18,10 +18,12 @@ FAILURES = 5
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Show it once, and end.")
-@click.option("--every", default=2.0, show_default=True, type=click.FloatRange(0.5, 60), help="Seconds between looks.")
+@click.option("--once", is_flag=True, help="Show the jobs once, then exit.")
+@click.option(
+    "--every", default=2.0, show_default=True, type=click.FloatRange(0.5, 60), help="Seconds between updates."
+)
 def jobs(once: bool, every: float) -> None:
-    """Watch the background work: how much waits, how long, how fast it goes, what failed. Ctrl-C ends it."""
+    """Watch background jobs. Shows backlog, waiting time, throughput and failures. Stop with Ctrl-C."""
     settings = settings_from(os.environ)
     while True:
         with command_transaction(settings) as session:
@@ -42,7 +44,8 @@ def _lines(summary: Summary) -> Iterator[str]:
     workers = sum(part.part == Part.WORKER for part in summary.parts)
     beat = summary.scheduler_beat_at
     silent = f"{(clock.now() - beat).total_seconds():.0f} s ago" if beat else "never"
-    yield f"{summary.finished_last_minute} ended in the last minute; workers alive: {workers}; scheduler seen: {silent}"
+    finished = f"{summary.finished_last_minute} finished in the last minute"
+    yield f"{finished}; workers alive: {workers}; scheduler seen: {silent}"
     yield f"{'':24}{'queued':>10}{'running':>10}{'dead':>10}   oldest due"
     counts = {(depth.kind, depth.state): depth for depth in summary.depths}
     for kind in sorted({depth.kind for depth in summary.depths}):
@@ -50,5 +53,5 @@ def _lines(summary: Summary) -> Iterator[str]:
         waits = f"{row[0].oldest_due_seconds:.0f} s" if row[0] and row[0].oldest_due_at else "-"
         yield f"{kind:24}" + "".join(f"{depth.count if depth else 0:>10}" for depth in row) + f"   {waits}"
     for pause in summary.pauses:
-        whose = "all mail" if pause.lane == ALL_MAIL else f"mail to {pause.lane}"
-        yield f"{whose} waits until {pause.until:%H:%M:%S} UTC: {pause.why}"
+        whose = "all email" if pause.lane == ALL_MAIL else f"email to {pause.lane}"
+        yield f"{whose} is paused until {pause.until:%H:%M:%S} UTC: {pause.why}"

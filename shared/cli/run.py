@@ -1,6 +1,6 @@
-"""The parts of an installation, each a process in the foreground.
+"""The components of an installation, each a process in the foreground.
 
-A part is found by its name among the entry points, so that commands start web and workers and import neither.
+A component is found by its entry point, so commands start the web server and workers without importing them.
 """
 
 import gc
@@ -21,19 +21,19 @@ from shared.settings.settings import Settings
 
 @click.command()
 def web() -> None:
-    """Serve the API and the pages, until SIGTERM."""
+    """Serve the API and the pages until SIGTERM."""
     _run("web")
 
 
 @click.command()
 def worker() -> None:
-    """Check invitations and send mails, until SIGTERM. Run as many as you like."""
+    """Check invitations and send emails until SIGTERM. Run as many as you like."""
     _run("worker")
 
 
 @click.command()
 def scheduler() -> None:
-    """Ring for due jobs and end what is over, until SIGTERM. Two are as good as one."""
+    """Dispatch due jobs and run periodic tasks until SIGTERM. You can run several."""
     _run("scheduler")
 
 
@@ -47,8 +47,9 @@ def _run(name: str) -> None:
 
 
 def _loaded(part: EntryPoint) -> Callable[[Settings], None]:
-    """The part's function. What is loaded stays for good, so the collector of garbage needn't look at it: not while it
-    is loaded, which takes a tenth longer with it, and not later, when it would unshare the memory of forked processes.
+    """Load the component's function, and exclude what it loads from garbage collection.
+
+    Collecting while loading takes a tenth longer. Collecting later would unshare the memory of forked processes.
     """
     gc.disable()
     main: Callable[[Settings], None] = part.load()
@@ -60,12 +61,12 @@ def _loaded(part: EntryPoint) -> Callable[[Settings], None]:
 
 @contextmanager
 def _counting() -> Iterator[None]:
-    """A folder for what the processes of this part count, named before the part is loaded (prometheus_client)."""
+    """A folder for this component's metrics, set before the component is loaded (prometheus_client)."""
     if METRICS_FOLDER in os.environ:
         yield
         return
     with ExitStack() as stack:
-        # Without a temporary folder each process counts for itself: that is no reason not to work.
+        # Without a temporary folder each process counts alone. That must not prevent a start.
         with suppress(OSError):
             os.environ[METRICS_FOLDER] = stack.enter_context(TemporaryDirectory(prefix="usher-metrics-"))
         yield

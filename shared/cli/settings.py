@@ -1,4 +1,4 @@
-"""What a command is told by its environment."""
+"""The settings of commands, from the environment."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from shared.settings.settings import Settings
 
 
 def settings_from(environ: Mapping[str, str]) -> Settings:
-    """The settings; variables that look meant for Usher and are none are named on standard error."""
+    """Load the settings, and warn on standard error about unknown USHER_* variables. Raises `BadSettings`."""
     for line in loading.unknown_variables(environ):
         click.echo(line, err=True)
     return loading.load(environ)

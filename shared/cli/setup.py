@@ -1,4 +1,4 @@
-"""Setting up without HTTP: the schema, the operator's key, an account and its owner, a contract."""
+"""Setup without HTTP: the schema, the operator's key, an account with its owner, and a contract."""
 
 import os
 from datetime import datetime
@@ -32,7 +32,7 @@ def _address(text: str) -> EmailAddress:
 def _name(text: str) -> str:
     name = " ".join(text.split())
     if not (0 < len(name) <= 100 and name.isprintable()):
-        raise click.BadParameter("a name has 1 to 100 characters, all of them to be seen")
+        raise click.BadParameter("a name has 1 to 100 characters, all of them printable")
     return name
 
 
@@ -40,33 +40,33 @@ def _amount(text: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
-        raise click.BadParameter("write a number, such as 1000 or 1000.50") from None
+        raise click.BadParameter("enter a number, such as 1000 or 1000.50") from None
     if not (amount.is_finite() and 0 <= amount < 10**12):
-        raise click.BadParameter("write an amount of zero or more")
+        raise click.BadParameter("enter an amount of zero or more")
     return amount
 
 
 def _currency(text: str) -> str:
     if len(text) != 3 or not (text.isascii() and text.isalpha()):
-        raise click.BadParameter("write three letters, such as USD")
+        raise click.BadParameter("enter a currency code, such as USD")
     return text.upper()
 
 
 @click.command()
 def migrate() -> None:
-    """Bring the database to the newest schema. Safe to run again, and by several at once."""
+    """Upgrade the database to the newest schema. Safe to run again and concurrently."""
     bring_up_to_date(settings_from(os.environ))
-    click.echo("The database has the newest schema.")
+    click.echo("The database schema is up to date.")
 
 
 @click.group()
 def operator() -> None:
-    """The operator: who runs this installation."""
+    """The operator, who runs this installation."""
 
 
 @operator.command("create-key")
 def create_key() -> None:
-    """Print a fresh operator key. Nothing keeps it: it counts once it is set."""
+    """Print a new operator key. It is stored nowhere, and works once you set it."""
     click.echo(draw())
     click.echo("Set it as USHER_OPERATOR_KEY (or in a file that USHER_OPERATOR_KEY_FILE names).", err=True)
 
@@ -78,13 +78,11 @@ def account() -> None:
 
 @account.command("create")
 @click.argument("name", type=_name)
-@click.option(
-    "--owner", required=True, type=_address, metavar="ADDRESS", help="The e-mail address of the person who will own it."
-)
+@click.option("--owner", required=True, type=_address, metavar="ADDRESS", help="Email address of the owner.")
 def create_account(name: str, owner: EmailAddress) -> None:
-    """Make an account called NAME.
+    """Create an account named NAME.
 
-    An owner who is not known yet is made too, and mailed a link to choose a password with.
+    If the owner has no user yet, one is created and receives an email with a link to choose a password.
     """
     settings = settings_from(os.environ)
     with command_transaction(settings) as session:
@@ -95,29 +93,32 @@ def create_account(name: str, owner: EmailAddress) -> None:
             user = session.scalars(select(User).where(User.email_key == owner.key)).one()
         made = accounts.create(session, actor=OPERATOR, owner=user, name=name)
     click.echo(made.id)
-    click.echo(f"{name} is there, and {owner.shown} owns it.", err=True)
+    click.echo(f"Created {name}, owned by {owner.shown}.", err=True)
 
 
 @click.group()
 def contract() -> None:
-    """Contracts: what accounts have committed to spend."""
+    """Contracts: the committed spend of accounts."""
 
 
 @contract.command("set")
 @click.argument("account_id", metavar="ACCOUNT")
-@click.option("--amount", required=True, type=_amount, metavar="NUMBER", help="The committed spend of a month.")
+@click.option("--amount", required=True, type=_amount, metavar="NUMBER", help="Committed spend per month.")
 @click.option(
     "--currency",
     default="USD",
     type=_currency,
     metavar="CODE",
     show_default=True,
-    help="Its currency, in three letters.",
+    help="Currency code (ISO 4217).",
 )
-@click.option("--starts-on", required=True, type=_Day, metavar="YYYY-MM-DD", help="The first day in force.")
-@click.option("--ends-on", required=True, type=_Day, metavar="YYYY-MM-DD", help="The last day in force.")
+@click.option("--starts-on", required=True, type=_Day, metavar="YYYY-MM-DD", help="First day of the contract.")
+@click.option("--ends-on", required=True, type=_Day, metavar="YYYY-MM-DD", help="Last day of the contract.")
 def set_contract(account_id: str, amount: Decimal, currency: str, starts_on: datetime, ends_on: datetime) -> None:
-    """Record what ACCOUNT (its id, acc_...) has committed to spend a month, in place of what was recorded before."""
+    """Record the committed monthly spend of ACCOUNT.
+
+    ACCOUNT is the id, such as acc_01k9... Replaces the previous contract.
+    """
     if ends_on < starts_on:
         raise click.BadParameter("a contract ends on its first day or later", param_hint="--ends-on")
     with command_transaction(settings_from(os.environ)) as session:
@@ -134,9 +135,9 @@ def set_contract(account_id: str, amount: Decimal, currency: str, starts_on: dat
 
 
 def vouched_user(session: Session, *, address: EmailAddress, name: str, password: str) -> User | None:
-    """Make a user for whose address the operator vouches; None where somebody has proven it already.
+    """Create a user whose address the operator vouches for. Returns None if the address is already confirmed by a user.
 
-    Sign-ups that are not proven are deleted, so that a stranger who typed this address gets nothing by it.
+    Unconfirmed sign-ups with this address are deleted, so a stranger who typed it gains nothing.
     """
     digest = passwords.hash_password(password)
     return signups.create_proven(session, address=address, name=name, password_hash=digest, locale="en")

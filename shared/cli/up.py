@@ -1,4 +1,4 @@
-"""`usher up`: everything in one go, as the very processes that production runs."""
+"""`usher up`: starts everything at once, as the same processes that run in production."""
 
 import os
 import shutil
@@ -22,32 +22,33 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened at
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, envvar="USHER_WEB_HOST", help="Where to listen.")
+@click.option("--host", default="127.0.0.1", show_default=True, envvar="USHER_WEB_HOST", help="Address to listen on.")
 @click.option(
     "--port",
     default=8000,
     show_default=True,
     envvar="USHER_WEB_PORT",
     type=click.IntRange(0, 65535),
-    help="At which port; 0 takes a free one.",
+    help="Port to listen on; 0 picks a free one.",
 )
 @click.option(
     "--data-dir",
     default=Path(".usher"),
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Where everything is kept; the next start finds it again.",
+    help="Folder for all data; the next start reuses it.",
 )
-@click.option("--demo/--no-demo", "with_demo", default=True, help="With a demo company, or with an empty database.")
+@click.option("--demo/--no-demo", "with_demo", default=True, help="Start with a demo company or an empty database.")
 def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
-    """Start everything on embedded defaults: database, broker, web, workers, scheduler and a mail catcher.
+    """Start everything with embedded defaults.
 
-    USHER_DATABASE_URL, USHER_BROKER_URL and USHER_SMTP_URL each take the place of the embedded one, and any other
-    setting counts as well. Ctrl-C stops it all.
+    Runs a database, a broker, the web server, workers, the scheduler and the mail catcher. USHER_DATABASE_URL,
+    USHER_BROKER_URL and USHER_SMTP_URL replace the embedded servers, and all other settings apply too. Ctrl-C stops
+    everything.
     """
     never_fail()
     with locked_home(data_dir) as home:
@@ -61,14 +62,14 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
         with Supervisor(home.logs) as supervisor:
             for name, server in stack.servers.items():
                 supervisor.start(name, server.command, layer=0)
-            # At once: it takes longer to load than the servers and the schema take to be there, and knows to wait.
+            # Start it first, because it takes longer to load than the servers and the schema, and waits for them.
             supervisor.start("web", usher("web", environment=stack.environment), layer=1)
             _wait_for(supervisor, stack, "postgres", "valkey")
             for name, value in _in_subprocess(_prepare_data, home, stack.environment, with_demo):
                 click.echo(f"{name + ':':14}{value}")
             _wait_for(supervisor, stack, "mail-catcher")
             supervisor.wait_for("web", lambda: _ready(reach, port), within=60)
-            # These come second, so that they don't hold up the answer; what is asked for waits in the database.
+            # These start later so they don't delay the web server. Their jobs wait in the database.
             for part in ("worker", "scheduler"):
                 supervisor.start(part, usher(part, environment=stack.environment), layer=1)
             for line in _open_to_others(host, stack.environment):
@@ -78,12 +79,12 @@ def up(host: str, port: int, data_dir: Path, with_demo: bool) -> None:
 
 
 def _open_to_others(host: str, environment: Mapping[str, str]) -> list[str]:
-    """What listening at this host means, where others than this machine can connect."""
+    """A warning if other machines can connect to this host."""
     if host == "localhost" or host.startswith("127.") or host == "::1":
         return []
     where = "every network this machine is on" if host in _ANYWHERE else "its network"
     return [
-        f"Warning: Usher listens at {host}, so others on {where} can connect without encryption.",
+        f"Warning: Usher listens on {host}, so others on {where} can connect without encryption.",
         f"It answers only requests for {environment['USHER_PUBLIC_URL']} and loopback names. To let others in, set "
         "USHER_PUBLIC_URL to the address they use.",
         "From other machines, the mailbox asks for the operator key.",
@@ -91,7 +92,7 @@ def _open_to_others(host: str, environment: Mapping[str, str]) -> list[str]:
 
 
 def _emptied(folder: Path) -> Path:
-    """The folder with nothing in it: what was counted before an earlier end counts no more."""
+    """An empty folder, without the metrics of an earlier run."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return folder
@@ -104,20 +105,20 @@ def _wait_for(supervisor: Supervisor, stack: Stack, *names: str) -> None:
 
 
 def _in_subprocess(work: Callable[..., Result], *args: object) -> Result:
-    """What the work comes to, done in a process of its own: this one runs for long, and keeps nothing that it loads."""
+    """Run the work in a separate process and return its result, so this long-running process loads nothing for it."""
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as process:
         return process.submit(work, *args).result()
 
 
 def _check(environment: Mapping[str, str]) -> None:
-    """Raise `BadSettings` for what allows no start."""
+    """Raise `BadSettings` if the settings prevent a start."""
     from shared.cli.settings import settings_from  # noqa: PLC0415
 
     settings_from(environment)
 
 
 def _prepare_data(home: Home, environment: Mapping[str, str], with_demo: bool) -> list[tuple[str, str]]:
-    """Put the schema of this release in place and, if asked for, the demo company; returns what to say of it all."""
+    """Upgrade the schema and create the demo company if wanted. Returns the lines to print, as name and value."""
     from shared.cli.database import bring_up_to_date  # noqa: PLC0415
     from shared.settings import loading  # noqa: PLC0415
 

@@ -1,1 +1,1 @@
-"""The database: engine, transactions, prepared queries, many rows at once."""
+"""The database: engine, transactions, prepared queries and bulk writes."""

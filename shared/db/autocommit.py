@@ -1,4 +1,4 @@
-"""Connections of the driver's own, on which each statement is a transaction by itself."""
+"""Driver-level connections on which each statement is its own transaction."""
 
 from collections import deque
 from collections.abc import Callable
@@ -11,9 +11,10 @@ from shared.db.connection import Connection, Connector
 
 
 class AutocommitConnection(Connection):
-    """A connection of the driver's own: each of its statements is a transaction by itself.
+    """A driver-level connection in autocommit mode: each statement is its own transaction.
 
-    `enqueued` are the kinds and ids of the jobs that were written over it, until somebody takes them to ring for them.
+    `enqueued` collects the kinds and ids of the jobs written through this connection until the caller takes them to
+    dispatch them.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -22,15 +23,17 @@ class AutocommitConnection(Connection):
         self._kept_cursor: psycopg.Cursor[Any] | None = None
 
     def fetch(self, statement: bytes, values: Any) -> list[Any]:
-        """The rows that the statement answers."""
+        """Run the statement and return its rows."""
         return self.run(statement, values).fetchall()
 
     def defer(self, statement: bytes, values: Any) -> Callable[[], list[Any]]:
-        """The rows that the statement answers, for whoever asks: until then nobody within a pipeline waits for them."""
+        """Run the statement and return a function that fetches its rows. Within a pipeline nothing waits until it is
+        called.
+        """
         return self.cursor().execute(statement, values).fetchall
 
     def run(self, statement: bytes, values: Any = None) -> psycopg.Cursor[Any]:
-        """Run the statement. Within a pipeline nobody waits for it: what it fails with comes with the next answer."""
+        """Run the statement. Within a pipeline nothing waits for it, and its error appears at the next fetch."""
         if self._kept_cursor is None:
             self._kept_cursor = self.cursor()
         return self._kept_cursor.execute(statement, values)
@@ -43,30 +46,31 @@ InTransaction = PipelinedTransaction | Session
 """Where several statements hold together or not at all. mypy refuses a connection that commits each by itself."""
 
 SessionOrConnection = AutocommitConnection | Session
-"""What a question is asked of, or told what to write: by itself, or within a transaction."""
+"""A connection for single statements, or a session for statements within its transaction."""
 
 
 def run_statement(connection: SessionOrConnection, statement: str, values: Any) -> list[Any]:
-    """The rows that a statement of our own answers, as the driver gives them; by itself it has to answer some.
+    """Run handwritten SQL and return its rows as the driver gives them. On an autocommit connection it must return
+    rows.
 
-    A session runs it within its transaction, once what it has yet to write is written.
+    A session flushes its pending writes first and runs the statement within its transaction.
     """
     if isinstance(connection, Session):
         connection.flush()
         result = connection.connection().exec_driver_sql(statement, values)
-        # By way of SQLAlchemy's own rows they would come one by one, for three times as much.
+        # SQLAlchemy's own rows would arrive one by one and take three times as long.
         return list(result.cursor.fetchall()) if result.cursor is not None and result.returns_rows else []
     return connection.fetch(statement.encode(), values)
 
 
-# Left to choose, PostgreSQL plans a question anew each time, which takes three times as long as answering it.
+# By default PostgreSQL plans each query again, which takes three times as long as answering it.
 _PREPARED_CONNECT_ARGS = {"plan_cache_mode": "force_generic_plan"}
 
 
 class AutocommitPool:
-    """Bare connections for `PreparedQuery`s, as many as are needed at once, and kept.
+    """A pool of autocommit connections for `PreparedQuery`s. It grows to as many as are in use at once and keeps them.
 
-    Each statement is a transaction of its own, and so sees all that was committed before it.
+    Each statement is its own transaction, so it sees everything committed before it.
     """
 
     def __init__(self, connector: Connector) -> None:
@@ -74,22 +78,22 @@ class AutocommitPool:
         self._idle: deque[AutocommitConnection] = deque()
 
     def acquire(self) -> AutocommitConnection:
-        """A connection for one thread, until it is given back; raises psycopg's `OperationalError`."""
+        """A connection for one thread until it is released. Raises psycopg's `OperationalError`."""
         while self._idle:
             try:
                 connection = self._idle.pop()
             except IndexError:
-                break  # another thread was quicker
+                break  # another thread took it
             if not connection.gone:
                 return connection
             connection.close()
         return self._connector.connect(AutocommitConnection, _PREPARED_CONNECT_ARGS, autocommit=True)
 
     def release(self, connection: AutocommitConnection) -> None:
-        """Keep it for whoever comes next."""
+        """Return the connection to the pool."""
         self._idle.append(connection)
 
     def close(self) -> None:
-        """Close those that nobody uses."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()

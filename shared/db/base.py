@@ -7,7 +7,7 @@ from sqlalchemy import DateTime, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
-# Constraints have names of our choosing, so that code can match one by name and a migration can drop it anywhere.
+# Constraints get fixed names so code can match one by name and migrations can drop it in any database.
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -18,7 +18,7 @@ NAMING = {
 
 
 class Base(DeclarativeBase):
-    """The root of all models: times with a zone, text without an invented limit, JSON as JSONB."""
+    """The base of all models: timestamps with a time zone, text without an arbitrary limit, JSON as JSONB."""
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {datetime: DateTime(timezone=True), str: Text(), dict[str, Any]: JSONB, list[Any]: JSONB}  # noqa: RUF012

@@ -1,7 +1,7 @@
-"""Many rows by one statement: they travel as JSON texts, which PostgreSQL takes apart.
+"""Bulk writes: many rows in one statement, sent as JSON texts that PostgreSQL expands.
 
-SQLAlchemy's own way writes a parameter for each field of each row, which costs several times as much as the rest of
-inviting a thousand people. For a single row of each table it is the other way round, and its fields are parameters.
+SQLAlchemy sends a parameter for each field of each row, which costs several times as much as the rest of inviting a
+thousand people. For a single row per table the opposite is true, so its fields are sent as parameters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ from shared.db.base import Base
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one table, each thing said once: taking apart what is said a thousand times costs as much as writing it.
+    """Rows of one table without repeated values, because parsing a value a thousand times costs as much as writing it.
 
-    `each` is what a row says for itself, all of them by the same names, and `common` what every row says. A column of
-    JSON with few different values may stand in `choices`: a row then says which of them, counted from 0. What nobody
-    names takes its default. Times, enumerations and JSON may stand in them as they are; bytes as `bytea` makes them.
+    `each` has the values that differ, with the same keys in every row, and `common` the values that all rows share. A
+    JSON column with few distinct values can go into `choices`: each row then has the index of its value, from 0.
+    Columns not named take their defaults. Pass times, enumerations and JSON as they are, and bytes through `bytea`.
     """
 
     each: Sequence[Mapping[str, Any]]
@@ -34,26 +34,26 @@ class Rows:
 
     @property
     def names(self) -> tuple[tuple[str, ...], ...]:
-        """The columns: those of each row, the common ones, and which of the former choose."""
+        """The columns in `each`, in `common` and in `choices`."""
         return tuple(self.each[0]), tuple(self.common), tuple(self.choices)
 
     def texts(self) -> list[str]:
-        """What the statement for these names takes."""
+        """The JSON parameters of the statement for these columns."""
         shared = {**self.common, **self.choices}
         return [encode(part).decode() for part in ([self.each, shared] if shared else [self.each])]
 
     def fields(self) -> Mapping[str, Any]:
-        """What the first row says, the common things and its choices among it."""
+        """All values of the first row, including the common ones and its choices."""
         (row, *_) = self.each
         return {**row, **self.common, **{name: some[row[name]] for name, some in self.choices.items()}}
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Decides within the statement whether its rows are written.
+    """A condition that decides within the statement if its rows are written.
 
-    `before` are CTEs that come first and take `values`. The rows are written where `condition` is true. `after` are
-    CTEs that may refer to the ids of what was written, in `made`, and the statement returns what `answer` selects.
+    `before` are CTEs that run first and take `values`. The rows are written if `condition` is true. `after` are CTEs
+    that can refer to the ids of the written rows in `made`. The statement returns what `answer` selects.
     """
 
     before: str
@@ -66,9 +66,9 @@ class Gate:
 def insert_rows(
     connection: SessionOrConnection, model: type[Base], rows: Rows, *followers: tuple[type[Base], Rows]
 ) -> set[str]:
-    """Insert rows; a row that a unique index refuses is left out. Returns the ids of those that were written.
+    """Insert rows, skip those that a unique index refuses, and return the ids of the written rows.
 
-    `followers` are rows about the first ones, which they name as their `subject_id`, and are left out with them.
+    `followers` are rows that refer to the first ones by their `subject_id`. They are skipped together with them.
     """
     if not rows.each:
         return set()
@@ -79,26 +79,26 @@ def insert_rows(
 def insert_behind(
     connection: SessionOrConnection, gate: Gate, model: type[Base], rows: Rows, *followers: tuple[type[Base], Rows]
 ) -> list[Any]:
-    """The same where the gate lets the rows through; returns what the gate answers."""
+    """Insert rows like `insert_rows` if the gate's condition is true, and return what the gate's `answer` selects."""
     statement, values = _inserting(((model, rows), *followers))
     written = _gated(gate.before, gate.condition, gate.after, gate.answer, *statement)
     return run_statement(connection, written, (*gate.values, *values))
 
 
 def append_rows(session: Session, model: type[Base], rows: Rows) -> None:
-    """Insert rows that nothing may refuse."""
+    """Insert rows that can't conflict with existing ones."""
     if rows.each:
         run_statement(session, _many(model, rows.names), tuple(rows.texts()))
 
 
 def update_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Change rows, each found by its `id` and all of them by the same names; what is None stays as it is."""
+    """Update rows found by `id`. All of them have the same keys, and None leaves a column unchanged."""
     if rows:
         run_statement(session, _update(model, tuple(rows[0])), (encode(rows).decode(),))
 
 
 def bytea(value: bytes) -> str:
-    """Bytes in the form in which PostgreSQL reads them from a text."""
+    """Bytes as text in PostgreSQL's input format for `bytea`."""
     return "\\x" + value.hex()
 
 
@@ -107,7 +107,7 @@ _Every = Sequence[tuple[type[Base], Rows]]
 
 
 def _inserting(every: _Every) -> tuple[list[str], tuple[Any, ...]]:
-    """An INSERT for each table, and what all of them take together."""
+    """An INSERT statement for each table, and the parameters of all of them."""
     if all(len(theirs.each) == 1 for _, theirs in every):
         rows = [(model, theirs.fields()) for model, theirs in every]
         values = tuple(value for model, row in rows for value in _parameters(model, row))
@@ -168,7 +168,7 @@ def _one(model: type[Base], names: tuple[str, ...]) -> str:
 
 
 def _parameters(model: type[Base], row: Mapping[str, Any]) -> list[Any]:
-    """As the driver takes them: JSON as its text, and a word of ours as a text like any other."""
+    """Row values as the driver takes them: JSON and enumerations as text."""
     json_columns = _json_columns(model)
     return [
         encode(value).decode()

@@ -1,8 +1,9 @@
-"""Connections to PostgreSQL that never wait for ever: time limits on the server, in TCP, and in the client.
+"""Connections to PostgreSQL that never wait forever: time limits on the server, in TCP and in the client.
 
-A host that loses power closes no connection, and TCP by itself would go on for a quarter of an hour. Keepalives notice
-within 6 s while we wait for an answer, `tcp_user_timeout` while we send; both stand on every connection. A server that
-still acknowledges packets and does nothing else, or sits behind a proxy that does, meets the client's own limit.
+A host that loses power closes no connection, and TCP alone would keep trying for a quarter of an hour. Keepalives
+notice within 6 s while the client waits for an answer, and `tcp_user_timeout` while it sends. Every connection has
+both. The client's own limit covers a server, or a proxy in front of it, that still acknowledges packets and does
+nothing else.
 """
 
 import select
@@ -22,10 +23,10 @@ from shared.errors import CannotRun
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long one part waits, in whole seconds; 0 is for ever.
+    """Time limits of one component, in whole seconds; 0 means no limit.
 
-    The server ends a statement after `statement`, a wait for a lock after `lock`, and a transaction in which nothing
-    happens after `idle_transaction`. The client gives the connection up when no answer has come for `answer`.
+    The server cancels a statement after `statement`, a wait for a lock after `lock`, and a transaction that does
+    nothing after `idle_transaction`. The client closes the connection if no answer has come after `answer`.
     """
 
     statement: int
@@ -34,7 +35,7 @@ class Limits:
     answer: int
 
 
-# A request is answered within 10 s, come what may. The others have nobody who waits for them.
+# A request is answered within 10 s in all cases. No one waits for workers and commands.
 WEB = Limits(statement=6, lock=3, idle_transaction=60, answer=8)
 WORKER = Limits(statement=60, lock=10, idle_transaction=60, answer=70)
 COMMAND = Limits(statement=0, lock=30, idle_transaction=0, answer=0)
@@ -48,7 +49,7 @@ _TCP = {
     "tcp_user_timeout": 5000,
 }
 
-# The server's view of a client whose host vanished: what it held locked is free again after half a minute.
+# The server's limits for a client whose host vanished: its locks are free again after half a minute.
 _TCP_OF_THE_SERVER = {
     "tcp_keepalives_idle": 15,
     "tcp_keepalives_interval": 5,
@@ -60,14 +61,14 @@ _INTERVAL = 0.1
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection that is closed when the server leaves a statement without an answer for too long."""
+    """A connection that closes itself if the server leaves a statement unanswered for too long."""
 
     breaker: CircuitBreaker | None = None
     patience: float | None = None
     opened_at = 0.0
 
     def wait(self, gen: Any, interval: float = _INTERVAL, timeout: float | None = None) -> Any:
-        """Wait for the server; raises psycopg's `OperationalError` once the patience has run out."""
+        """Wait for the server. Raises psycopg's `OperationalError` after `patience` seconds."""
         began = time.monotonic()
         try:
             return super().wait(gen, interval, self.patience if timeout is None else timeout)
@@ -84,10 +85,10 @@ class Connection(psycopg.Connection[Any]):
 
     @property
     def gone(self) -> bool:
-        """Whether the server has closed this connection, or vanished since it was opened.
+        """True if the server closed this connection, or stopped answering after it was opened.
 
-        An idle connection has nothing to read unless the server said goodbye, so one look at the socket answers what
-        SQLAlchemy's `pool_pre_ping` asks with a round trip.
+        An idle connection has nothing to read unless the server closed it, so one look at the socket replaces the round
+        trip of SQLAlchemy's `pool_pre_ping`.
         """
         if self.closed or (self.breaker is not None and self.breaker.opened_at > self.opened_at):
             return True
@@ -104,17 +105,17 @@ AnyConnection = TypeVar("AnyConnection", bound=Connection)
 
 
 class Connector:
-    """Opens connections to one database for one part; safe to share between threads.
+    """Opens connections to one database for one component. Safe to share between threads.
 
-    `settings` are PostgreSQL's own, for the length of each connection. What the URL says itself, such as
-    `?connect_timeout=10` or `?options=-c statement_timeout=20s`, counts more than all of them.
+    `settings` are PostgreSQL settings for each connection. Options in the URL, such as `?connect_timeout=10` or
+    `?options=-c statement_timeout=20s`, override all of them.
     """
 
     def __init__(self, url: str, limits: Limits, settings: Mapping[str, Any]) -> None:
         try:
             self._url = conninfo_to_dict(url)
         except psycopg.Error:
-            # libpq quotes what it can't read, and that may be a piece of the password.
+            # libpq quotes the part that it can't parse, which may include some of the password.
             raise CannotRun("USHER_DATABASE_URL can't be read as the address of a PostgreSQL database.") from None
         self._limits = limits
         self._settings = {**_settings_for(limits), **settings}
@@ -124,7 +125,7 @@ class Connector:
     def connect(
         self, kind: type[AnyConnection], settings: Mapping[str, Any] | None = None, **driver: Any
     ) -> AnyConnection:
-        """A new connection; raises psycopg's `OperationalError`, at once where the server was silent a moment ago."""
+        """Open a connection. Raises psycopg's `OperationalError`, at once if the server was silent a moment ago."""
         if not self._breaker.admits():
             raise psycopg.OperationalError("the database did not answer a moment ago")
         began = time.monotonic()
@@ -145,7 +146,7 @@ class Connector:
         return {"application_name": "usher"} | _TCP | self._url | own | self._hosts()
 
     def _hosts(self) -> dict[str, str]:
-        """Of several hosts, the one that answered last in front: else each connection waits for one that is away."""
+        """With several hosts, try the last one that answered first, so no connection waits for an unreachable host."""
         hosts = str(self._url.get("host", "")).split(",")
         if len(hosts) < 2 or self._answered is None or "hostaddr" in self._url:
             return {}

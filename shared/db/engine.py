@@ -1,6 +1,7 @@
-"""The database: one declarative base, one way to open an engine, one visible transaction.
+"""The database engine: how components connect, and which errors mean that the database is unavailable.
 
-Flask-SQLAlchemy gives the web its engine and request session over the same plain models that workers use through here.
+Flask-SQLAlchemy gives the web server its engine and request session, over the same plain models that workers use
+through this module.
 """
 
 from typing import Any
@@ -15,56 +16,57 @@ from sqlalchemy.orm import Session
 from shared.db.connection import COMMAND, Connection, Connector, Limits
 
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
-"""What a transaction ends in when the database restarts, drops the connection, takes no more of them, writes nothing
-for now (a standby after a failover), breaks a deadlock, or ends what has waited for too long."""
+"""Errors of a transaction while the database is unavailable: it restarts, drops the connection, accepts no more of
+them, is read-only (a standby after a failover), breaks a deadlock, or cancels a statement that waited too long.
+"""
 
 GIVEN_UP = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.IdleInTransactionSessionTimeout)
-"""What the driver files elsewhere and is as good as away."""
+"""Errors that the driver classifies differently and that also mean the database is unavailable."""
 
 
 DRIVER = "postgresql+psycopg://"
-"""What SQLAlchemy is told in place of an address: connections are opened by a `Connector`, which knows it."""
+"""The URL that SQLAlchemy gets. A `Connector` knows the address and opens the connections."""
 
-# A plan that is kept may have been made while the table was empty, and reading all of it looked cheap: a backlog that
-# comes then would be read through for each of its rows. Whatever is asked here has an index to find it by. And nothing
-# asked here is worth starting other processes for, as PostgreSQL would for fifty of a million members.
+# A cached plan may date from when the table was empty and a sequential scan looked cheap. With a later backlog it would
+# scan the whole table for each row. Every query here has an index to use, and none is worth the parallel workers that
+# PostgreSQL would start to find fifty of a million members.
 _PLANNING = {"timezone": "UTC", "enable_seqscan": "off", "jit": "off", "max_parallel_workers_per_gather": 0}
 
 
 def connector(url: str, limits: Limits) -> Connector:
-    """What opens the connections of a part to `postgresql://…`."""
+    """A connector of a component to `postgresql://...`."""
     return Connector(url, limits, _PLANNING)
 
 
 def engine_options(pool_size: int) -> dict[str, Any]:
-    """How web and workers connect: a bounded pool, and no wait longer than the caller's patience."""
+    """Engine options of the web server and workers: a bounded pool with a limited wait for a connection."""
     return {
         "pool_size": pool_size,
         "max_overflow": 0,
         "pool_timeout": 10,
-        # Parameters are people's addresses and hashes of secrets; errors and logs show the statement alone.
+        # Parameters are email addresses and hashes of secrets, so errors and logs show only the statement.
         "hide_parameters": True,
     }
 
 
 def open_engine(url: str, *, pool_size: int = 2, limits: Limits = COMMAND) -> Engine:
-    """An engine of `pool_size` connections at the most, to `postgresql://…`."""
+    """An engine with at most `pool_size` connections to `postgresql://...`."""
     engine = create_engine(DRIVER, **engine_options(pool_size))
     connect_by(engine, connector(url, limits))
     return engine
 
 
 def open_single(connector: Connector) -> Engine:
-    """An engine that keeps no connection."""
+    """An engine that keeps no connection open."""
     engine = create_engine(DRIVER, poolclass=NullPool, hide_parameters=True)
     connect_by(engine, connector)
     return engine
 
 
 def connect_by(engine: Engine, connector: Connector) -> None:
-    """Have the engine's connections opened by the connector, and given up when they lead nowhere any more.
+    """Open the engine's connections with the connector, and discard those that no longer work.
 
-    The pool replaces a connection that the server has closed before it is used, and one that only reads.
+    The pool replaces a connection that the server closed or that is read-only before it is used.
     """
 
     def connect(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> Connection:
@@ -82,9 +84,9 @@ def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
 
 
 def _give_up(trouble: ExceptionContext) -> BaseException | None:
-    """A server that only reads is as good as away: the connection is given up, for the next may lead to the new one.
+    """Discard a connection to a read-only server, because the next one may lead to the new primary.
 
-    One that a transaction was idle on for too long, the server has closed.
+    Do the same with a connection that the server closed because a transaction was idle for too long.
     """
     original = trouble.original_exception
     if not isinstance(original, GIVEN_UP):
@@ -94,6 +96,6 @@ def _give_up(trouble: ExceptionContext) -> BaseException | None:
 
 
 def limit(session: Session, *, statement: int, lock: int) -> None:
-    """End the session's transaction where a statement of it takes longer, or waits longer for a lock: in seconds."""
+    """Set time limits for the statements and lock waits of the session's transaction, in seconds."""
     limits = text("SELECT set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)")
     session.execute(limits, {"statement": f"{statement}s", "lock": f"{lock}s"})

@@ -10,40 +10,39 @@ from shared.db.base import Base
 
 
 def in_literals(column: Mapped[str], *words: StrEnum) -> ColumnElement[bool]:
-    """That the column is one of these words, which then stand in the statement itself.
+    """Match rows whose column has one of these words, written into the statement as literals.
 
-    An index over some rows only can serve a statement only where PostgreSQL sees, before it knows any parameters, that
-    no others are asked for; with the words as parameters it would read the whole table once the statement is prepared.
-
-    Not for rows that are found by their ids: where such an index was small when the statement was planned, reading all
-    of it looks as cheap, and costs as much as there is to do by the time it is.
+    PostgreSQL uses a partial index only if the statement itself shows that no other values match. With parameters it
+    would scan the whole table once the statement is prepared. Don't use this for rows found by id: if the partial index
+    was small when the statement was planned, scanning all of it looks just as cheap, and gets expensive as the index
+    grows.
     """
     return column.in_(bindparam(None, words, expanding=True, literal_execute=True))
 
 
 def exists_where(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether there is such a row. The limit has PostgreSQL look in an index; it would read the whole table else."""
+    """Match if at least one such row exists. The limit makes PostgreSQL use an index instead of scanning the table."""
     found: Select[Any] = select(literal_column("true")).where(*conditions).limit(literal_column("1"))
     return found.scalar_subquery().is_not(None)
 
 
 def ctid_of(model: type[Base]) -> ColumnElement[Any]:
-    """Where a row of this table lies at the moment."""
+    """The current physical position of a row of this table."""
     return literal_column(f"{model.__tablename__}.ctid")
 
 
 def ctid_in(model: type[Base], places: Select[Any]) -> ColumnElement[bool]:
-    """That a row is one of those whose places this query has locked.
+    """Match the rows whose positions this query has just locked.
 
-    By their ids once more each would cost a walk down an index, or PostgreSQL would look for a few among all there are.
-    Whoever changes a row that very moment moves it, and it is left out.
+    Finding them by id again would cost an index lookup each, or PostgreSQL would scan the table for a few rows. A row
+    that another transaction changes at that moment moves, and is skipped.
     """
     return ctid_of(model).op("=")(func.any(func.array(places.scalar_subquery())))
 
 
 def any_of(name: str) -> ColumnElement[Any]:
-    """Ids that a written-out statement takes as one text, with commas between them; no id holds one.
+    """Ids that a handwritten statement takes as one comma-separated text. No id contains a comma.
 
-    PostgreSQL takes such a text apart in a tenth of the time that the driver takes to write an array.
+    PostgreSQL splits such a text in a tenth of the time that the driver takes to write an array.
     """
     return func.string_to_array(bindparam(name, type_=Text()), ",")

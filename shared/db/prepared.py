@@ -1,4 +1,4 @@
-"""Statements that are compiled once and given to the driver."""
+"""Statements that are compiled once and then passed straight to the driver."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +10,9 @@ from shared.db.autocommit import AutocommitConnection, SessionOrConnection, run_
 
 
 class PreparedQuery:
-    """A statement that is written out once and given to the bare driver, thousands of times a second.
+    """A statement compiled once for the driver, for queries that run thousands of times a second.
 
-    SQLAlchemy's own way to execute it costs some three times as much as all the rest of such a request.
+    SQLAlchemy's own execution costs about three times as much as the rest of such a request.
     """
 
     def __init__(self, statement: Select[*tuple[Any, ...]] | Update) -> None:
@@ -20,11 +20,11 @@ class PreparedQuery:
         compiled = statement.compile(dialect=dialect)
         written = compiled.construct_expanded_state(compiled.params)
         self._sql, self._fixed = written.statement, dict(written.parameters)
-        # The driver remembers what it has made of a statement by its bytes, which remember their hash.
+        # The driver caches prepared statements by their bytes, and a bytes object caches its hash.
         self._bytes = self._sql.encode()
 
     def fetch(self, connection: SessionOrConnection, **values: Any) -> list[Any]:
-        """The rows as the driver gives them, with these values for the statement's parameters."""
+        """Run the statement with these parameter values and return its rows as the driver gives them."""
         values = self._fixed | values
         return (
             connection.fetch(self._bytes, values)
@@ -33,14 +33,16 @@ class PreparedQuery:
         )
 
     def defer(self, connection: SessionOrConnection, **values: Any) -> Callable[[], list[Any]]:
-        """The same, answered when somebody wants to know: within a pipeline, what follows travels along."""
+        """Run the statement and return a function that fetches its rows. Within a pipeline, later statements don't wait
+        for it.
+        """
         if isinstance(connection, AutocommitConnection):
             return connection.defer(self._bytes, self._fixed | values)
         rows = self.fetch(connection, **values)
         return lambda: rows
 
     def execute(self, connection: SessionOrConnection, **values: Any) -> None:
-        """The same, where nobody needs to know its rows."""
+        """Run the statement and ignore its rows."""
         if isinstance(connection, AutocommitConnection):
             connection.run(self._bytes, self._fixed | values)
         else:

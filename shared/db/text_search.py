@@ -1,4 +1,4 @@
-"""Text that holds words of a search, whatever their accents and their case."""
+"""Text search that ignores case and accents."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,8 @@ from shared.folding import fold, folded_sql
 
 
 def holding_words(column: InstrumentedAttribute[str], q: str) -> Iterator[ColumnElement[bool]]:
-    """For each word of `q`, that the column's text has it somewhere. For rows that other conditions find."""
-    # Folding costs more than comparing, and nearly all addresses are ASCII: nothing in them is to be folded.
+    """For each word of `q`, a condition that the column contains it. Other conditions should narrow the rows first."""
+    # Folding costs more than comparing, and nearly all addresses are ASCII, which needs no folding.
     isnt_ascii = func.octet_length(column) > func.char_length(column)
     folded: ColumnElement[str] = literal_column(folded_sql(f"{column.class_.__tablename__}.{column.key}"))
     for word in fold(q).split():

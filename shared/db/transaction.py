@@ -1,4 +1,4 @@
-"""Sessions, and one visible transaction."""
+"""Sessions and explicit transactions."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:
-    """Sessions whose rows stay readable after the commit."""
+    """A factory of sessions whose rows stay readable after the commit."""
     return sessionmaker(engine, expire_on_commit=False)
 
 
@@ -17,7 +17,7 @@ def session_factory(engine: Engine) -> sessionmaker[Session]:
 def transaction(
     sessions: Callable[[], Session], after_commit: Callable[[Session], None] | None = None
 ) -> Iterator[Session]:
-    """One transaction from here to the end of the block: all of it or none; `after_commit` runs only once it holds."""
+    """Run the block in one transaction, all or nothing. `after_commit` runs only after a successful commit."""
     with sessions() as session:
         with session.begin():
             yield session
@@ -26,6 +26,6 @@ def transaction(
 
 
 def violated_constraint(error: IntegrityError) -> str | None:
-    """The name of the constraint that said no: what two racing writers are told apart by."""
+    """The name of the violated constraint, which tells racing writers apart."""
     diagnosis = getattr(error.orig, "diag", None)
     return getattr(diagnosis, "constraint_name", None)

@@ -1,1 +1,1 @@
-"""Rate limits, and requests that are answered once."""
+"""Rate limits and idempotent requests."""

@@ -1,7 +1,7 @@
-"""The first answer to a request is kept, in the transaction of its effect, and given again to the same request.
+"""Stores the first answer to a request in the transaction of its effect, and repeats it for the same request.
 
-The primary key decides when equal requests race: the second waits for the first to commit, then answers what it did.
-A request that failed leaves nothing behind, so it can be sent again under the same key.
+The primary key decides when identical requests race: the second waits for the first to commit, then returns its answer.
+A failed request leaves nothing behind, so it can be sent again with the same key.
 """
 
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ from shared.errors import Conflict
 from shared.models import IdempotencyKey
 
 RETENTION = timedelta(days=1)
-"""How long an answer is kept."""
+"""Time that an answer is kept."""
 
 
 SPENT = 410
-"""The status of an answer that was to be given once, and was."""
+"""The status of a one-time answer after it was given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as its answer is kept: whose, under which of their keys, and the fingerprint of what it says."""
+    """A request as stored with its answer: its caller, their idempotency key, and the fingerprint of its content."""
 
     caller: str
     key: str
@@ -34,7 +34,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """What was answered the first time."""
+    """The first answer to a request."""
 
     status: int
     headers: dict[str, str]
@@ -42,9 +42,10 @@ class StoredResponse:
 
 
 def begin(session: Session, requests: Sequence[Request]) -> StoredResponse | None:
-    """Take the key for this request; the kept answer where it was taken before, `Conflict` if for something else.
+    """Claim the key for this request. Returns the stored answer if it was claimed before.
 
-    `requests` are this one request under each of our own secret keys, the newest first.
+    `requests` are the same request with a fingerprint under each secret key, newest key first. Raises `Conflict` if the
+    key belongs to a different request.
     """
     newest = requests[0]
     first = _kept(session, requests) if len(requests) > 1 else None
@@ -64,13 +65,13 @@ def begin(session: Session, requests: Sequence[Request]) -> StoredResponse | Non
 
 
 def finish(session: Session, request: Request, *, answer: StoredResponse) -> None:
-    """Keep the answer, to be given again."""
+    """Store the answer to repeat it later."""
     kept = {"status": answer.status, "headers": answer.headers, "body": answer.body}
     session.execute(update(IdempotencyKey).where(_named(request.caller, request.key)).values(**kept))
 
 
 def find(session: Session, *, caller: str, key: str) -> StoredResponse | None:
-    """The answer that is kept of this caller's request, if there is one."""
+    """The stored answer to this caller's request, or None."""
     first = session.scalars(select(IdempotencyKey).where(_named(caller, key))).one_or_none()
     if first is None or first.status is None or first.body is None:
         return None
@@ -78,7 +79,7 @@ def find(session: Session, *, caller: str, key: str) -> StoredResponse | None:
 
 
 def spend(session: Session, *, caller: str, key: str) -> bool:
-    """Mark an answer that is given once as given; whether this was the first time."""
+    """Mark a one-time answer as given. Returns True the first time."""
     mine = _named(caller, key) & (IdempotencyKey.status != SPENT)
     spent = update(IdempotencyKey).where(mine).values(status=SPENT).returning(IdempotencyKey.key)
     return session.scalar(spent) is not None

@@ -1,4 +1,4 @@
-"""Limits on how often something may be tried: kept in the database, so that a restart forgives nothing."""
+"""Rate limits, stored in the database so that a restart doesn't reset them."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,9 +12,9 @@ from shared.models import Throttle
 
 
 def count_attempt(session: Session, key: str, *, limit: int, window: timedelta) -> None:
-    """Count one try under `key`; raises `TooSoon` once there were more than `limit` within the window.
+    """Count an attempt under `key`. Raises `TooSoon` after more than `limit` within the window.
 
-    The caller commits before it goes on, whatever comes of the try: a try that is rolled back would not be counted.
+    The caller has to commit in any case, because a rolled-back attempt would not count.
     """
     over = Throttle.window_ends_at <= func.now()
     first = insert(Throttle).values(key=key, window_ends_at=func.now() + window, count=1)
@@ -32,9 +32,9 @@ def count_attempt(session: Session, key: str, *, limit: int, window: timedelta) 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How tries are slowed down: `free` ones at once, then a wait that doubles from `shortest` up to `longest`.
+    """The pace of attempts: `free` ones without a wait, then waits that double from `shortest` to `longest`.
 
-    The count is forgotten once nobody has tried for `forgotten_after`, which is longer than the longest wait.
+    The count is reset after `forgotten_after` without attempts, which is longer than the longest wait.
     """
 
     free: int
@@ -44,16 +44,16 @@ class Pace:
 
 
 def take(session: Session, key: str, pace: Pace) -> None:
-    """Count one try before it is made; raises `TooSoon`, and counts nothing, while `key` has to wait.
+    """Count an attempt in advance. While `key` has to wait, raises `TooSoon` and counts nothing.
 
-    One statement decides, so that tries at the same moment can't be more than the pace allows. The caller commits
-    before the try is made, and calls `give_back` after one that came to a good end.
+    One statement decides, so concurrent attempts can't exceed the pace. The caller commits before the attempt, and
+    calls `give_back` after a successful one.
     """
     over = Throttle.window_ends_at <= func.now()
     count = case((over, 1), else_=Throttle.count + 1)
-    # A doubled wait is capped long before its figure could grow too large for an interval.
+    # The doubled wait is capped before it could overflow an interval.
     doubled = func.power(2, func.least(count - pace.free, 20)) * pace.shortest
-    # No wait is no time at all: a transaction that began a moment earlier would find even `now()` in its future.
+    # NULL means no wait. A transaction that began a moment earlier would find even `now()` in the future.
     allowed_at = case((count < pace.free, null()), else_=func.now() + func.least(doubled, pace.longest))
     fresh = insert(Throttle).values(key=key, window_ends_at=func.now() + pace.forgotten_after, count=1)
     counted = fresh.on_conflict_do_update(
@@ -71,13 +71,13 @@ def take(session: Session, key: str, pace: Pace) -> None:
 
 
 def give_back(session: Session, key: str) -> None:
-    """Give one counted try back: it came to a good end. What others have tried stays counted."""
+    """Give back one counted attempt after it succeeded. Other attempts stay counted."""
     one_less = {"count": func.greatest(Throttle.count - 1, 0), "allowed_at": None}
     session.execute(update(Throttle).where(Throttle.key == key).values(**one_less))
 
 
 def refuse_waiting(session: Session, key: str) -> None:
-    """Raise `TooSoon` while `key` has to wait; counts nothing."""
+    """Raise `TooSoon` while `key` has to wait. Counts nothing."""
     left = func.extract("epoch", Throttle.allowed_at - func.now())
     query = select(left).where(
         Throttle.key == key, Throttle.allowed_at > func.now(), Throttle.window_ends_at > func.now()
@@ -88,7 +88,7 @@ def refuse_waiting(session: Session, key: str) -> None:
 
 
 def is_first(session: Session, key: str, *, window: timedelta) -> bool:
-    """Whether this is the first time under `key` within the window; the times after it write nothing."""
+    """Return True the first time under `key` within the window. Later calls write nothing."""
     fresh = insert(Throttle).values(key=key, window_ends_at=func.now() + window, count=1)
     upsert = fresh.on_conflict_do_update(
         index_elements=[Throttle.key],
@@ -99,14 +99,14 @@ def is_first(session: Session, key: str, *, window: timedelta) -> bool:
 
 
 def ends_at(session: Session, key: str) -> datetime | None:
-    """When the window that runs under `key` ends; None where none runs."""
+    """The end of the current window of `key`, or None if there is none."""
     return session.scalar(
         select(Throttle.window_ends_at).where(Throttle.key == key, Throttle.window_ends_at > func.now())
     )
 
 
 def clear(session: Session, key: str) -> None:
-    """Forget what was counted under `key`."""
+    """Reset the count of `key`."""
     session.execute(delete(Throttle).where(Throttle.key == key))
 
 

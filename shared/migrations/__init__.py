@@ -1,6 +1,6 @@
-"""The schema's history: Alembic's scripts, numbered in their order.
+"""The schema's history: Alembic scripts in numeric order.
 
-Running them is `shared.migrations.upgrade`, which brings Alembic along; asking whether one is missing needs none of it.
+`shared.migrations.upgrade` runs them and imports Alembic. Testing if one is missing needs no Alembic.
 """
 
 from pathlib import Path
@@ -9,11 +9,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 NEWEST = max(path.name.partition("_")[0] for path in (Path(__file__).parent / "versions").glob("[0-9]*.py"))
-"""The newest migration that this release knows."""
+"""The newest migration of this release."""
 
 
 def missing(connection: Connection) -> bool:
-    """Whether the database lacks a migration that this release needs; being newer than this release is no lack."""
+    """True if the database lacks a migration of this release. A newer database lacks nothing."""
     try:
         at = connection.scalar(text("SELECT version_num FROM alembic_version"))
     except ProgrammingError:

@@ -1,4 +1,4 @@
-"""Alembic's entry: each migration in a transaction of its own, over the connection of whoever has the turn."""
+"""Alembic's entry point: each migration in its own transaction, on the connection of the caller."""
 
 from alembic import context
 

@@ -1,11 +1,11 @@
-"""Who holds the tables that a statement has waited for in vain."""
+"""The transactions that hold the locks a statement has waited for without success."""
 
 from sqlalchemy import Connection, text
 
-# The statement names the tables that it wants, and whoever was in its way was there before it. Of a transaction of
-# another role only the number and the name can be seen.
+# The statement names its tables, and the transaction in its way began earlier. For a transaction of another role only
+# the process number and role name are visible.
 _HOLDERS = text(r"""
-    SELECT DISTINCT a.pid, a.usename, a.application_name, coalesce(a.state, 'not to be seen'),
+    SELECT DISTINCT a.pid, a.usename, a.application_name, coalesce(a.state, 'not visible'),
            coalesce(extract(epoch FROM now() - a.xact_start)::int::text, '?')
     FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_stat_activity a ON a.pid = l.pid
     WHERE l.granted AND a.datname = current_database() AND a.pid <> pg_backend_pid()
@@ -16,9 +16,9 @@ _HOLDERS = text(r"""
 
 
 def holders(connection: Connection, statement: str, longer_than: float) -> list[str]:
-    """The transactions, open for more than so many seconds, that hold tables named in the statement; in words.
+    """Describe the transactions that hold tables named in the statement and are open longer than `longer_than` seconds.
 
-    What they ask is left out: it may hold people's addresses.
+    Their queries are left out, because they may contain email addresses.
     """
     rows = connection.execute(_HOLDERS, {"statement": statement, "longer_than": longer_than}).all()
     connection.commit()

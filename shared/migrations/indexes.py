@@ -1,4 +1,4 @@
-"""Builds an index on a table while people read and write it."""
+"""Builds and drops indexes on tables that are in use."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,18 +11,18 @@ _PATIENCE = "5min"
 
 
 def build(name: str, table: str, columns: Sequence[str | TextClause], **options: Any) -> None:
-    """Build the index CONCURRENTLY. Let a migration do nothing but such: it can't stand in a transaction.
+    """Build the index CONCURRENTLY. This can't run in a transaction, so a migration must do nothing else.
 
-    It waits for whoever began before it and holds nobody up meanwhile, so that it may wait for longer than others.
+    It waits for earlier transactions and blocks no one meanwhile, so it may wait longer than other statements.
     """
     with _patiently():
-        # What a build that broke off has left is of no use, and every write keeps it up all the same.
+        # An interrupted build leaves an unusable index that every write still updates.
         op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
         op.create_index(name, table, columns, postgresql_concurrently=True, **options)
 
 
 def drop(name: str, table: str) -> None:
-    """Drop the index CONCURRENTLY, once nothing needs it any more, with the patience of `build`."""
+    """Drop an unused index CONCURRENTLY, with the same lock timeout as `build`."""
     with _patiently():
         op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
 

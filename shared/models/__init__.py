@@ -1,4 +1,4 @@
-"""The rows, one class a file. Importing this package makes the whole schema known to `Base.metadata`."""
+"""The database models, one file per subject. Importing this package registers the whole schema in `Base.metadata`."""
 
 from shared.db.base import Base
 from shared.models.abuse_report import AbuseDecision, AbuseReport

@@ -1,4 +1,4 @@
-"""A report of abuse by the recipient of an invitation."""
+"""Reports of abuse by recipients of invitations."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from shared.models.columns import CreatedAt, Id, Ref, one_of
 
 
 class AbuseDecision(StrEnum):
-    """What the operator decides: `clear` lifts the hold on the account, `keep` leaves it in place."""
+    """The operator's decision: `clear` lifts the hold on the account, `keep` leaves it in place."""
 
     CLEAR = "clear"
     KEEP = "keep"
@@ -21,7 +21,7 @@ _OPEN_SQL = text("decided_at IS NULL")
 
 
 class AbuseReport(Base):
-    """A recipient's report; `reporter_key` is their folded address, so that one mailbox counts once."""
+    """A recipient's report. `reporter_key` is the folded address, so each mailbox counts once."""
 
     __tablename__ = "abuse_reports"
     __table_args__ = (

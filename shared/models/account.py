@@ -1,4 +1,4 @@
-"""The tenant: what several people share."""
+"""Accounts, the tenants that several people share."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from shared.models.columns import CreatedAt, Id, one_of
 
 
 class LapsedContract(StrEnum):
-    """What a contract that has lapsed does to the pending invitations of its account."""
+    """Effects of an ended contract on the account's pending invitations."""
 
     HOLD = "hold"
     ALLOW = "allow"
@@ -21,9 +21,9 @@ class LapsedContract(StrEnum):
 class Account(Base):
     """An account of the company's product, shared by its members.
 
-    `invitation_hours` is how long its invitations can be accepted; None is as long as the installation says.
-    `invitation_limits` are the limits on inviting that the operator has set for it, by their names. `abuse_held_at` is
-    when reports of abuse put its new invitations on hold; None while they aren't.
+    `invitation_hours` is the time until its invitations expire; None is the installation's default. `invitation_limits`
+    are limits on inviting set by the operator, by name. `abuse_held_at` is set while abuse reports keep its new
+    invitations on hold.
     """
 
     __tablename__ = "accounts"

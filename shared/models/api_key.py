@@ -1,4 +1,4 @@
-"""A key with which a program acts in one account."""
+"""API keys, with which programs act in one account."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from shared.permissions import Role
 
 
 class ApiKey(Base):
-    """A key with a role of its own in one account; `created_by` is the person who answers for it."""
+    """An API key with its own role in one account. `created_by` is the user responsible for it."""
 
     __tablename__ = "api_keys"
     __table_args__ = (UniqueConstraint("account_id", "id"), one_of("role", Role))
@@ -30,5 +30,5 @@ class ApiKey(Base):
 
 
 def is_live() -> ColumnElement[bool]:
-    """That a key opens something, as long as its creator does."""
+    """Match keys that are neither revoked nor expired. The caller checks that the creator is still a member."""
     return and_(ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))

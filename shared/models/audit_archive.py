@@ -1,7 +1,6 @@
-"""What is left in the database of events that were archived: how far, and the hash there, which the rest chains on.
+"""The database's record of archived events: the position and hash where the archive ends, to which the rest links.
 
-A table of its own rather than columns of the chains: the sealing writes those every other second, and never waits for
-the archiving so.
+This is a separate table because sealing writes the chains' rows every other second and must never wait for archiving.
 """
 
 from sqlalchemy import BigInteger
@@ -12,9 +11,9 @@ from shared.models.columns import Ref
 
 
 class AuditArchive(Base):
-    """An account's events up to this position stand in files; `hash` is that of the last of them.
+    """The end of an account's archive: events up to `position` are in files, and `hash` is that of the last one.
 
-    The database lets no event go that is not among them.
+    The database only allows deleting events up to this position.
     """
 
     __tablename__ = "audit_archives"

@@ -1,7 +1,7 @@
-"""What happened, in order, never changed: the timeline of each invitation and the audit of each account.
+"""Audit events in order, never changed: the timeline of each invitation and the audit log of each account.
 
 The database refuses to change an event, and to delete one that is not archived. `written_in` is the transaction that
-wrote it, by which the sealing knows that no earlier event can still come.
+wrote it. Sealing uses it to know that no earlier event can still appear.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from shared.models.columns import CreatedAt, Id, Ref
 
 
 class AuditEvent(Base):
-    """One thing that happened: who, what, to which row, from where, in which request. Append-only, in `seq` order."""
+    """An event: actor, action, subject, client address and request. Append-only, in `seq` order."""
 
     __tablename__ = "audit_events"
     __table_args__ = (

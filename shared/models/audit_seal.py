@@ -1,4 +1,4 @@
-"""The seals on the audit: what makes a changed, missing or reordered event show."""
+"""Seals on audit events, which reveal changed, removed or reordered events."""
 
 from sqlalchemy import BigInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,9 +8,9 @@ from shared.models.columns import Ref
 
 
 class AuditSeal(Base):
-    """An event's place in its account's chain; `hash` is over the event and the hash of the one before it.
+    """An event's position in its account's chain. `hash` covers the event and the previous hash.
 
-    Events that belong to no account have a chain of their own, under an empty `account_id`.
+    Events without an account form their own chain, with an empty `account_id`.
     """
 
     __tablename__ = "audit_seals"
@@ -24,7 +24,7 @@ class AuditSeal(Base):
 
 
 class AuditChain(Base):
-    """How long an account's chain is, and the hash at its end: what shows that the newest events are missing."""
+    """The length of an account's chain and the hash at its end, which reveal if the newest events are missing."""
 
     __tablename__ = "audit_chains"
 
@@ -34,7 +34,7 @@ class AuditChain(Base):
 
 
 class AuditSealing(Base):
-    """How far the sealing has come: what was written in transactions before `sealed_before` is sealed. One row."""
+    """The progress of sealing: events from transactions before `sealed_before` are sealed. A single row."""
 
     __tablename__ = "audit_sealing"
 

@@ -1,4 +1,4 @@
-"""What the operator's billing system said of an account's contract."""
+"""Answers of the operator's billing system about accounts' contracts."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from shared.db.base import Base
 
 
 class BillingAnswer(Base):
-    """The last answer about one account (no terms: it has no contract), and the last try that got none."""
+    """The last answer about one account (without terms there is no contract), and the last failed attempt."""
 
     __tablename__ = "billing_answers"
 

@@ -1,4 +1,4 @@
-"""What an account has committed to spend each month, and from when until when."""
+"""Contracts: the committed monthly spend of accounts, with start and end."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,7 +10,7 @@ from shared.db.base import Base
 
 
 class Contract(Base):
-    """The account's committed monthly spend; `ends_on` is the last day in force. The audit keeps earlier ones."""
+    """An account's committed monthly spend. `ends_on` is the last day in force. The audit log has earlier contracts."""
 
     __tablename__ = "contracts"
 

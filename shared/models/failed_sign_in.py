@@ -1,4 +1,4 @@
-"""A sign-in that failed, for the person whose address was tried."""
+"""Failed sign-ins, shown to the user of the address."""
 
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,7 @@ from shared.models.columns import CreatedAt, Id
 
 
 class FailedSignIn(Base):
-    """One failed sign-in. It names the address and no user: for an unknown address the same row is written."""
+    """A failed sign-in. It has the address and no user, so unknown addresses leave the same row."""
 
     __tablename__ = "failed_sign_ins"
     __table_args__ = (Index("ix_failed_sign_ins_email_key_id", "email_key", "id"),)

@@ -1,4 +1,4 @@
-"""The last sign of life of each worker and scheduler."""
+"""The latest heartbeat of each worker and scheduler."""
 
 from enum import StrEnum
 from typing import Any
@@ -11,14 +11,14 @@ from shared.models.columns import CreatedAt, Id, one_of
 
 
 class Part(StrEnum):
-    """The parts of an installation that nobody can call, and that therefore have to say that they live."""
+    """Components that accept no requests and therefore report their own heartbeats."""
 
     WORKER = "worker"
     SCHEDULER = "scheduler"
 
 
 class Heartbeat(Base):
-    """One running part, by the name that it gave itself at its start; `beat_at` is by the database's clock."""
+    """A running component with the name it chose at start. `beat_at` is by the database's clock."""
 
     __tablename__ = "heartbeats"
     __table_args__ = (one_of("part", Part),)

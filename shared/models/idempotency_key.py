@@ -1,4 +1,4 @@
-"""The first answer to a request that carried an `Idempotency-Key`, kept to be given again."""
+"""First answers to requests with an `Idempotency-Key`, stored to be repeated."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from shared.models.columns import CreatedAt
 
 
 class IdempotencyKey(Base):
-    """One request of one caller under one key: the fingerprint of what was asked and the answer that was given."""
+    """A caller's request under one key: the fingerprint of the request and its answer."""
 
     __tablename__ = "idempotency_keys"
 

@@ -1,4 +1,4 @@
-"""An offer of a role in an account to an e-mail address."""
+"""Invitations: a role in an account, offered to an email address."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from shared.permissions import Role
 
 
 class Status(StrEnum):
-    """Where an invitation stands; the last five are ends, and an ended invitation is never deleted."""
+    """The status of an invitation. The last five are ended states, and ended invitations are never deleted."""
 
     CHECKING = "checking"
     HELD = "held"
@@ -30,7 +30,7 @@ OPEN = (Status.CHECKING, Status.HELD, Status.PENDING)
 
 
 class Delivery(StrEnum):
-    """What the mail system last said of an invitation's mail, apart from where the invitation stands."""
+    """The last known delivery status of an invitation's email, independent of the invitation's status."""
 
     NONE = "none"
     QUEUED = "queued"
@@ -43,8 +43,8 @@ class Delivery(StrEnum):
 
 
 _OPEN_SQL = text("status IN ('checking', 'held', 'pending')")
-# The same, said otherwise: what looks for an address among the open ones can't be tempted by this index, nor expiry by
-# theirs. Each looks as cheap to read whole while it is small, and a statement that is planned then keeps its plan.
+# Equivalent to the condition above but written differently, so that a search for an address can't use this index, nor
+# expiry the other one. While small, each looks cheap to scan completely, and a plan made then is kept.
 _NOT_ENDED_SQL = text("ended_at IS NULL")
 _JOINED_SQL = text("membership_id IS NOT NULL")
 
@@ -52,8 +52,8 @@ _JOINED_SQL = text("membership_id IS NOT NULL")
 class Invitation(Base):
     """An offer of a role. `generation` counts its links: only the newest works, and `link_hash` finds it.
 
-    `invited_by` is the person who answers for it; `invited_via` the API key, where one was used. `origin` is where the
-    last request to send it came from, and what the lists of networks said of that address then.
+    `invited_by` is the user responsible for it, and `invited_via` the API key if one was used. `origin` is the client
+    address of the last request to send it, with what the network lists said about that address then.
     """
 
     __tablename__ = "invitations"
@@ -64,7 +64,7 @@ class Invitation(Base):
         # With the account in the key, no row can refer to a row of another account.
         ForeignKeyConstraint(["account_id", "invited_via"], ["api_keys.account_id", "api_keys.id"]),
         ForeignKeyConstraint(["account_id", "membership_id"], ["memberships.account_id", "memberships.id"]),
-        # One open invitation an address and account: the index decides when two people invite at once.
+        # One open invitation per address and account. The index decides when two people invite at the same time.
         Index("uq_invitations_open", "account_id", "email_key", unique=True, postgresql_where=_OPEN_SQL),
         Index("ix_invitations_account_id_id", "account_id", "id"),
         Index("ix_invitations_account_id_status_id", "account_id", "status", "id"),
@@ -101,5 +101,5 @@ class Invitation(Base):
 
     @property
     def address(self) -> EmailAddress:
-        """Whom the offer is for: the one address that its mail goes to."""
+        """The address that the offer is for, the only one its email goes to."""
         return EmailAddress.kept(self.email, self.email_key)

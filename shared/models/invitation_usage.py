@@ -1,4 +1,4 @@
-"""What the limits on inviting count: by account, by inviter, by domain, and by recipient."""
+"""Counts for the limits on inviting: per account, inviter, domain and recipient."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -10,14 +10,14 @@ from shared.db.base import Base
 
 
 class InvitationUsage(Base):
-    """The invitations that an account or an inviter has sent; `subject` is the id of the account, user, or API key.
+    """Invitations sent by an account or inviter. `subject` is the id of the account, user or API key.
 
-    An hour and a day begin with the first invitation that is counted in them. `open_count` is never lower than the
-    number of the account's open invitations, and may be higher: closing one doesn't change it. NULL means unknown.
+    An hour and a day begin with the first invitation counted in them. `open_count` is at least the number of the
+    account's open invitations and may be higher, because ending one doesn't change it. NULL means unknown.
     """
 
     __tablename__ = "invitation_usage"
-    # Most changes are to counts, which no index names, so they leave the indexes alone.
+    # Most updates change only counts, which no index covers, so they leave the indexes alone.
     __table_args__ = (Index("ix_invitation_usage_day_ends_at", "day_ends_at", postgresql_using="brin"),)
 
     subject: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
@@ -42,7 +42,7 @@ class InvitedDomain(Base):
 
 
 class InvitedRecipient(Base):
-    """The invitation emails to one recipient within a day, over all accounts.
+    """Invitation emails to one recipient within a day, across all accounts.
 
     `recipient` is a hash of the folded address, which is the same for `bob+news@` and `bob@`.
     """

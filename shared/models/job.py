@@ -1,9 +1,9 @@
-"""One piece of background work, as a row: the database is the truth, and Celery only carries ids.
+"""Background jobs as rows: the database is the source of truth, and Celery only carries ids.
 
-A job is written in the transaction that promises it, claimed by a conditional UPDATE with a lease, and finished in the
-transaction that records its effect. `due_at` says when it may be claimed, `ring_at` when the relay rings for it next:
-a moment after the promise (the nudge usually comes first), again while nobody claims it, and when a lease runs out.
-Waiting is a time in the row, never a countdown in the broker: a broker is not a database.
+A job is written in the transaction that enqueues it, claimed by a conditional UPDATE with a lease, and finished in the
+transaction that records its effect. `due_at` says when it may be claimed. `ring_at` says when the scheduler dispatches
+it next: shortly after it was enqueued (its wake-up message usually comes first), again while no worker claims it, and
+when a lease expires. Waiting is a time in the row, never a countdown in the broker, because a broker is not a database.
 """
 
 from datetime import datetime
@@ -18,7 +18,7 @@ from shared.models.columns import CreatedAt, Id, Ref, one_of
 
 
 class JobState(StrEnum):
-    """Where a job stands; the last three are ends."""
+    """The state of a job. The last three are ended states."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -28,7 +28,7 @@ class JobState(StrEnum):
 
 
 class JobKind(StrEnum):
-    """What there is to do; each kind has one task in `worker/tasks`."""
+    """The kinds of jobs. Each has one task in `worker/tasks`."""
 
     INVITATION_CHECK = "invitation.check"
     INVITATION_MAIL = "invitation.mail"
@@ -43,9 +43,10 @@ _UNFINISHED_SQL = text("state IN ('queued', 'running')")
 
 
 class Job(Base):
-    """One piece of background work; `lease_owner` is the fence that a late finisher fails at.
+    """A background job. `lease_owner` is the fence that stops late completions.
 
-    `lane` is the destination domain of a mail, which can be held back by a pause; `worker` the last that took the job.
+    `lane` is the recipient domain of an email, which a pause can hold back. `worker` is the last worker that claimed
+    the job.
     """
 
     __tablename__ = "jobs"
@@ -53,9 +54,9 @@ class Job(Base):
         one_of("kind", JobKind),
         one_of("state", JobState),
         Index("ix_jobs_ringing", "ring_at", postgresql_where=_UNFINISHED_SQL),
-        # Each account's due jobs, to take turns by; people's own mails have no account and share one turn.
+        # Each account's due jobs, for fairness. Emails to users have no account and share one turn.
         Index("ix_jobs_taking_turns", text("coalesce(account_id, '')"), "ring_at", postgresql_where=_UNFINISHED_SQL),
-        # What an operator looks at: there are few of these, whatever was done before.
+        # The jobs that operators look at. There are few of them, however many are finished.
         Index("ix_jobs_open", "state", "id", postgresql_where=text("state IN ('queued', 'running', 'dead')")),
         Index("ix_jobs_account_id_id", "account_id", "id"),
         Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
@@ -71,7 +72,7 @@ class Job(Base):
     lane: Mapped[str | None]
     data: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     due_at: Mapped[CreatedAt]
-    # The first second is left to the nudge that the promising process sends.
+    # In the first second the process that enqueued the job notifies the workers itself.
     ring_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '1 second'"))
     attempts: Mapped[int] = mapped_column(server_default="0")
     lost_leases: Mapped[int] = mapped_column(server_default="0")

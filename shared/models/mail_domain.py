@@ -1,4 +1,4 @@
-"""What name servers said of mail domains: asked once for all invitations, by whichever worker came first."""
+"""DNS results for email domains, looked up once for all invitations."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -8,7 +8,7 @@ from shared.policy import MailAnswer
 
 
 class MailDomain(Base):
-    """The last answer about one domain, and from when it is."""
+    """The last result for a domain and its time."""
 
     __tablename__ = "mail_domains"
     __table_args__ = (one_of("answer", MailAnswer),)

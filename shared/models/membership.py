@@ -1,4 +1,4 @@
-"""A user in an account, with one role."""
+"""Memberships: a user in an account, with one role."""
 
 from datetime import datetime
 
@@ -11,12 +11,12 @@ from shared.permissions import Role
 
 
 class Membership(Base):
-    """A user's place in an account. The indexes decide races: one place a user, one owner an account."""
+    """A membership. The indexes decide races: one membership per user and account, one owner per account."""
 
     __tablename__ = "memberships"
     __table_args__ = (
         UniqueConstraint("account_id", "user_id"),
-        # What rows of the same account refer to; lists are read in its order.
+        # Rows of the same account refer to this constraint, and lists are read in its order.
         UniqueConstraint("account_id", "id"),
         one_of("role", Role),
         Index("uq_memberships_one_owner", "account_id", unique=True, postgresql_where=text("role = 'owner'")),

@@ -1,4 +1,4 @@
-"""Lists of networks that were fetched, so that every process on every machine has the same."""
+"""Downloaded network lists, so that every process on every machine uses the same."""
 
 from datetime import datetime
 
@@ -9,9 +9,9 @@ from shared.db.base import Base
 
 
 class NetworkList(Base):
-    """The last good content of one URL, compressed, and what became of the last try to fetch it.
+    """The last good content of a URL, compressed, and the result of the last download.
 
-    `version` grows with each change of the content; `fetched_at` is when it was last known to be the newest.
+    `version` grows with each change of the content. `fetched_at` is when it was last known to be the newest.
     """
 
     __tablename__ = "network_lists"

@@ -1,4 +1,4 @@
-"""A browser in which the operator key was typed."""
+"""Sessions of browsers in which the operator key was entered."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from shared.models.columns import CreatedAt
 
 
 class OperatorSession(Base):
-    """A sign-in of the operator on the pages; deleting the row ends it at once."""
+    """A session of the operator on the pages. Deleting the row ends it at once."""
 
     __tablename__ = "operator_sessions"
 

@@ -1,4 +1,4 @@
-"""What is held back for a while: the mails to one destination domain, or all mails."""
+"""Pauses of outgoing email, to one recipient domain or to all."""
 
 from datetime import datetime
 
@@ -8,11 +8,11 @@ from shared.db.base import Base
 from shared.models.columns import CreatedAt
 
 ALL_MAIL = "*"
-"""The lane that every mail is in, beside the one of its domain."""
+"""The lane of every email, in addition to the one of its domain."""
 
 
 class Pause(Base):
-    """No job of this lane is claimed before `until`; `why` says in words what happened."""
+    """A pause of one lane: none of its jobs is claimed before `until`. `why` is the reason as a sentence."""
 
     __tablename__ = "pauses"
 

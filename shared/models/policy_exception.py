@@ -1,4 +1,4 @@
-"""Where an installation or an account departs from the lists: a domain, an address or a network, for a time."""
+"""Temporary or permanent exceptions from the lists for a domain, address or network, per account or installation."""
 
 from datetime import datetime
 from typing import Any
@@ -12,9 +12,9 @@ from shared.policy import Effect, Subject
 
 
 class PolicyException(Base):
-    """One exception; without an account it holds for the installation, without an end until it is removed.
+    """An exception. Without an account it applies to the whole installation; without an end, until it is removed.
 
-    A removed one is kept, because verdicts name it.
+    A removed exception is kept because verdicts refer to it.
     """
 
     __tablename__ = "policy_exceptions"

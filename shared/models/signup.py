@@ -1,7 +1,7 @@
-"""A sign-up whose address is not proven yet, and the sessions of it.
+"""Sign-ups with an unconfirmed address, and their sessions.
 
-Sign-ups for one address stand beside each other. The first that is proven becomes the user of the address, under the
-same id, and the others are deleted.
+Several sign-ups for one address can exist at the same time. The first that is confirmed becomes the user of the
+address, with the same id, and the others are deleted.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from shared.models.columns import CreatedAt, Id, Ref
 
 
 class Signup(Base):
-    """What one person chose at sign-up. `proof_generation` counts the links that were mailed: only the newest works."""
+    """A person's sign-up data. `proof_generation` counts the links that were emailed: only the newest works."""
 
     __tablename__ = "signups"
 
@@ -36,12 +36,12 @@ class Signup(Base):
 
     @property
     def address(self) -> EmailAddress:
-        """The address that the proof is mailed to."""
+        """The address that the confirmation link is sent to."""
         return EmailAddress.kept(self.email, self.email_key)
 
 
 class SignupSession(Base):
-    """A session of a sign-up. It opens nothing but the person's own profile, and survives the proof that it gives."""
+    """A session of a sign-up. It gives access only to the person's own profile, and survives the confirmation."""
 
     __tablename__ = "signup_sessions"
 

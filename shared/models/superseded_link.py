@@ -1,4 +1,4 @@
-"""Links that a newer one has replaced, kept so that their holder is told so instead of "unknown"."""
+"""Links that were replaced by newer ones, kept so that their pages can say so instead of "unknown"."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column

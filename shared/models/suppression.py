@@ -1,4 +1,4 @@
-"""An address that nothing is mailed to, because a mail server said that nobody has it."""
+"""Addresses that get no emails because a mail server reported that they don't exist."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from shared.models.columns import CreatedAt
 
 
 class Suppression(Base):
-    """The address in its canonical form, what the mail server said, and until when that is believed."""
+    """A suppressed address in canonical form, the mail server's answer, and the end of the suppression."""
 
     __tablename__ = "suppressions"
 

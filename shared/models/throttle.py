@@ -1,4 +1,4 @@
-"""How often something was tried in a window of time: limits that stand for trust live in the database."""
+"""Counters of attempts for rate limits. Security-relevant limits are stored in the database."""
 
 from datetime import datetime
 
@@ -8,9 +8,9 @@ from shared.db.base import Base
 
 
 class Throttle(Base):
-    """A counter for one key (what, and a hash of who) in one window of time.
+    """A counter for one key (an action and a hash of the caller) in one time window.
 
-    `allowed_at` is when the next try is allowed, where tries are slowed down rather than stopped.
+    `allowed_at` is when the next attempt is allowed, if attempts are slowed down instead of stopped.
     """
 
     __tablename__ = "throttles"

@@ -1,4 +1,4 @@
-"""A person, known by one address, which counts once it is proven."""
+"""Users: people with one address each, which is valid once confirmed."""
 
 from datetime import datetime
 
@@ -11,25 +11,25 @@ from shared.folding import folded_sql
 from shared.models.columns import CreatedAt, Id, Ref
 
 _APART = "@.+-_/<>&~#="
-"""What is between words: PostgreSQL would take Anna/Berta for a path, and <Anna> for a tag."""
+"""Separators between words. PostgreSQL would otherwise parse Anna/Berta as a path and <Anna> as a tag."""
 
 _FOLDED = folded_sql("users.name || ' ' || users.email")
 WORDS = f"to_tsvector('simple', translate({_FOLDED}, '{_APART}', '{' ' * len(_APART)}'))"
-"""The words of a name and an address without their accents, of which a search gives the beginnings."""
+"""The words of a name and address without accents, for prefix search."""
 
 _WORDS_BEFORE = "to_tsvector('simple', translate(name || ' ' || email, '@.+-_', '     '))"
 
 
 class User(Base):
-    """A person. Until `email_verified_at` is set the address is only a claim, and the user is a member of nothing.
+    """A user. Until `email_verified_at` is set, the address is unconfirmed and the user has no memberships.
 
-    `proof_generation` and `reset_generation` count the links that were mailed: only the newest of each kind works.
+    `proof_generation` and `reset_generation` count the links that were emailed: only the newest of each kind works.
     """
 
     __tablename__ = "users"
     __table_args__ = (
         Index("ix_users_folded_words", text(WORDS.replace("users.", "")), postgresql_using="gin"),
-        # The release before searches by this one. The next release drops it.
+        # The previous release searches with this index. The next release drops it.
         Index("ix_users_words", text(_WORDS_BEFORE), postgresql_using="gin"),
     )
 
@@ -51,5 +51,5 @@ class User(Base):
 
     @property
     def address(self) -> EmailAddress:
-        """The one address that their mails go to."""
+        """The user's address, the only one their emails go to."""
         return EmailAddress.kept(self.email, self.email_key)

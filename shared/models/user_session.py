@@ -1,4 +1,4 @@
-"""A sign-in of one person in one browser or program."""
+"""Sessions of users, each in one browser or program."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from shared.models.columns import CreatedAt, Id, Ref
 
 
 class UserSession(Base):
-    """A sign-in; the row keeps the SHA-256 of its token, and deleting the row ends it at once."""
+    """A session. The row has the SHA-256 of its token, and deleting it ends the session at once."""
 
     __tablename__ = "user_sessions"
 

@@ -1,1 +1,1 @@
-"""What Prometheus and Grafana are told: a dashboard and alert rules, as files."""
+"""Prometheus alerts and a Grafana dashboard."""

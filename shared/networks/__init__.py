@@ -1,1 +1,1 @@
-"""Lists of networks: read, downloaded, and looked up by address."""
+"""Network lists: parsing, downloading and looking up addresses."""

@@ -1,6 +1,6 @@
-"""The lists that are fetched from URLs, as rows: which are due, and what became of a fetch.
+"""The network lists from URLs, as rows: which are due, and the result of each download.
 
-A row keeps the last good content whatever comes after it, and every process takes it from there.
+A row keeps the last good content after a failed download, and every process loads it from there.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ RETRY_INTERVAL = timedelta(minutes=5)
 
 
 def take_due(session: Session, sources: Iterable[ListSource]) -> list[tuple[ListSource, str | None, int]]:
-    """The sources to fetch now, with the ETag and the size of what is kept; no other worker gets them meanwhile."""
+    """The sources to download now, each with its stored ETag and size. No other worker gets them meanwhile."""
     wanted = {source.place: source for source in sources if source.is_remote}
     if not wanted:
         return []
@@ -40,7 +40,7 @@ def take_due(session: Session, sources: Iterable[ListSource]) -> list[tuple[List
 
 
 def check_size(source: ListSource, content: bytes, *, before: int) -> int:
-    """The number of networks in a list that came; raises `BadList` for one that can't be read or can't be meant."""
+    """The number of networks in a downloaded list. Raises `BadList` if it is unreadable or implausible."""
     with TemporaryDirectory(prefix="usher-list-") as folder:
         path = Path(folder) / "list"
         path.write_bytes(content)
@@ -50,7 +50,7 @@ def check_size(source: ListSource, content: bytes, *, before: int) -> int:
 
 
 def store(session: Session, source: ListSource, content: bytes, *, etag: str | None, size: int) -> None:
-    """Take the list in place of the one before; the same content again counts as fresh, and not as new."""
+    """Replace the stored list. Identical content only updates its date, not its version."""
     row = session.get_one(NetworkList, source.place, with_for_update=True)
     checksum = hashlib.sha256(content).digest()
     if row.checksum != checksum:
@@ -61,11 +61,11 @@ def store(session: Session, source: ListSource, content: bytes, *, etag: str | N
 
 
 def record_unchanged(session: Session, source: ListSource) -> None:
-    """Note that what is kept is the newest there is."""
+    """Record that the stored list is still the newest."""
     row = session.get_one(NetworkList, source.place)
     row.fetched_at, row.error = func.now(), None
 
 
 def record_failure(session: Session, source: ListSource, why: str) -> None:
-    """Note why there is nothing newer than what is kept."""
+    """Record why the download failed."""
     session.get_one(NetworkList, source.place).error = why[:500]

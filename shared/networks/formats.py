@@ -1,7 +1,7 @@
-"""Reads lists of networks in the formats that they are published in, and refuses those that can't be meant.
+"""Reads network lists in their published formats, and refuses implausible ones.
 
-A list that names everybody or private space would block whole offices, and one that shrinks by half was cut off: such a
-list is `BadList`, and whoever loads it keeps the one before.
+A list that contains everyone or private networks would block whole offices, and one that shrinks by half was cut off.
+Such a list raises `BadList`, and the caller keeps the previous one.
 """
 
 import csv
@@ -24,12 +24,12 @@ from shared.policy import ProxyKind
 
 BITS = {4: 32, 6: 128}
 WIDEST = {4: 8, 6: 16}
-"""The shortest prefix that a network of a list may have; nobody's VPN is a larger part of the Internet than that."""
+"""The shortest prefix of a network in a list, by IP version. No VPN is a larger part of the internet."""
 
 LARGEST = 256 * 1024 * 1024
-"""The most bytes that a list may have."""
+"""Maximum size of a list in bytes."""
 
-# What no list may hold: the address without meaning, this machine, private networks, and those of carriers.
+# Networks that no list may contain: the unspecified address, this machine, private and carrier networks.
 _NEVER = tuple(
     ip_network(text)
     for text in (
@@ -45,7 +45,7 @@ _MMDB_KINDS = {
     "is_anonymous_vpn": ProxyKind.VPN,
     "is_hosting_provider": ProxyKind.DATACENTER,
 }
-# SES are search engines' robots, which invite nobody; the last two are people behind a privacy relay and at work.
+# SES are search engine robots, which invite no one. The last two are people behind a privacy relay and at work.
 _IP2PROXY_KINDS = {
     "TOR": ProxyKind.TOR,
     "PUB": ProxyKind.PROXY,
@@ -61,11 +61,11 @@ _IP2PROXY_KINDS = {
 
 
 class BadList(ValueError):
-    """The list can't be read or can't be meant; the message says why in a sentence."""
+    """Raised for a list that is unreadable or implausible. The message explains why in one sentence."""
 
 
 def read_list(kind: str, path: Path) -> NetworkList:
-    """The list in this file; raises `BadList`."""
+    """Read the list in this file. Raises `BadList`."""
     try:
         if path.stat().st_size > LARGEST:
             raise BadList(f"It is larger than {LARGEST} bytes.")
@@ -76,25 +76,25 @@ def read_list(kind: str, path: Path) -> NetworkList:
         return _read_lines(ProxyKind(kind), path.read_text("utf-8"))
     except BadList:
         raise
-    # The libraries raise whatever a broken byte leads them to; none of it may stop a process.
+    # The libraries raise arbitrary errors for broken bytes. None of them may end a process.
     except Exception as error:
         raise BadList(f"It can't be read: {type(error).__name__}: {error}") from error
 
 
 def refuse_shrunken(before: int, after: int) -> None:
-    """Raise `BadList` for a list that has lost half of what it had: it was cut off."""
+    """Raise `BadList` if a list lost more than half of its networks, because it was cut off."""
     if after * 2 < before:
         raise BadList(f"It has shrunk from {before} networks to {after}.")
 
 
 class Ip2ProxyDatabase:
-    """An IP2Proxy BIN, asked through its own library, one question at a time: it reads from one file handle."""
+    """An IP2Proxy BIN, queried through its own library. A lock serializes lookups, which share one file handle."""
 
     def __init__(self, path: Path) -> None:
         self._database = IP2Proxy()
         self._lock = threading.Lock()
         try:
-            # It is read as it is asked; whoever writes the file anew in its place must not change what we hold.
+            # Lookups read from the file, so it is copied first. A replaced original then changes nothing.
             with TemporaryDirectory(prefix="usher-list-") as folder:
                 self._database.open(copyfile(path, f"{folder}/list"))
             self.size = int(self._database._ipv4dbcount + self._database._ipv6dbcount)
@@ -105,14 +105,14 @@ class Ip2ProxyDatabase:
 
     def _refuse_unmeant(self) -> None:
         if self.size == 0 or self._database._dbtype < 2:
-            raise BadList("It holds no kinds of proxies: take PX2 or a larger edition.")
+            raise BadList("It contains no kinds of proxies. Use PX2 or a larger edition.")
         if any(self.kinds_of(network.network_address + 1) for network in _NEVER[:-1] if network.version == 4):
             raise BadList("It lists private addresses.")
         if self._type_of(ip_address("192.0.2.1")) not in {"-", *_IP2PROXY_KINDS}:
-            raise BadList("It is not whole: it answers nothing that makes sense.")
+            raise BadList("It is incomplete: its answers make no sense.")
 
     def kinds_of(self, address: Address) -> list[ProxyKind]:
-        """What this address is known for."""
+        """The kinds of proxies that this address is known for."""
         kind = _IP2PROXY_KINDS.get(self._type_of(address))
         return [] if kind is None else [kind]
 
@@ -122,24 +122,24 @@ class Ip2ProxyDatabase:
 
 
 class _RangeBuilder:
-    """The ranges of a list while it is read."""
+    """Collects the ranges of a list while it is read."""
 
     def __init__(self) -> None:
         self._ranges: dict[ProxyKind, tuple[list[Range], list[Range]]] = {}
 
     def add(self, kind: ProxyKind, first: int, version: int, prefix: int) -> None:
-        """Take a network in; raises `BadList` for one that is too wide to be meant."""
+        """Add a network. Raises `BadList` if it is implausibly wide."""
         if not WIDEST[version] <= prefix <= BITS[version]:
-            raise BadList(f"It lists a network with the prefix /{prefix}, which nobody could mean.")
+            raise BadList(f"It lists a network with the implausible prefix /{prefix}.")
         if version == 6:
-            # What is narrower than a household's 64 bits stands for all of it.
+            # IPv6 networks narrower than a household's /64 count as that /64.
             first, prefix = first >> 64, min(prefix, 64)
         span = 1 << ((32 if version == 4 else 64) - prefix)
         first -= first % span
         self._ranges.setdefault(kind, ([], []))[version == 6].append((first, first + span - 1))
 
     def tables(self) -> Tables:
-        """All of it; raises `BadList` where it is nothing, or holds what no list may hold."""
+        """The finished tables. Raises `BadList` if they are empty or contain a forbidden network."""
         tables = Tables(self._ranges)
         if tables.size == 0:
             raise BadList("It is empty.")
@@ -159,13 +159,13 @@ def _read_lines(kind: ProxyKind, text: str) -> Tables:
             packed = inet_pton(AF_INET6 if version == 6 else AF_INET, address)
             length = int(prefix) if slash else BITS[version]
         except (OSError, ValueError):
-            raise BadList(f"Line {number} is no network: {word[:40]!r}.") from None
+            raise BadList(f"Line {number} is not a network: {word[:40]!r}.") from None
         gathered.add(kind, int.from_bytes(packed, "big"), version, length)
     return gathered.tables()
 
 
 def _words(text: str) -> Iterator[tuple[int, str]]:
-    """The networks of a list with their lines; a comma in the first line makes it a table (Tor's, Apple's)."""
+    """The networks of a list with their line numbers. A comma in the first line makes it a table (Tor's, Apple's)."""
     lines = text.splitlines()
     first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
     if "," in first:
@@ -179,7 +179,7 @@ def _words(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _column(rows: Iterable[list[str]]) -> Iterator[tuple[int, str]]:
-    """The column of addresses: the one that the head names, or where there is no head the first."""
+    """The address column: the one named in the header, or the first if there is no header."""
     wanted = None
     for number, row in enumerate(rows, 1):
         if not row or row[0].startswith("#"):
@@ -196,7 +196,7 @@ def _column(rows: Iterable[list[str]]) -> Iterator[tuple[int, str]]:
 
 
 def _read_mmdb(path: Path) -> Tables:
-    """Read all of the database: what is broken anywhere in it shows now, and not when somebody is invited."""
+    """Read the whole database, so broken parts show now and not during an invitation."""
     edition = mmdb.edition_of(path)
     if "Anonymous" not in edition:
         raise BadList(f"It is a database of {edition!r}, not of Anonymous IP or Anonymous Plus.")
@@ -209,12 +209,12 @@ def _read_mmdb(path: Path) -> Tables:
 
 def _kinds_in(record: Any) -> set[ProxyKind]:
     if not isinstance(record, dict):
-        raise BadList("It holds a record that is none.")
+        raise BadList("It contains an invalid record.")
     kinds = {kind for flag, kind in _MMDB_KINDS.items() if record.get(flag) is True}
-    # Anonymous in a way that the database doesn't name; the mildest of the kinds that hide somebody.
+    # Anonymous in a way that the database doesn't name, so it counts as the mildest anonymous kind.
     return kinds or ({ProxyKind.VPN} if record.get("is_anonymous") is True else set())
 
 
 def modified_at(path: Path) -> datetime:
-    """When the file was last written, in UTC."""
+    """The file's modification time in UTC."""
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)

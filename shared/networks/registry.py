@@ -1,5 +1,6 @@
-"""The lists of networks that one process holds: loaded once, looked at again every half minute, and never let go for
-something worse. A list that can't be read, or can't be meant, leaves the last good one in its place and says so.
+"""The network lists of one process: loaded once, checked every half minute, and never replaced with something worse.
+
+A list that is unreadable or implausible leaves the last good one in use, and is reported.
 """
 
 import os
@@ -29,7 +30,7 @@ logger = log.get(__name__)
 
 REFRESH_SECONDS = 30.0
 FIRST_LOAD_TIMEOUT_SECONDS = 10.0
-"""How long the first requests of a process wait for its lists."""
+"""Seconds that the first requests of a process wait for its lists."""
 
 # Hosting providers, relays and gateways keep their networks for years.
 _LASTING = frozenset({ProxyKind.DATACENTER, ProxyKind.RELAY, ProxyKind.ENTERPRISE})
@@ -37,7 +38,7 @@ _LASTING = frozenset({ProxyKind.DATACENTER, ProxyKind.RELAY, ProxyKind.ENTERPRIS
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """One list: the last good content and from when it is, and what is wrong with what came after."""
+    """A list: its last good content with its date, and the error of a later version."""
 
     source: ListSource
     networks: NetworkList | None = None
@@ -46,7 +47,7 @@ class Loaded:
     mark: Any = None
 
     def gap(self, now: datetime) -> str | None:
-        """Why the list can't answer, as part of a sentence; None where it can."""
+        """The reason why the list can't be used, as part of a sentence. None if it can."""
         if self.networks is None or self.dated is None:
             return f"the list {self.source.name} is missing"
         if self.source.kind not in _LASTING and now - self.dated > TOO_OLD:
@@ -55,7 +56,7 @@ class Loaded:
 
 
 class Networks:
-    """All lists of this process. Nothing is loaded before the first question, and then once, by a thread."""
+    """All lists of this process. The first lookup loads them, in a thread."""
 
     def __init__(self, sources: Sequence[ListSource], database_url: str) -> None:
         self._sources = tuple(sources)
@@ -66,7 +67,7 @@ class Networks:
         os.register_at_fork(after_in_child=self._reset)
 
     def look_up(self, address: Address, *, by_program: bool, traces: Sequence[str]) -> Origin:
-        """What is known of a caller's address; what no list can say is a gap, never a clean bill."""
+        """Look up a client's address. A list that can't be used is a gap, and doesn't count as a clean result."""
         now = clock.now()
         usable, gaps = [], []
         for loaded in self.loaded():
@@ -92,20 +93,20 @@ class Networks:
         )
 
     def loaded(self) -> Sequence[Loaded]:
-        """The lists as they are; waits for the first load."""
+        """The lists as they are now. Waits for the first load."""
         if self._sources:
             self._start()
             self._ready.wait(FIRST_LOAD_TIMEOUT_SECONDS)
         return self._lists
 
     def problems(self) -> list[str]:
-        """What is wrong with the lists, a sentence each; none where all is well."""
+        """The problems of the lists, one sentence each."""
         now = clock.now()
         found = [(loaded.source.name, loaded.error or loaded.gap(now)) for loaded in self.loaded()]
         return [f"{name}: {why}" for name, why in found if why]
 
     def refresh(self) -> None:
-        """Load what has changed since."""
+        """Load the lists that have changed."""
         with self._lock:
             rows = self._rows()
             self._lists = tuple(
@@ -113,7 +114,7 @@ class Networks:
             )
 
     def _rows(self) -> dict[str, Row] | None:
-        """The rows of the lists that are fetched, with their content where it is new; None without a database."""
+        """The rows of downloaded lists, with their content if it is new. None without a database."""
         versions = {kept.source.place: kept.mark for kept in self._lists if kept.source.is_remote}
         if not versions:
             return {}
@@ -126,13 +127,13 @@ class Networks:
                         session.refresh(row, ["content"])
                 return rows
         except SQLAlchemyError as trouble:
-            logger.warning("the lists of networks could not be looked at", why=str(trouble))
+            logger.warning("could not check the network lists for changes", why=str(trouble))
             return None
         finally:
             engine.dispose()
 
     def close(self) -> None:
-        """Look at the lists no more; what is loaded stays."""
+        """Stop checking for changes. Loaded lists stay."""
         self._closed.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
@@ -155,7 +156,7 @@ class Networks:
             try:
                 self.refresh()
             except Exception:
-                logger.exception("the lists of networks could not be refreshed")
+                logger.exception("could not refresh the network lists")
             self._ready.set()
             self._closed.wait(REFRESH_SECONDS)
 
@@ -175,7 +176,7 @@ def _of_file(kept: Loaded) -> Loaded:
 def _of_row(kept: Loaded, rows: dict[str, Row] | None) -> Loaded:
     row = (rows or {}).get(kept.source.place)
     if rows is None or row is None:
-        return kept if rows is None else replace(kept, error=kept.error or "It has not been fetched yet.")
+        return kept if rows is None else replace(kept, error=kept.error or "It hasn't been downloaded yet.")
     if row.version == kept.mark or row.content is None:
         return replace(kept, error=row.error, dated=row.fetched_at or kept.dated)
     with tempfile.TemporaryDirectory(prefix="usher-list-") as folder:
@@ -191,7 +192,7 @@ def _renewed(kept: Loaded, path: Path, mark: Any, dated: datetime | None) -> Loa
         if kept.networks is not None:
             refuse_shrunken(kept.networks.size, networks.size)
     except BadList as bad:
-        logger.warning("a list of networks was refused", list=kept.source.name, why=str(bad))
+        logger.warning("refused a network list", list=kept.source.name, why=str(bad))
         return replace(kept, error=str(bad), mark=mark)
-    logger.info("a list of networks was loaded", list=kept.source.name, networks=networks.size)
+    logger.info("loaded a network list", list=kept.source.name, networks=networks.size)
     return Loaded(kept.source, networks, dated, None, mark)

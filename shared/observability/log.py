@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard error. Never a token, a password or a whole address."""
+"""Structured logs: one JSON object per line on standard error. Never log a token, a password or a full address."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ import msgspec
 
 from shared.optional_imports import block_imports
 
-# For tracebacks in colours it would load rich: 4 MB in each process.
+# It would load rich for colored tracebacks: 4 MB in each process.
 with block_imports("rich"):
     import structlog
 
@@ -17,7 +17,7 @@ Logger = structlog.typing.FilteringBoundLogger
 
 
 class _Lines:
-    """Writes the lines of one module, each in one piece, and without a lock that a fork could leave locked."""
+    """Writes the lines of one module, each in one piece, without a lock that a fork could leave locked."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -32,9 +32,9 @@ class _Lines:
 
 
 def configure(level: str) -> None:
-    """Send this process's logs, ours and the libraries', as JSON to standard error.
+    """Send this process's logs, including those of libraries, as JSON to standard error.
 
-    Ours go there by the short way, for they may be thousands a second; the libraries' by that of the standard library.
+    Our own lines skip the standard library's logging for speed, because there may be thousands a second.
     """
     steps: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -76,12 +76,12 @@ def _as_text(*given: Any) -> str:
 
 
 def bound(*names: str) -> dict[str, str]:
-    """What is bound to every line of this request or round under these names, as far as it is."""
+    """The values bound to every line of this request or batch under these names. Unbound names are left out."""
     context = structlog.contextvars.get_contextvars()
     return {name: context[name] for name in names if name in context}
 
 
 def begin(**names: str) -> None:
-    """Bind these to every line from here on in this thread, in place of what was bound before."""
+    """Bind these values to every line of this thread from now on, and remove earlier ones."""
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**names)

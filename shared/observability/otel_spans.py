@@ -1,4 +1,4 @@
-"""Spans by OpenTelemetry. Only `shared.observability.tracing` loads this, and only where an endpoint is set."""
+"""OpenTelemetry spans. Only `shared.observability.tracing` imports this, and only if an endpoint is set."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 
 class Spans:
-    """Makes the spans of one process and sends them to an endpoint, a second after they ended at the latest."""
+    """Creates the spans of one process and sends them to an endpoint, at most a second after they end."""
 
     def __init__(self, endpoint: str, service: str) -> None:
         self._provider = TracerProvider(resource=Resource.create({"service.name": service}))
@@ -23,17 +23,17 @@ class Spans:
     def span(
         self, name: str, after: Mapping[str, Any] | None, attributes: Mapping[str, str]
     ) -> AbstractContextManager[Any]:
-        """A span for the length of a block."""
+        """A span for the duration of a block."""
         context = extract(after) if after else None
         tracer = self._provider.get_tracer("usher")
         return tracer.start_as_current_span(name, context=context, attributes=attributes)
 
     def trace_context(self) -> dict[str, str]:
-        """The running trace as a row carries it."""
+        """The current trace in the form that rows store."""
         carrier: dict[str, str] = {}
         inject(carrier)
         return carrier
 
     def close(self) -> None:
-        """Send what was not sent yet."""
+        """Send the remaining spans."""
         self._provider.shutdown()

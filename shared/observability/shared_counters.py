@@ -1,8 +1,8 @@
-"""Where the processes of one part count together (prometheus_client's files), so that counting never fails the work.
+"""The folder in which the processes of one component count together (prometheus_client's files), without failures.
 
-The folder is a temporary one, and what cleans such folders may take it away under us. It is made anew then, and each
-process goes on in fresh files: to Prometheus that is a counter that began again. Where no folder can be had at all,
-figures are kept in memory alone.
+The folder is a temporary one, and a cleanup of such folders may delete it at any time. It is then created again, and
+each process continues in new files, which Prometheus sees as a counter reset. If no folder is possible at all, counts
+stay in memory.
 """
 
 import os
@@ -17,18 +17,18 @@ from prometheus_client import CollectorRegistry, multiprocess, values
 from shared.settings.environment import METRICS_FOLDER
 
 _LOOK_EVERY = 1.0
-# What counting into a file that is gone, closed or was never had comes to.
+# Errors of counting into a file that is gone, closed or was never opened.
 _LOST = (OSError, ValueError, AttributeError)
 
 
 def count_together(place: Callable[[int], str]) -> None:
-    """Have what is counted from here on kept in the folder, if there is one; `place` names a process by its id."""
+    """Store counts in the folder from now on, if one is set. `place` maps a process id to a name."""
     if METRICS_FOLDER in os.environ:
         values.ValueClass = _lasting(_Place(place))
 
 
 def registry() -> CollectorRegistry:
-    """What all processes of this part have counted, as far as it is still there."""
+    """A registry with the counts of all processes of this component, as far as the files exist."""
     counted = CollectorRegistry()
     with suppress(*_LOST):
         folder().mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def folder() -> Path:
 
 
 class _Place:
-    """What the files of this process are called: by another name once they are gone, which has new ones opened."""
+    """Names the files of this process. If they disappear it changes the name, so new ones are opened."""
 
     def __init__(self, place: Callable[[int], str]) -> None:
         self._place = place
@@ -52,25 +52,25 @@ class _Place:
         self._look_at = 0.0
 
     def __call__(self) -> str:
-        """The name at this moment; asked for at each count."""
+        """The current name, requested at each count."""
         if time.monotonic() >= self._look_at:
             self.look()
         name = self._place(os.getpid())
         return f"{name}.{self._generation}" if self._generation else name
 
     def look(self) -> None:
-        """See whether the files are still there, and make the folder where it is not."""
+        """Check that the files still exist, and create the folder if it doesn't."""
         self._look_at = time.monotonic() + _LOOK_EVERY
         name = self._place(os.getpid())
         with suppress(OSError):
             folder().mkdir(mode=0o700, parents=True, exist_ok=True)
             there = any(folder().glob(f"*_{name}*.db"))
-            # Just forked, it has none yet.
+            # A process that was just forked has no files yet.
             self._generation += self._expected and self._name == name and not there
             self._name, self._expected = name, there
 
     def expect(self) -> None:
-        """Say that files should be there by now; where the next look finds none, they are opened anew."""
+        """Record that files should exist. If the next check finds none, they are opened again."""
         self._expected = True
 
 
@@ -78,7 +78,7 @@ def _lasting(place: _Place) -> type:
     mapped: Any = values.MultiProcessValue(place)
 
     class Lasting(mapped):  # type: ignore[misc]
-        """A figure in a file; without one it is kept in memory alone."""
+        """A value in a file, or in memory if there is no file."""
 
         def __init__(self, *given: Any, **more: Any) -> None:
             try:

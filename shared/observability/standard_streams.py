@@ -1,4 +1,4 @@
-"""Standard output and standard error that end no process, whatever becomes of where they go."""
+"""Standard output and standard error that never end the process, even if they can't be written."""
 
 import io
 import os
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class _Unfailing(io.RawIOBase):
-    """A file descriptor that takes everything: what can't be written (a full disk, a closed pipe) is dropped."""
+    """A file descriptor that accepts everything and drops what it can't write (full disk, closed pipe)."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -32,7 +32,7 @@ class _Unfailing(io.RawIOBase):
 
 
 def never_fail() -> None:
-    """Have nothing that this process, or one forked from it, writes to its standard streams ever end it."""
+    """Make the standard streams safe to write to, for this process and those forked from it."""
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = io.BufferedWriter(_Unfailing(descriptor))
         setattr(sys, name, io.TextIOWrapper(stream, "utf-8", "backslashreplace", line_buffering=True))

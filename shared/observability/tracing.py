@@ -1,8 +1,8 @@
-"""Traces from the request over the job to the mail server, by OpenTelemetry, where an endpoint is set; else nothing.
+"""OpenTelemetry traces from the request through the job to the mail server, if an endpoint is set.
 
-A job's row carries the trace of the request that promised it (`traceparent`, W3C Trace Context), so that what workers
-do for it later belongs to the same trace. Without an endpoint a span costs one comparison, and OpenTelemetry, an eighth
-of what a start has to load, is not loaded.
+A job's row stores the trace context of the request that enqueued it (`traceparent`, W3C Trace Context), so the work of
+a worker belongs to the same trace. Without an endpoint a span costs one comparison, and OpenTelemetry, an eighth of all
+code at start, is not loaded.
 """
 
 from collections.abc import Mapping
@@ -13,15 +13,16 @@ from typing import Any
 from shared.settings.loading import BadSettings
 
 _spans: Any = None
-"""The `shared.observability.otel_spans.Spans` of this process, or nothing."""
+"""The `shared.observability.otel_spans.Spans` of this process, or None."""
 
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 def configure(endpoint: str | None, part: str) -> None:
-    """Send the spans of this process to the endpoint (`http://host:4318/v1/traces`), or none where there is none.
+    """Send the spans of this process to an endpoint (`http://host:4318/v1/traces`), or nowhere if it is None.
 
-    Call it in each process after the fork: the thread that sends is not inherited.
+    Call this in each process after the fork, because the sending thread is not inherited. Raises `BadSettings` if
+    OpenTelemetry is not installed.
     """
     global _spans
     if endpoint is None:
@@ -30,13 +31,13 @@ def configure(endpoint: str | None, part: str) -> None:
         spans = import_module("shared.observability.otel_spans")
     except ImportError:
         raise BadSettings(
-            "USHER_OTLP_ENDPOINT is set, and OpenTelemetry is not installed: pip install 'usher[otel]'"
+            "USHER_OTLP_ENDPOINT is set, but OpenTelemetry isn't installed. Run pip install 'usher[otel]'"
         ) from None
     _spans = spans.Spans(endpoint, service=f"usher-{part}")
 
 
 def close() -> None:
-    """Send what was not sent yet, and trace no more."""
+    """Send the remaining spans and stop tracing."""
     global _spans
     spans, _spans = _spans, None
     if spans is not None:
@@ -44,15 +45,15 @@ def close() -> None:
 
 
 def is_enabled() -> bool:
-    """Whether spans of this process are sent to anybody."""
+    """Return True if spans of this process are sent."""
     return _spans is not None
 
 
 def span(name: str, after: Mapping[str, Any] | None = None, **attributes: str) -> AbstractContextManager[None]:
-    """A span for the length of the block; part of the trace that `after` carries, or of the one that is running."""
+    """A span for the duration of the block, in the trace that `after` carries or else the current one."""
     return _NOTHING if _spans is None else _spans.span(name, after, attributes)
 
 
 def trace_context() -> dict[str, str]:
-    """What a row has to carry so that later work belongs to the trace that is running."""
+    """The trace context that a row stores, so that later work belongs to the current trace."""
     return {} if _spans is None else _spans.trace_context()

@@ -1,1 +1,1 @@
-"""What operators look after: jobs, statistics, retention."""
+"""Operations: job administration, statistics and retention."""

@@ -1,4 +1,4 @@
-"""Every job in plain sight: listed, summed up, and done again or called off by an operator."""
+"""Job administration: list and summarize jobs, retry or cancel them."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from shared.models import Heartbeat, Job, JobKind, JobState, Part, Pause
 from shared.models.job import UNFINISHED
 
 OPEN_STATES = (*UNFINISHED, JobState.DEAD)
-"""The states of jobs that somebody may still have to look after."""
+"""States of jobs that may still need attention."""
 
 RECENT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How many jobs of a kind stand in a state; of those that could be done now, since when the oldest waits."""
+    """The number of jobs of one kind in one state, and the due time of the oldest that is due now."""
 
     kind: str
     state: str
@@ -35,7 +35,7 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The background work at a glance."""
+    """An overview of the background work."""
 
     depths: list[Depth]
     finished_last_minute: int
@@ -53,7 +53,7 @@ def list_jobs(
     before: str | None,
     limit: int,
 ) -> list[Job]:
-    """Jobs, the newest first, from before `before` on; of one account where one is named."""
+    """Jobs before `before`, newest first; of one account if given."""
     query = select(Job).where(_within(account_id))
     if state is not None:
         query = query.where(in_literals(Job.state, state))
@@ -65,7 +65,7 @@ def list_jobs(
 
 
 def get(session: Session, *, job_id: str, account_id: str | None = None, lock: bool = False) -> Job:
-    """The job, or `NotFound`; of one account where one is named."""
+    """The job. Raises `NotFound`, also if it is not the given account's."""
     query = select(Job).where(Job.id == job_id, _within(account_id)).execution_options(populate_existing=True)
     job = session.scalars(query.with_for_update() if lock else query).one_or_none()
     if job is None:
@@ -74,7 +74,7 @@ def get(session: Session, *, job_id: str, account_id: str | None = None, lock: b
 
 
 def summary(session: Session, *, account_id: str | None = None) -> Summary:
-    """How much there is to do, for how long it has waited, and who is there to do it."""
+    """The backlog, its waiting time, and the running components."""
     lately = select(func.count()).where(Job.finished_at > func.now() - RECENT, _within(account_id))
     return Summary(
         depths=depths(session, account_id=account_id),
@@ -86,7 +86,7 @@ def summary(session: Session, *, account_id: str | None = None) -> Summary:
 
 
 def depths(session: Session, *, account_id: str | None = None) -> list[Depth]:
-    """How many jobs stand in which open state; what was done or cancelled is not counted, as it only ever grows."""
+    """The number of jobs in each open state. Finished jobs are left out, because they only accumulate."""
     due = func.min(Job.due_at).filter(Job.state == JobState.QUEUED, Job.due_at <= func.now())
     age = func.coalesce(func.extract("epoch", func.now() - due), 0)
     query = select(Job.kind, Job.state, func.count(), due, age).where(
@@ -101,9 +101,9 @@ def depths(session: Session, *, account_id: str | None = None) -> list[Depth]:
 
 
 def retry(session: Session, *, actor: Actor, job_id: str) -> Job:
-    """Do a dead or cancelled job again, or one that waits at once, as if it had never been tried.
+    """Retry a dead or cancelled job, or run a waiting one now, as if it had never been tried.
 
-    What an earlier mail server said of its address is forgotten. `Conflict` where it runs, or is done.
+    Removes the suppression of its address. Raises `Conflict` if the job is running or done.
     """
     job = _changed(session, job_id, (JobState.QUEUED, JobState.DEAD, JobState.CANCELLED), "done again")
     if job.state != JobState.QUEUED:
@@ -114,7 +114,7 @@ def retry(session: Session, *, actor: Actor, job_id: str) -> Job:
 
 
 def cancel(session: Session, *, actor: Actor, job_id: str) -> Job:
-    """Call off a job that waits; its invitation shows it. `Conflict` where it runs, or has ended."""
+    """Cancel a waiting job, which its invitation shows. Raises `Conflict` if it is running or has ended."""
     job = _changed(session, job_id, (JobState.QUEUED,), "cancelled")
     why = "An operator cancelled it. Nothing more is tried by itself; retry the job, or resend the invitation."
     results.fail(session, job, why=why, state=JobState.CANCELLED)
@@ -123,7 +123,7 @@ def cancel(session: Session, *, actor: Actor, job_id: str) -> Job:
 
 
 def has_unclaimed_jobs(session: Session, *, after: timedelta) -> bool:
-    """Whether a job has been free and due for so long, although a scheduler rings: its workers must be deaf."""
+    """True if a job has been free and due for `after` while a scheduler runs, so workers receive no messages."""
     ignored = select(Job.id).where(
         in_literals(Job.state, JobState.QUEUED),
         Job.due_at < func.now() - after,

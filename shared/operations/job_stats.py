@@ -1,4 +1,4 @@
-"""How the background work went in the last hour, minute by minute: depth, rate, and time from promise to mail."""
+"""Statistics of the background work in the last hour by minute: backlog, throughput and time to send."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ MINUTES = 60
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """One figure for each minute, the newest last: jobs unfinished, jobs finished, seconds to mail (median)."""
+    """A value for each minute, newest last: unfinished jobs, finished jobs, median seconds to send an email."""
 
     until: datetime
     depth: list[float]
@@ -26,7 +26,7 @@ class Trend:
 
 
 def last_hour(session: Session, *, account_id: str | None = None) -> Trend:
-    """The last hour; of one account where one is named."""
+    """The last hour; of one account if given."""
     within = true() if account_id is None else Job.account_id == account_id
     now: datetime = session.scalars(select(func.now())).one()
     since = now - timedelta(minutes=MINUTES)
@@ -56,13 +56,13 @@ def _made(session: Session, since: datetime, within: ColumnElement[bool]) -> dic
 
 
 def _minute(column: InstrumentedAttribute[Any], since: datetime) -> ColumnElement[int]:
-    """Which minute of the hour a time is in, from 0 on."""
+    """The minute of the hour that a time falls into, from 0."""
     seconds = func.extract("epoch", column - literal(since))
     return cast(func.greatest(func.least(func.floor(seconds / 60), MINUTES - 1), 0), Integer)
 
 
 def _backwards(left: int, made: dict[int, int], finished: dict[int, int]) -> list[float]:
-    """How many were unfinished at the end of each minute, reckoned back from how many are now."""
+    """The number of unfinished jobs at the end of each minute, calculated back from the current number."""
     depth = []
     for place in reversed(range(MINUTES)):
         depth.append(float(max(left, 0)))

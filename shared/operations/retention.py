@@ -1,4 +1,4 @@
-"""Deletes what has served its time. Invitations, events, members and jobs are not among it: they are the record."""
+"""Deletes expired rows. Never deletes invitations, events, members, and unfinished or dead jobs."""
 
 from datetime import timedelta
 
@@ -30,12 +30,12 @@ BATCH = 1000
 
 
 def sweep(session: Session, *, jobs_kept: timedelta, limit: int = BATCH) -> int:
-    """Delete up to `limit` rows of each table that are long past their use; returns the most found in one table."""
+    """Delete up to `limit` expired rows of each table. Returns the largest number deleted from one table."""
     return max(_delete(session, model, spent, limit) for model, spent in _spent(jobs_kept))
 
 
 def _spent(jobs_kept: timedelta) -> list[tuple[type[Base], ColumnElement[bool]]]:
-    """Which rows of which table; each has a margin, so that nothing goes while somebody may still ask for it."""
+    """The tables and conditions of expired rows. Each has a margin, so nothing is deleted while it may be needed."""
     return [
         (Throttle, Throttle.window_ends_at < func.now() - timedelta(hours=1)),
         (IdempotencyKey, IdempotencyKey.created_at < func.now() - timedelta(days=2)),
@@ -44,16 +44,16 @@ def _spent(jobs_kept: timedelta) -> list[tuple[type[Base], ColumnElement[bool]]]
         (Signup, Signup.created_at < func.now() - signups.KEPT),
         (SignupSession, SignupSession.expires_at < func.now() - timedelta(days=1)),
         (FailedSignIn, FailedSignIn.failed_at < func.now() - failed_sign_ins.KEPT),
-        # An invitation lives 30 days at the most, so a link replaced longer ago than this leads nowhere.
+        # An invitation lives at most 30 days, so a link replaced longer ago leads nowhere.
         (SupersededLink, SupersededLink.superseded_at < func.now() - timedelta(days=90)),
-        # A dead job stays until somebody has decided about it.
+        # A dead job stays until an operator decides about it.
         (Job, Job.state.in_((JobState.DONE, JobState.CANCELLED)) & (Job.finished_at < func.now() - jobs_kept)),
         (InvitationUsage, InvitationUsage.day_ends_at < func.now() - timedelta(days=1)),
         (InvitedRecipient, InvitedRecipient.day_ends_at < func.now() - timedelta(hours=1)),
         (Heartbeat, Heartbeat.beat_at < func.now() - timedelta(days=1)),
         (Pause, Pause.until < func.now() - timedelta(days=1)),
         (Suppression, Suppression.until < func.now() - timedelta(days=1)),
-        # Name servers are asked again long before.
+        # Name servers are queried again long before.
         (MailDomain, MailDomain.looked_up_at < func.now() - timedelta(days=30)),
     ]
 

@@ -1,1 +1,1 @@
-"""What an operator sets: every setting with its type, and how its text is read."""
+"""The settings: names, types, help and parsing."""

@@ -1,7 +1,7 @@
-"""The names in the environment that all parts agree on. Settings themselves are read by `shared.settings.settings`."""
+"""Names in the environment that all components share. `shared.settings.settings` reads the settings themselves."""
 
 PREFIX = "USHER_"
-"""What the name of every setting begins with."""
+"""The prefix of every setting's name."""
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""Names the folder in which the processes of one machine count together; `usher up` sets it for all its parts."""
+"""The variable for the folder in which the processes of one machine share metrics. `usher up` sets it for all parts."""

@@ -1,4 +1,4 @@
-"""Reads the settings from the environment, and names every problem at once."""
+"""Reads the settings from the environment and reports every problem at once."""
 
 import difflib
 import re
@@ -13,11 +13,11 @@ from shared.settings.settings import Settings
 
 
 class BadSettings(CannotRun):
-    """The settings don't allow a start; the message names every problem, one a line."""
+    """Raised when invalid settings prevent the start. The message lists every problem on its own line."""
 
 
 def load(environ: Mapping[str, str]) -> Settings:
-    """The settings from the environment; raises `BadSettings` naming every problem at once."""
+    """Load the settings from the environment. Raises `BadSettings` with every problem at once."""
     problems: list[str] = []
     values: dict[str, str] = {}
     for name in Settings.model_fields:
@@ -38,12 +38,12 @@ def load(environ: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         problems += [_sentence(problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()]
     if problems:
-        raise BadSettings("Usher can't start; mend these settings:\n" + "\n".join(f"  - {line}" for line in problems))
+        raise BadSettings("Usher can't start. Fix these settings:\n" + "\n".join(f"  - {line}" for line in problems))
     return settings
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Variables that look meant for Usher but name no setting, each with the nearest name that does."""
+    """Variables with Usher's prefix that are no setting, each with the nearest valid name."""
     known = {PREFIX + name.upper() + tail for name in Settings.model_fields for tail in ("", "_FILE")}
     strays = [name for name in environ if name.startswith(PREFIX) and not name.startswith(PREFIX + "TEST_")]
     lines = []
@@ -53,7 +53,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     return lines
 
 
-# How pydantic writes a length of time: not as a person would.
+# Matches pydantic's representation of a duration, to replace it with a readable one.
 _SPAN = re.compile(r"datetime\.timedelta\((\w+)=(\d+)\)")
 
 

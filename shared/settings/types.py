@@ -1,4 +1,4 @@
-"""How settings are written: each kind of value, read from text, with words of help for one that is wrong."""
+"""The formats of settings: types that parse text and explain invalid values."""
 
 import base64
 import binascii
@@ -33,7 +33,7 @@ def _duration(text: Any) -> Any:
     if text.strip().isdigit():
         number, unit = text.strip(), "s"
     if not number.isdigit() or unit not in _UNITS:
-        raise ValueError("write a whole number and a unit, such as 90s, 15m, 24h or 7d")
+        raise ValueError("enter a whole number and a unit, such as 90s, 15m, 24h or 7d")
     return timedelta(seconds=int(number) * _UNITS[unit])
 
 
@@ -44,9 +44,9 @@ def _money(text: Any) -> Any:
         amount, currency = text.split()
         money = Money(amount=Decimal(amount), currency=currency.upper())
     except (ValueError, InvalidOperation):
-        raise ValueError("write an amount and a currency, such as 750 USD") from None
+        raise ValueError("enter an amount and a currency, such as 750 USD") from None
     if not (money.amount.is_finite() and money.amount >= 0 and len(money.currency) == 3 and currency.isalpha()):
-        raise ValueError("write an amount of zero or more and a currency of three letters, such as 750 USD")
+        raise ValueError("enter an amount of zero or more and a currency code, such as 750 USD")
     return money
 
 
@@ -58,11 +58,11 @@ def _networks(text: Any) -> Any:
     try:
         return tuple(ip_network(part, strict=False) for part in _words(text))
     except ValueError as error:
-        raise ValueError(f"{error}; write networks such as 10.0.0.0/8, separated by commas") from None
+        raise ValueError(f"{error}; enter networks such as 10.0.0.0/8, separated by commas") from None
 
 
 def url(*schemes: str) -> AfterValidator:
-    """An address that begins with one of these schemes."""
+    """Validate that a URL has one of these schemes."""
 
     def check(url: str) -> str:
         if urlsplit(url).scheme not in schemes:
@@ -75,13 +75,13 @@ def url(*schemes: str) -> AfterValidator:
 def _public_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ValueError("write the address people reach this service at, without a path: https://usher.example.com")
+        raise ValueError("enter the public address of this service without a path, such as https://usher.example.com")
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def _mailbox(text: str) -> str:
     if "\r" in text or "\n" in text or "@" not in parseaddr(text)[1].strip("@"):
-        raise ValueError("write an address, with a name before it if you like: Acme <invitations@acme.com>")
+        raise ValueError("enter an email address with an optional name, such as Acme <invitations@acme.com>")
     return text
 
 
@@ -94,7 +94,9 @@ def _name_servers(text: Any) -> Any:
         try:
             servers.append((str(ip_address(host.strip("[]"))), int(port)))
         except ValueError:
-            raise ValueError(f"{word!r} is no address; write 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53") from None
+            raise ValueError(
+                f"{word!r} isn't an address; enter 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53"
+            ) from None
     return tuple(servers)
 
 
@@ -103,13 +105,13 @@ def _signing_key(key: str) -> str:
         try:
             base64.b64decode(key.removeprefix("whsec_"), validate=True)
         except binascii.Error:
-            raise ValueError("what follows whsec_ has to be base64, as your mail system shows it") from None
+            raise ValueError("the part after whsec_ must be base64, as your email provider shows it") from None
     return key
 
 
 def _keys(keys: tuple[str, ...]) -> tuple[str, ...]:
     if not keys or any(len(key) < 32 for key in keys):
-        raise ValueError("give at least one key of 32 characters or more; make one with: openssl rand -base64 48")
+        raise ValueError("enter at least one key of 32 characters or more; create one with: openssl rand -base64 48")
     return keys
 
 

@@ -72,7 +72,7 @@ def test_why_tells_a_support_person_what_happened_and_what_to_do(
     row = invited(sessions, strict, alice, "bob@corp.test")
     for which in (row.id, "bob@corp.test", "BOB@Corp.Test"):
         output = usher("why", which, environ=environ).output
-        for words in ("was invited", "is held: nothing is sent until somebody decides", "proxy_vpn", "release"):
+        for words in ("was invited", "is on hold: nothing is sent until it is approved", "proxy_vpn", "release"):
             assert words in output
     unknown = usher("why", "nobody@corp.test", environ=environ)
     assert (unknown.exit_code, unknown.stderr) == (1, "There is no invitation nobody@corp.test.\n")
@@ -83,7 +83,7 @@ def test_the_past_is_replayed_under_other_rules(
 ) -> None:
     row = invited(sessions, settings, alice, "bob@corp.test")
     same = usher("policy", "backtest", environ=environ).output
-    assert same == "1 invitations of 30 days, 0 would have ended otherwise.\n"
+    assert same == "1 invitations in 30 days, 0 with a different outcome.\n"
     changes = {
         f"network_lists={vpn}": "proxy_vpn",
         "minimum_commitment=900 USD": "contract_below_minimum",

@@ -63,7 +63,7 @@ def test_the_doctor_tells_of_emails_that_are_held_back(usher: Usher, alive: None
         )
     result = usher("doctor")
     assert result.exit_code == 1
-    assert "all mail waits" in result.output
+    assert "all email is paused" in result.output
 
 
 def test_without_a_database_the_doctor_says_that_too(usher: Usher):

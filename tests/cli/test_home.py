@@ -33,7 +33,7 @@ def test_two_cannot_use_it_at_once(folder: Path) -> None:
 def test_someone_elses_folder_is_left_alone(folder: Path) -> None:
     folder.mkdir(mode=0o755)
     (folder / "thesis.txt").touch()
-    with pytest.raises(CannotStart, match="no data folder"), locked_home(folder):
+    with pytest.raises(CannotStart, match="it isn't a data folder"), locked_home(folder):
         pass
     assert folder.stat().st_mode & 0o777 == 0o755
 

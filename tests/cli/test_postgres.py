@@ -50,7 +50,7 @@ def test_a_folder_of_another_release_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "postgres"
     folder.mkdir()
     (folder / "PG_VERSION").write_text("9\n")
-    with pytest.raises(CannotStart, match="was made by PostgreSQL 9"):
+    with pytest.raises(CannotStart, match="was created by PostgreSQL 9"):
         prepare(folder)
 
 

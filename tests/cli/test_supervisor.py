@@ -52,7 +52,7 @@ def test_what_a_killed_part_has_started_ends_with_it(tmp_path: Path, note: Path)
 def test_a_part_that_cannot_start_is_given_up_with_its_last_words(tmp_path: Path) -> None:
     with Supervisor(tmp_path) as supervisor:
         supervisor.start("broken", Command(("/bin/sh", "-c", "echo no such luck; exit 1")), layer=0)
-        with pytest.raises(CannotStart, match="broken does not start: no such luck"):
+        with pytest.raises(CannotStart, match="broken doesn't start: no such luck"):
             supervisor.wait_for("broken", lambda: False)
 
 

@@ -148,4 +148,4 @@ def test_a_damaged_database_is_one_line(tmp_path: Path) -> None:
     with locked_home(tmp_path / "data") as home:
         postgres.prepare(home.folder / "postgres", durable=False)
     (home.folder / "postgres" / "global" / "pg_control").unlink()
-    assert "postgres does not start" in complaint(home.folder)
+    assert "postgres doesn't start" in complaint(home.folder)

@@ -99,13 +99,13 @@ def test_a_refused_attempt_is_recorded_once_a_minute(world, alice, bob, acme):
 def test_an_untouched_audit_is_sound(world, busy):
     result = verified(world)
     assert result.exit_code == 0, result.output
-    assert f"{busy}: 5 events sealed, 0 to be sealed" in result.stdout
+    assert f"{busy}: 5 events sealed, 0 not yet sealed" in result.stdout
 
 
 def test_new_events_wait_for_their_seal_and_are_no_fault(world, alice, busy):
     alice.patch(f"/v1/accounts/{busy}", {"name": "New"})
     result = verified(world, busy)
-    assert (result.exit_code, "5 events sealed, 1 to be sealed" in result.stdout) == (0, True)
+    assert (result.exit_code, "5 events sealed, 1 not yet sealed" in result.stdout) == (0, True)
     assert seal(world) == 1
     assert seal(world) == 0
 

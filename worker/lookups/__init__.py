@@ -1,1 +1,1 @@
-"""The outside world, each part of it behind one small function; verdicts are made elsewhere, from what these find."""
+"""Lookups in other systems, each behind one small function. They collect facts; the checks decide."""

@@ -1,4 +1,4 @@
-"""Asks the operator's billing system what an account has committed to spend.
+"""Asks the operator's billing system for an account's committed spend.
 
 The request: `GET BILLING_URL?account_id=acc_...` with `X-Usher-Timestamp` (seconds since 1970) and `X-Usher-Signature`,
 the hex HMAC-SHA-256 under BILLING_KEY of "timestamp.account id". The answer: 200 and `{"contract": null}`, or
@@ -26,24 +26,24 @@ MAX_CONCURRENT = 8
 
 NO_ANSWER = "no answer"
 BillingReply = dict[str, str] | None | str
-"""The terms, None for no contract, or `NO_ANSWER`."""
+"""The contract's terms, None if there is no contract, or `NO_ANSWER`."""
 
 
 class Billing:
-    """Asks about several accounts at once."""
+    """Client of the billing system that requests several accounts at once."""
 
     def __init__(self, url: str | None, key: str | None) -> None:
         self._url, self._key = url or "", key or ""
         self._pool: ThreadPoolExecutor | None = None
 
     def fetch(self, account_id: str) -> Future[BillingReply]:
-        """What this account has committed to; the answer comes within the time-out, and is never an error."""
+        """Request the commitment of an account. The future completes within the timeout and never raises."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="billing")
         return self._pool.submit(self._fetch_now, account_id)
 
     def close(self) -> None:
-        """Ask nothing any more."""
+        """Stop sending requests."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -69,12 +69,12 @@ class Billing:
 
 
 def signature(key: str, stamp: str, account_id: str) -> str:
-    """What proves that a request is ours."""
+    """The request signature: hex HMAC-SHA-256 of "timestamp.account id"."""
     return hmac.new(key.encode(), f"{stamp}.{account_id}".encode(), hashlib.sha256).hexdigest()
 
 
 def read_answer(body: bytes) -> dict[str, str] | None:
-    """The terms in an answer, or None for no contract; raises `ValueError` for what is neither."""
+    """Parse an answer into the contract's terms, or None for no contract. Raises `ValueError` if it is neither."""
     document = json.loads(body)
     if not isinstance(document, dict) or "contract" not in document:
         raise ValueError("the answer has no `contract`")
@@ -88,6 +88,6 @@ def read_answer(body: bytes) -> dict[str, str] | None:
     except (TypeError, KeyError, InvalidOperation) as error:
         raise ValueError(f"the contract can't be read ({type(error).__name__})") from None
     if not amount.is_finite() or amount < 0:
-        raise ValueError("the contract's amount is no amount")
+        raise ValueError("the contract's amount is invalid")
     first, last = (day.isoformat() for day in days)
     return {"amount": str(amount), "currency": currency, "starts_on": first, "ends_on": last}

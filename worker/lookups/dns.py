@@ -1,8 +1,8 @@
-"""Asks name servers where a domain's mail goes: MX, else the domain itself (RFC 5321, 5.1), or nowhere (RFC 7505).
+"""Asks name servers where a domain's email goes: MX, else the domain itself (RFC 5321, 5.1), or nowhere (RFC 7505).
 
-All questions of a process are asked by one thread at once, each within its own time, so that a domain whose servers
-keep silent holds up no other. Where no name server answers anything, that is noticed by the first question, and until
-one does answer every question is `unknown` at once: a machine without a network should still send its mail.
+One thread sends all queries of a process concurrently, each with its own time limit, so a domain with silent servers
+delays no other. If no name server answers at all, the first query notices. Until one answers, every query is `unknown`
+at once, because a machine without a network should still send its emails.
 """
 
 import asyncio
@@ -22,19 +22,19 @@ from shared.policy import MailAnswer
 logger = log.get(__name__)
 
 PING_SECONDS = 0.8
-"""How long a name server may take for a question that it has the answer to; longer means that nobody is there."""
+"""Seconds that a name server may take to answer from its cache. After that it counts as unreachable."""
 
 REST_SECONDS = 5.0
-"""How long name servers that kept silent are left alone before they are asked again."""
+"""Seconds until silent name servers are queried again."""
 
 MailReply = tuple[MailAnswer, str]
-"""An answer and who gave it; for `unknown`, why there is none."""
+"""An answer and its source. For `unknown`, the reason."""
 
 _SILENT: MailReply = (MailAnswer.UNKNOWN, "no name server answers")
 
 
 class Resolver:
-    """Asks about many domains at once; `servers` are addresses and ports, none means the system's own."""
+    """DNS client for many domains at once. `servers` are addresses and ports; none means the system's own."""
 
     def __init__(self, servers: Sequence[tuple[str, int]], timeout: timedelta) -> None:
         self._servers = servers
@@ -43,12 +43,12 @@ class Resolver:
         self._lock = threading.Lock()
 
     def fetch(self, domain: str) -> Future[MailReply]:
-        """Where this domain's mail goes; the answer comes within the time-out, and is never an error."""
+        """Look up where a domain's email goes. The future completes within the timeout and never raises."""
         self._start()
         return asyncio.run_coroutine_threadsafe(self._answered(domain), self._loop)
 
     def close(self) -> None:
-        """Ask nothing any more."""
+        """Stop sending queries."""
         with self._lock:
             if self._thread is not None:
                 self._loop.call_soon_threadsafe(self._loop.stop)
@@ -76,7 +76,7 @@ class Resolver:
         self._loop.close()
 
     async def _answered(self, domain: str) -> MailReply:
-        """The answer, or that nobody answers, whichever is known first."""
+        """The answer for this domain, or that no name server answers, whichever is known first."""
         if self._silent.is_set():
             return _SILENT
         self._last = domain
@@ -95,7 +95,10 @@ class Resolver:
                 found = await self._mail_of(domain)
         except NXDOMAIN:
             if await self._cut_off():
-                return MailAnswer.UNKNOWN, "the system's name servers deny even the root: they know no outside"
+                return (
+                    MailAnswer.UNKNOWN,
+                    "the system's name servers deny even the root, so they have no connection to the internet",
+                )
             found = MailAnswer.NOT_FOUND
         except NoNameservers:
             self._answers += 1
@@ -104,14 +107,14 @@ class Resolver:
             self._doubt.set()
             return MailAnswer.UNKNOWN, f"no name server answered within {self._seconds:g} s"
         except (DNSException, OSError, ValueError) as error:
-            return MailAnswer.UNKNOWN, f"the question could not be asked ({type(error).__name__})"
+            return MailAnswer.UNKNOWN, f"the query could not be sent ({type(error).__name__})"
         self._answers += 1
         return found, self._name
 
     async def _cut_off(self) -> bool:
-        """Whether the system's own servers deny every name, the root too, as those of a machine without a network do.
+        """True if the system's name servers deny every name, even the root, as on a machine without a network.
 
-        Servers that a setting names are taken at their word.
+        Servers that a setting names are trusted.
         """
         if self._servers:
             return False
@@ -139,19 +142,19 @@ class Resolver:
         )
 
     async def _watch(self) -> None:
-        """Find out, whenever there is doubt, whether anybody answers at all; note it, until somebody does."""
+        """When in doubt, test if any name server answers, and mark all as silent until one does."""
         while True:
             await self._doubt.wait()
             self._doubt.clear()
             while not await self._anybody():
                 if not self._silent.is_set():
-                    logger.warning("no name server answers; domains are not checked meanwhile", servers=self._name)
+                    logger.warning("no name server answers; skipping domain checks", servers=self._name)
                 self._silent.set()
                 await asyncio.sleep(REST_SECONDS)
             self._silent.clear()
 
     async def _anybody(self) -> bool:
-        """Whether a name server answers, be it a refusal: asked for the root, and for what was asked last."""
+        """True if a name server answers, even with a refusal, about the root or the last queried domain."""
         answers = self._answers
         pings = [self._pinged(".", "NS"), self._pinged(self._last, "MX")]
         questions = {asyncio.ensure_future(ping) for ping in pings}
@@ -175,11 +178,11 @@ class Resolver:
 
 
 def _asker(servers: Sequence[tuple[str, int]], seconds: float) -> tuple[Asker, str]:
-    """What asks, and the names of whom it asks."""
+    """The DNS client, and a description of its servers."""
     try:
         asker = Asker(configure=not servers)
     except DNSException:
-        # The system names no server: then there is nobody to ask, which shows as silence.
+        # The system names no server. All queries then fail as if every server were silent.
         asker = Asker(configure=False)
     if servers:
         asker.nameservers = [Do53Nameserver(host, port) for host, port in servers]

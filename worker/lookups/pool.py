@@ -1,7 +1,7 @@
-"""Where one process asks the outside world, and waits for answers no longer than others can spare.
+"""The lookups of one process, which wait for answers only as long as other jobs can spare.
 
-What isn't answered at once is asked on in the background, while its job waits in the database; by the time the job
-comes round again, the answer is here.
+An unanswered lookup continues in the background while its job waits in the database. The answer is ready by the time
+the job is due again.
 """
 
 import time
@@ -16,13 +16,13 @@ from worker.lookups.contracts import Billing
 from worker.lookups.dns import Resolver
 
 PATIENCE_SECONDS = 0.15
-"""How long a round waits for a question that is new; name servers that know the answer need a tenth of that."""
+"""Seconds that a batch waits for a new lookup. Name servers that know the answer need a tenth of that."""
 
 LULL_SECONDS = 0.03
-"""How long a round that has had answers waits for one more: whoever is silent by then may be so for long."""
+"""Seconds that a batch waits for another answer after the last one. Anything still silent may stay so for long."""
 
 FORGET_SECONDS = 60.0
-"""How long an answer waits to be fetched; its job may have gone to another process."""
+"""Seconds that an answer stays available. Its job may have gone to another process."""
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class _Pending:
 
 
 class LookupPool:
-    """The questions of one process that are on their way."""
+    """The pending lookups of one process."""
 
     def __init__(self, settings: Settings) -> None:
         self._resolver = Resolver(settings.dns_servers, settings.dns_timeout)
@@ -40,7 +40,7 @@ class LookupPool:
         self._pending: dict[Lookup, _Pending] = {}
 
     def fetch(self, lookups: Collection[Lookup]) -> dict[Lookup, Any]:
-        """The answers that are there within moments; for those that are left out, ask again later."""
+        """Start the lookups and return the answers that arrive within moments. Ask for the others again later."""
         self._forget()
         pending = {lookup: self._pending.get(lookup) or self._begin(lookup) for lookup in lookups}
         newest = max((each.at for each in pending.values()), default=0.0)
@@ -51,7 +51,7 @@ class LookupPool:
         return answered
 
     def close(self) -> None:
-        """Ask nothing any more."""
+        """Stop all lookups."""
         self._resolver.close()
         self._billing.close()
 
@@ -69,7 +69,7 @@ class LookupPool:
 
 
 def _wait_for(answers: "set[Future[Any]]", *, until: float) -> None:
-    """Wait until all are there, or nothing more seems to come; `until` is by the monotonic clock."""
+    """Wait until all have answered or no more answers seem to come. `until` is in seconds of the monotonic clock."""
     left = {answer for answer in answers if not answer.done()}
     while left and (seconds := until - time.monotonic()) > 0:
         done, left = wait(left, timeout=seconds, return_when=FIRST_COMPLETED)

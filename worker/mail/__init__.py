@@ -1,1 +1,1 @@
-"""From a letter to the mail server's answer: render, build, carry, judge."""
+"""The way of an email: render it, build the message, send it, and decide what follows from the answer."""

@@ -1,7 +1,6 @@
-"""How long a process waits for the mail server's greeting: one of a machine for a minute, the others for seconds.
+"""The wait for the mail server's greeting: a minute for one process of a machine, seconds for the others.
 
-A server may take its time before it greets, or say nothing at all. If each process waited for it, nothing would be
-checked meanwhile.
+A server may delay its greeting or never send one. If every process waited for it, invitation checks would stop.
 """
 
 import fcntl
@@ -17,10 +16,10 @@ _NAME = "greeting.lock"
 
 @contextmanager
 def patience(folder: Path) -> Iterator[float]:
-    """The seconds to wait for a greeting; this process is the patient one until the block ends, if none is by now."""
+    """The seconds to wait for a greeting. One process at a time waits long, until the end of the block."""
     file = -1
     try:
-        with suppress(OSError):  # Without the folder nobody knows of the others.
+        with suppress(OSError):  # Without the folder, processes can't coordinate.
             file = os.open(folder / _NAME, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         yield GREETING_SECONDS if file < 0 or _locked(file) else CONNECT_SECONDS
     finally:

@@ -1,8 +1,9 @@
-"""What follows from a mail server's answer: delivered, try again, or give up. Pure: values in, a decision out.
+"""Decides what follows from the mail server's answer: delivered, try again, or give up. Pure: values in, decision out.
 
-An enhanced code (RFC 3463) wins over the basic one. Trouble with the server itself costs a mail no attempt and lets
-all mails rest; a domain that is pressed too hard lets its own rest; other trouble concerns one mail only. Times are
-spans, never moments: the database's clock says how old a job is and how long its invitation has left.
+An enhanced code (RFC 3463) takes precedence over the basic one. A failure of the server itself doesn't count as an
+attempt and pauses all emails. A domain that limits the rate pauses only its own emails. Other failures concern one
+email. Times are durations, never moments: the database's clock gives the age of a job and the time its invitation has
+left.
 """
 
 import re
@@ -13,38 +14,38 @@ from enum import Enum, StrEnum, auto
 from shared.models import Delivery
 
 GIVE_UP_AFTER = timedelta(hours=48)
-"""A mail that couldn't be handed over for this long is given up; its invitation's end comes first if it is sooner."""
+"""Time after which an undeliverable email is given up, unless its invitation expires earlier."""
 
 DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 10, 30, 60))
-"""How long a mail waits after its first, second, … try; the last repeats. Greylisting wants minutes, not seconds."""
+"""Delays after the first, second, ... attempt. The last one repeats. Greylisting needs minutes, not seconds."""
 
 SLOW = timedelta(seconds=5)
-"""A mail that takes longer than this to be handed over keeps a process from the mails to others."""
+"""An email that takes longer than this blocks a process for the emails to other domains."""
 
 MAX_UNANSWERED = 4
-"""After this many tries a handed-over mail without an answer is left alone: each further try may be one more copy."""
+"""Maximum attempts for an email without a final answer. Each attempt may deliver a duplicate."""
 
 
 class Stage(StrEnum):
-    """How far the conversation had come; from VERDICT on, the mail may have been taken."""
+    """Stages of an SMTP conversation. From VERDICT on, the server may have accepted the email."""
 
     CONNECT = "connecting"
-    TLS = "securing the connection"
+    TLS = "starting TLS"
     HELLO = "greeting"
     LOGIN = "signing in"
     SENDER = "naming the sender"
     RECIPIENT = "naming the recipient"
-    CONTENT = "handing over the mail"
+    CONTENT = "transmitting the email"
     VERDICT = "waiting for the answer"
 
 
 BEFORE_MAIL = frozenset({Stage.CONNECT, Stage.TLS, Stage.HELLO, Stage.LOGIN})
-"""The stages at which no particular mail can be to blame."""
+"""Stages at which no particular email can be the cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back at a stage; `code` is None when the connection broke or timed out instead of a reply."""
+    """The server's answer at a stage. `code` is None if the connection broke or timed out."""
 
     stage: Stage
     code: int | None
@@ -52,7 +53,7 @@ class Answer:
 
     @property
     def enhanced(self) -> str:
-        """The enhanced status code that the text begins with, or nothing."""
+        """The enhanced status code at the start of the text, or an empty string."""
         found = re.match(r"[245]\.\d{1,3}\.\d{1,3}\b", self.text)
         return found[0] if found else ""
 
@@ -62,13 +63,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The server has taken the mail; `reply` is its answer."""
+    """The server accepted the email. `reply` is its answer."""
 
     reply: str
 
 
 class Rest(Enum):
-    """Which mails are left alone for a while after a trouble, beside the one that met it."""
+    """The scope of a pause after a failure, in addition to the email that met it."""
 
     NONE = auto()
     DOMAIN = auto()
@@ -77,7 +78,7 @@ class Rest(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TryAgain:
-    """Try again after a while; `counts` is False where the mail is not to blame. Others rest for `rest_for`."""
+    """Try again after a delay. `counts` is False if the email is not the cause. Others pause for `rest_for`."""
 
     after: timedelta
     why: str
@@ -88,7 +89,7 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Nothing more is tried by itself; `delivery` is what the invitation shows, `why` says what to do."""
+    """Stop trying. `delivery` is the status on the invitation, and `why` says what to do."""
 
     delivery: Delivery
     why: str
@@ -98,44 +99,42 @@ SendOutcome = Delivered | TryAgain | GiveUp
 
 
 class FailureClass(Enum):
-    """The classes of trouble, each with its own remedy."""
+    """Classes of failures, each with its own remedy."""
 
-    SERVER = auto()  # away, overloaded or unfit: all mails wait, none is blamed
-    SETUP = auto()  # it refuses us, not the mail: the operator must mend something
-    THROTTLED = auto()  # the destination takes no more for now: its mails wait
-    LATER = auto()  # this mail is not taken now
-    UNANSWERED = auto()  # the mail was handed over and the answer was lost
-    FULL = auto()  # the mailbox is full, or the mail too large for it
-    ADDRESS = auto()  # nobody is there
-    POLICY = auto()  # the mail, not the address, is unwanted
-    REFUSED = auto()  # permanent, and not said why
+    SERVER = auto()  # unreachable, overloaded or unusable: all emails wait and none is blamed
+    SETUP = auto()  # refuses this service, not the email: the operator must fix a setting
+    THROTTLED = auto()  # the destination accepts no more for now: its emails wait
+    LATER = auto()  # this email is not accepted now
+    UNANSWERED = auto()  # the email was transmitted and the answer was lost
+    FULL = auto()  # the mailbox is full, or the email is too large for it
+    ADDRESS = auto()  # the address doesn't exist
+    POLICY = auto()  # the email is refused, not the address
+    REFUSED = auto()  # permanent, without a stated cause
 
 
 _SENTENCES = {
-    FailureClass.SERVER: "The mail server is in trouble while {stage}: {said}. The mail waits for it.",
-    FailureClass.SETUP: "The mail server refuses this service while {stage}: {said}. The mail waits; an operator must "
-    "mend SMTP_URL or MAIL_FROM.",
-    FailureClass.THROTTLED: "The destination takes no more mail for now: {said}. Mails to this domain wait a while.",
-    FailureClass.LATER: "The mail server doesn't take this mail now: {said}. It is tried again.",
-    FailureClass.UNANSWERED: "The connection broke after the mail was handed over: {said}. It may have arrived; it is "
-    "tried again with the same Message-ID.",
-    FailureClass.FULL: "The mailbox is full or the mail too large for it: {said}. Ask the person to make room, then "
-    "resend.",
-    FailureClass.ADDRESS: "The mail server says that nobody has this address: {said}. Check its spelling and invite "
-    "the "
-    "right one.",
-    FailureClass.POLICY: "The receiving side refuses our mail as a matter of policy: {said}. An operator should "
-    "check the "
-    "SPF, DKIM and DMARC records of the sender's domain, then resend.",
-    FailureClass.REFUSED: "The mail server refuses this mail for good: {said}. Resend once the cause is mended.",
+    FailureClass.SERVER: "The mail server failed while {stage}: {said}. The email waits until it works again.",
+    FailureClass.SETUP: "The mail server refuses this service while {stage}: {said}. The email waits. An operator must "
+    "fix SMTP_URL or MAIL_FROM.",
+    FailureClass.THROTTLED: "The destination accepts no more email for now: {said}. Emails to this domain are paused.",
+    FailureClass.LATER: "The mail server doesn't accept this email now: {said}. Usher tries again.",
+    FailureClass.UNANSWERED: "The connection broke after the email was transmitted: {said}. It may have arrived. Usher "
+    "tries again with the same Message-ID.",
+    FailureClass.FULL: "The mailbox is full, or the email is too large for it: {said}. Ask the person to free up "
+    "space, then resend.",
+    FailureClass.ADDRESS: "The mail server says that this address doesn't exist: {said}. Check the spelling and invite "
+    "the right one.",
+    FailureClass.POLICY: "The recipient's server refuses our email because of its policy: {said}. An operator should "
+    "check the SPF, DKIM and DMARC records of the sender's domain, then resend.",
+    FailureClass.REFUSED: "The mail server refuses this email permanently: {said}. Resend once the cause is fixed.",
 }
 
-# Before a recipient was named the connection can't have broken because of this mail.
+# Until it has named a recipient, a broken connection can't be caused by this email.
 _BROKEN_AT = {Stage.SENDER: FailureClass.SERVER, Stage.VERDICT: FailureClass.UNANSWERED}
 
 _RESTS = {FailureClass.SERVER: Rest.ALL, FailureClass.SETUP: Rest.ALL, FailureClass.THROTTLED: Rest.DOMAIN}
 
-# After a rest of all mails the server is asked again with the first that is due: it may be well long before their turn.
+# After a pause of all emails, the first due email tests the server, which may have recovered long before.
 _LONGEST_REST = {Rest.NONE: timedelta(0), Rest.DOMAIN: timedelta(minutes=30), Rest.ALL: timedelta(seconds=30)}
 
 _NO_ADDRESS = re.compile(r"5\.(1\.(1|2|3|6|10)|2\.1|4\.4)")
@@ -146,10 +145,11 @@ _POLICY_WORDS = re.compile(r"relay|spam|block|polic", re.IGNORECASE)
 
 
 def decide(answer: Answer, *, attempts: int, age: timedelta, left: timedelta | None, chance: float) -> SendOutcome:
-    """What to do after this answer.
+    """Decide what to do after this answer.
 
-    `attempts` counts this try, `age` is the time since the first one, `left` the time until the invitation ends (None
-    for mails without an end), `chance` a random fraction that spreads the tries of many mails.
+    `attempts` includes this one. `age` is the time since the first attempt. `left` is the time until the invitation
+    expires, or None for emails that don't expire. `chance` is a random fraction from 0 to 1 that spreads the retries of
+    many emails.
     """
     if answer.stage is Stage.VERDICT and answer.code is not None and answer.code // 100 == 2:
         return Delivered(str(answer))
@@ -166,15 +166,15 @@ def decide(answer: Answer, *, attempts: int, age: timedelta, left: timedelta | N
 
 
 def after_slow(took: timedelta) -> timedelta | None:
-    """How long the mails of a domain rest after one that took so long; None where it was quick enough.
+    """The pause for a domain's emails after one that took this long, or None if it was fast enough.
 
-    So the slow get a fifth of one process at the most, and the others the rest.
+    A slow domain so gets at most a fifth of one process.
     """
     return min(took * 4, _LONGEST_REST[Rest.DOMAIN]) if took > SLOW else None
 
 
 def classify(answer: Answer) -> FailureClass:
-    """Which class of trouble an answer other than success stands for."""
+    """The failure class of an answer other than success."""
     if answer.stage in BEFORE_MAIL:
         refused = answer.stage is Stage.LOGIN and answer.code is not None and answer.code >= 500
         return FailureClass.SETUP if refused else FailureClass.SERVER
@@ -208,7 +208,7 @@ def _permanent(answer: Answer) -> FailureClass:
 
 
 def _without_enhanced_code(answer: Answer) -> FailureClass:
-    """Old servers say only 550; at RCPT that means the address, unless the words sound like a policy."""
+    """Old servers only say 550. At RCPT that means a bad address, unless the text suggests a policy."""
     if _POLICY_WORDS.search(answer.text):
         return FailureClass.POLICY
     about_address = answer.stage is Stage.RECIPIENT and answer.code in {550, 551, 553, 556}
@@ -224,7 +224,7 @@ def _is_final(error: FailureClass, attempts: int) -> bool:
 
 
 def _delay(error: FailureClass, attempts: int, age: timedelta) -> timedelta:
-    """By the number of tries for a mail; by the length of the trouble, 5 s to 5 min, for a server."""
+    """The delay by number of attempts for an email, or by the length of the failure, 5 s to 5 min, for a server."""
     if error in {FailureClass.SERVER, FailureClass.SETUP}:
         return min(max(age / 4, timedelta(seconds=5)), timedelta(minutes=5))
     return DELAYS[min(max(attempts, 1), len(DELAYS)) - 1]

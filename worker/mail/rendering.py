@@ -1,4 +1,4 @@
-"""Writes the letters: from what a mail says to the words that people read, and on to the bytes that travel."""
+"""Renders emails: from their data to the texts that people read, and to the bytes that are sent."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ _PATHS = {Purpose.INVITATION: "i", Purpose.VERIFICATION: "verify", Purpose.PASSW
 
 
 class KeyGone(Exception):
-    """The link was made with a key that SECRET_KEYS no longer holds."""
+    """Raised when a link was derived with a key that SECRET_KEYS no longer contains."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The link of this mail was made with a key that is no longer in USHER_SECRET_KEYS. An operator can put the "
-            "key back at the end of the list and retry the job; or send the mail anew, with a new link."
+            "The link of this email was created with a key that is no longer in USHER_SECRET_KEYS. An operator can add "
+            "the key at the end of the list again and retry the job, or resend the email with a new link."
         )
 
 
@@ -43,7 +43,7 @@ class _Parts:
 
 
 class Renderer:
-    """Turns letters into mails; holds the templates, the sender and the keys of the links."""
+    """Renders emails. Holds the templates, the sender and the keys of the links."""
 
     def __init__(self, settings: Settings) -> None:
         self.sender = Sender.of(settings.mail_from)
@@ -52,7 +52,7 @@ class Renderer:
         self._parts = _all_parts()
 
     def render_message(self, email: OutgoingMail) -> bytes:
-        """The mail as it goes over the wire; raises `KeyGone` where its link can't be made any more."""
+        """Render the message as sent over SMTP. Raises `KeyGone` if its link can't be derived anymore."""
         return build(
             self.sender,
             recipient=email.recipient,
@@ -62,7 +62,7 @@ class Renderer:
         )
 
     def render(self, kind: JobKind, words: Mapping[str, Any], link: str | None) -> Content:
-        """The subject and both bodies."""
+        """Render the subject and both bodies."""
         parts = self._parts[kind]
         variables = {**words, "link": link, "public_url": self._public_url}
         return Content(parts.subject.render(variables), parts.text.render(variables), parts.html.render(variables))
@@ -78,7 +78,7 @@ class Renderer:
 
 @cache
 def _all_parts() -> Mapping[JobKind, _Parts]:
-    """Compiled once: processes that are forked later share them."""
+    """Compiled once, so that processes forked later share them."""
     templates = environment()
     return {kind: _parts(templates, name) for kind, name in _TEMPLATES.items()}
 

@@ -1,10 +1,9 @@
-"""Carries mails to the mail server over one connection, and says exactly how far each one came.
+"""Sends emails over one connection to the mail server, and reports exactly how far each one got.
 
-The connection is kept for up to 100 mails or a minute, renewed when the server has closed it, and reset after a
-refusal. Where the server allows it (RFC 2920), MAIL, RCPT and DATA of one mail travel together, and right behind the
-mail before it, where it is known what follows: a mail then costs one round trip instead of four. The timeouts follow
-RFC 5321, 4.5.3.2, as far as a lease's patience goes; the one for the final dot is the longest, because giving up there
-means a second copy.
+The connection is kept for up to 100 emails or a minute, renewed when the server closes it, and reset after a refusal.
+If the server supports it (RFC 2920), MAIL, RCPT and DATA of one email travel together, directly behind the previous
+email if the next one is known. An email then costs one round trip instead of four. The timeouts follow RFC 5321,
+4.5.3.2, as far as a lease allows. The one for the final dot is the longest, because giving up there means a duplicate.
 """
 
 import errno
@@ -30,27 +29,27 @@ EMAILS_PER_CONNECTION = 100
 SECONDS_PER_CONNECTION = 60.0
 
 REST_SECONDS = 3.0
-"""How long a server that couldn't be reached is left alone; until then its mails get the same answer at once."""
+"""Seconds until an unreachable server is tried again. Until then its emails fail at once with the same answer."""
 
 NONE_AHEAD_SECONDS = 600.0
-"""How long no envelope is sent ahead to a server that hung up on one, or said nothing to it."""
+"""Seconds without pipelined envelopes after a server closed the connection on one or stopped answering."""
 
 _TCP = tcp_options(idle=10, interval=5, count=3)
-"""A server that thinks acknowledges these probes; one whose host vanished won't give its verdict any more."""
+"""A server that is busy still acknowledges these probes. One whose host vanished won't answer anymore."""
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class Envelope(NamedTuple):
-    """From whom and to whom."""
+    """The sender and recipient addresses of an email."""
 
     sender: str
     recipient: str
 
     @property
     def commands(self) -> tuple[bytes, ...]:
-        """What is said before a mail's content."""
+        """The SMTP commands that precede the content."""
         options = "" if self.recipient.isascii() else " SMTPUTF8 BODY=8BITMIME"
         return (
             f"MAIL FROM:<{self.sender}>{options}\r\n".encode(),
@@ -59,7 +58,7 @@ class Envelope(NamedTuple):
         )
 
     def fits(self, client: smtplib.SMTP) -> bool:
-        """Whether the server can carry such addresses."""
+        """Return True if the server supports these addresses."""
         return self.recipient.isascii() or client.has_extn("smtputf8")
 
 
@@ -75,7 +74,7 @@ class _Outgoing:
 
 
 class SmtpClient:
-    """One connection to the mail server, made when it is first needed."""
+    """A client with one connection to the mail server, opened on first use."""
 
     def __init__(
         self,
@@ -86,7 +85,7 @@ class SmtpClient:
         rest_seconds: float = REST_SECONDS,
         patience: Callable[[], AbstractContextManager[float]] = lambda: nullcontext(GREETING_SECONDS),
     ) -> None:
-        """`patience` says how many seconds to wait for a greeting, and is left once it is here."""
+        """`patience` yields the seconds to wait for a greeting, and its block ends once the greeting arrives."""
         self._route = route
         self._patience = patience
         self._command_timeout = command_timeout
@@ -101,7 +100,7 @@ class SmtpClient:
         self._rest_until = 0.0
         self._reason_to_rest: Answer | None = None
         self.thought_for = timedelta(0)
-        """How long the server took for the last mail; connecting, and a host that vanished meanwhile, aside."""
+        """Time that the server took for the last email, excluding connecting and unreachable hosts."""
 
     def send(
         self,
@@ -112,14 +111,14 @@ class SmtpClient:
         following: str | None = None,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Hand one mail over to one recipient; whatever happens, the answer says how far it came.
+        """Send one email to one recipient. Never raises for failures of the server; the answer says how far it got.
 
-        `following` is whom the next mail goes to, where that is known: its envelope is sent ahead. `meanwhile` is done
-        while the server thinks about its verdict, and must not fail.
+        `following` is the recipient of the next email if known. Its envelope is sent ahead. `meanwhile` is called while
+        the server decides and must not raise.
         """
         self.thought_for = timedelta(0)
         if _UNSAFE.search(recipient):
-            return Answer(Stage.RECIPIENT, 553, "5.1.3 the address has signs in it that no address may have")
+            return Answer(Stage.RECIPIENT, 553, "5.1.3 the address contains invalid characters")
         if self._reason_to_rest is not None and time.monotonic() < self._rest_until:
             return self._reason_to_rest
         mail = _Outgoing(Envelope(sender, recipient), content, following, meanwhile)
@@ -136,12 +135,12 @@ class SmtpClient:
         return answer
 
     def forget_following(self) -> None:
-        """The mail whose envelope was sent ahead doesn't come: it can only be taken back by hanging up."""
+        """Cancel the envelope that was sent ahead. The only way is to close the connection."""
         if self._ahead is not None:
             self._drop()
 
     def close(self) -> None:
-        """Take leave of the server, if it is still there."""
+        """Say QUIT, if the server is still there, and close the connection."""
         self.forget_following()
         client = self._client
         if client is None:
@@ -168,7 +167,7 @@ class SmtpClient:
         if self._is_worn():
             self.close()
         elif select.select([client.sock], [], [], 0)[0]:
-            self._drop()  # It said something unasked: only ever goodbye.
+            self._drop()  # Servers only send something unasked before they close.
         return self._client is not None
 
     def _is_worn(self) -> bool:
@@ -202,9 +201,9 @@ class SmtpClient:
         return self._client
 
     def _prepare(self, client: smtplib.SMTP) -> None:
-        """Greet, secure the connection, sign in."""
+        """Greet the server, start TLS and sign in."""
         route = self._route
-        # Without this, a mail's last packet may wait 40 ms for the receipt of the one before.
+        # Otherwise an email's last packet may wait 40 ms for the acknowledgement of the one before.
         _socket(client).setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         keep_alive(_socket(client), _TCP)
         _socket(client).settimeout(self._command_timeout)
@@ -228,11 +227,11 @@ class SmtpClient:
         return refusal or self._hand_over(client, mail)
 
     def _open(self, client: smtplib.SMTP, envelope: Envelope) -> Answer | None:
-        """Say MAIL, RCPT and DATA, at once where the server allows it; returns the first refusal."""
+        """Send MAIL, RCPT and DATA, together if the server supports it. Returns the first refusal."""
         pipelined, commands = client.has_extn("pipelining"), envelope.commands
         self._stage = Stage.SENDER
         if self._ahead is not None:
-            # What the server says to it may wait for our receipt of the verdict before, and we for 40 ms with that.
+            # The server's reply may wait for our acknowledgement of the verdict before, which would cost 40 ms.
             _socket(client).setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             self._ahead = None
         elif pipelined:
@@ -248,11 +247,11 @@ class SmtpClient:
         return None
 
     def _abandon(self, client: smtplib.SMTP, *, unread: int) -> None:
-        """Bring the conversation back to its beginning after a refusal, or leave a server that won't come along."""
+        """Reset the conversation after a refusal, or close the connection if the server doesn't cooperate."""
         try:
             for _ in range(unread):
                 if client.getreply()[0] == 354:
-                    client.send(b".\r\n")  # DATA was let through all the same: end it empty.
+                    client.send(b".\r\n")  # DATA was accepted anyway, so end it empty.
                     client.getreply()
             client.rset()
         except (OSError, smtplib.SMTPException):
@@ -272,11 +271,11 @@ class SmtpClient:
         return _answer(Stage.VERDICT, code, text)
 
     def _send_ahead(self, client: smtplib.SMTP, envelope: Envelope) -> None:
-        """Send the next mail's envelope behind this one's dot; what the server says to it is read in its turn."""
+        """Send the next email's envelope directly after this one's dot. Its replies are read later."""
         fits = client.has_extn("pipelining") and envelope.fits(client) and not _UNSAFE.search(envelope.recipient)
         may = hasattr(socket, "TCP_QUICKACK") and time.monotonic() >= self._none_ahead_until
         if fits and may and not self._is_worn():
-            with suppress(OSError):  # The verdict on the mail in hand may be here all the same.
+            with suppress(OSError):  # The verdict on the current email may still arrive.
                 _socket(client).sendall(b"".join(envelope.commands))
                 self._ahead = envelope
 
@@ -288,18 +287,18 @@ def _socket(client: smtplib.SMTP) -> socket.socket:
 
 
 def _was_closed(answer: Answer) -> bool:
-    """The server closed the kept connection just before it was used; nothing was handed over."""
+    """True if the server closed the kept connection just before it was used. Nothing was transmitted."""
     return answer.stage is Stage.SENDER and answer.code in {None, 421}
 
 
 def _broke_before_the_dot(answer: Answer) -> bool:
-    """The connection broke, or was closed, while an envelope stood open; nothing was handed over."""
+    """True if the connection broke or was closed during the envelope. Nothing was transmitted."""
     return answer.code in {None, 421} and answer.stage in {stage for stage, _ in _STEPS}
 
 
 def _answer(stage: Stage, code: int, text: bytes | str) -> Answer:
     reply = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    # A line that is no reply at all has the code -1: the connection is then worth nothing.
+    # A line that is no valid reply has the code -1. The connection is then unusable.
     return Answer(stage, code if code > 0 else None, _clean(reply))
 
 
@@ -308,7 +307,7 @@ def _clean(text: str) -> str:
 
 
 def _vanished(error: BaseException) -> bool:
-    """Whether the system says so, because nothing comes from the host; a limit of our own has no number."""
+    """True if the system reports an unreachable host. Our own timeouts have no error number."""
     cause = error.__context__ or error
     return isinstance(cause, OSError) and cause.errno in {errno.ETIMEDOUT, errno.EHOSTUNREACH}
 

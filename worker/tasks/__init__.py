@@ -1,1 +1,1 @@
-"""The tasks: plain functions over a runtime and some ids, and the names under which messages call them."""
+"""The tasks: plain functions over a worker context and job ids."""

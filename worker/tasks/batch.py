@@ -1,4 +1,4 @@
-"""What all rounds of work have in common: a claim under a lease, and what becomes of a job that fails unforeseen."""
+"""The parts that all batches share: a claim under a lease, and the handling of unexpected errors."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,14 +26,14 @@ Result = TypeVar("Result")
 Effect = Callable[[Session, Lease, Sequence[T]], Result]
 
 MAX_ATTEMPTS = 8
-"""A job that fails in ways nobody foresaw is given up after this many tries, some eight hours after the first."""
+"""Attempts after which a job with unexpected errors is marked as dead, about eight hours after the first."""
 
 
 @contextmanager
 def claimed_batch(
     context: WorkerContext, ids: Collection[str], *, kinds: Collection[JobKind]
 ) -> Iterator[tuple[Lease, list[Claimed]]]:
-    """Those of the jobs that were due and free, ours for as long as the lease holds; none once we are stopping."""
+    """Claim those of the jobs that are due and free while the lease holds; none once the worker is stopping."""
     context.pulse()
     with context.leases.take() as lease:
         if context.stopping():
@@ -48,12 +48,12 @@ def claimed_batch(
 def _not_mailed_yet(
     context: WorkerContext, lease: Lease, batch: list[Claimed], noted: Mapping[str, str]
 ) -> list[Claimed]:
-    """Record what a process had mailed that was frozen or cut off for longer than its lease; returns the other jobs."""
+    """Record emails that a suspended or disconnected process sent before it lost its lease. Returns the other jobs."""
     mailed = {job.id: noted[job.id] for job in batch if job.id in noted}
     if not mailed:
         return batch
     context.record(lease, partial(results.record_sent, replies=mailed, owner=lease.owner), autocommit=True)
-    logger.warning("recorded for another process what it had mailed", owner=lease.owner, jobs=len(mailed))
+    logger.warning("recorded emails that another process had sent", owner=lease.owner, jobs=len(mailed))
     return [job for job in batch if job.id not in mailed]
 
 
@@ -66,11 +66,10 @@ def record_effects(
     rescue: Callable[[Session, T, str], None],
     autocommit: bool = False,
 ) -> list[Result]:
-    """Record the effect of all items in one transaction; where one of them spoils it, of each by itself.
+    """Record the effect of all items in one transaction. If one of them fails, record each in its own.
 
-    For the one that fails even so, `rescue` records why, as long as the lease holds. `autocommit` says that the
-    effect is
-    one statement. Returns what came of each transaction that holds.
+    For an item that fails alone, `rescue` records why, as long as the lease holds. `autocommit` says that the effect is
+    one statement. Returns the result of each committed transaction.
     """
     try:
         return (
@@ -81,7 +80,7 @@ def record_effects(
     except UNAVAILABLE:
         raise
     except Exception as error:
-        logger.exception("an effect could not be recorded", items=len(items))
+        logger.exception("could not record an effect", items=len(items))
         if len(items) > 1:
             return [
                 came
@@ -95,16 +94,16 @@ def record_effects(
 
 
 def explained(error: Exception) -> str:
-    """An error that nobody foresaw, as a row keeps it: the database's own words, one line."""
+    """An unexpected error as a row stores it: the database's own message, on one line."""
     cause = getattr(error, "orig", None) or error
     words = " ".join(str(cause).replace("\x00", "").split())
     return f"Something unexpected happened: {type(cause).__name__}: {words}"[:512]
 
 
 def postpone_failed(session: Session, job: Claimed, why: str) -> None:
-    """Postpone a job that failed in a way nobody foresaw, longer each time; in the end bury it."""
+    """Postpone a job after an unexpected error, longer each time. Mark it as dead after `MAX_ATTEMPTS`."""
     metrics.UNFORESEEN.inc()
     if job.attempts >= MAX_ATTEMPTS:
-        results.fail(session, job, why=f"{why}. It happened {job.attempts} times; nothing more is tried by itself.")
+        results.fail(session, job, why=f"{why}. It happened {job.attempts} times. Usher doesn't try again.")
     else:
         queue.postpone(session, [job.id], after=timedelta(seconds=5) * 4 ** (job.attempts - 1), why=why)

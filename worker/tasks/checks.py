@@ -1,8 +1,8 @@
-"""Checks invitations before they are mailed: claim, ask the outside world, judge. No transaction waits for an answer.
+"""Checks invitations before they are emailed: claim, look up, decide. No transaction waits for an answer.
 
-What isn't answered within moments is left to come round again a little later, so that one silent name server holds up
-nobody else's invitation. A few mails that follow can be claimed in the transaction that promises them and are carried
-right away, which spares them a way through the broker; of many, each is for whoever is free.
+A job without its answers is due again a little later, so a silent name server delays no other invitation. A few
+resulting emails can be claimed in the transaction that enqueues them and sent at once, which saves a trip through the
+broker. Many emails are left to all workers.
 """
 
 from collections.abc import Collection, Sequence
@@ -25,11 +25,14 @@ from worker.tasks.mail import LoadedMail, claim_enqueued, send_loaded
 RETRY_AFTER = timedelta(seconds=1)
 
 MAX_EMAILS_TO_SEND = 3
-"""How many mails may follow from a round for it to carry them."""
+"""Maximum emails resulting from a batch that it sends itself."""
 
 
 def check_invitations(context: WorkerContext, ids: Collection[str], *, send_up_to: int = 0) -> None:
-    """Judge the invitations of these jobs, and promise the mails of those that pass; carry up to so many of them."""
+    """Check the invitations of these jobs and enqueue the emails of those that pass.
+
+    Send the emails in this batch if there are at most `send_up_to`.
+    """
     metrics.ROUNDS.labels("check").inc()
     with claimed_batch(context, ids, kinds=[JobKind.INVITATION_CHECK]) as (lease, batch):
         if not batch:

@@ -1,7 +1,7 @@
-"""Takes up what killed processes of this machine left behind: at once, instead of when their leases run out.
+"""Recovers the jobs of killed processes of this machine at once, instead of when their leases expire.
 
-What the mail server had taken is recorded as sent, behind the same fence; the rest is free to be claimed again, and
-counts one more worker that died under it.
+Emails that the mail server accepted are recorded as sent, behind the same fence. The other jobs are free to be claimed
+again, and count one more worker that died on them.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ logger = log.get(__name__)
 
 
 def recover(folder: Path, commit: Callable[[Callable[[Session], None]], None]) -> None:
-    """Record and free what the dead held; `commit` carries out one effect in a transaction of its own."""
+    """Record and release the jobs of dead processes. `commit` runs one effect in its own transaction."""
     for left in find_leftovers(folder):
         commit(partial(_recover_one, left=left))
 
@@ -27,5 +27,5 @@ def recover(folder: Path, commit: Callable[[Callable[[Session], None]], None]) -
 def _recover_one(session: Session, left: Leftover) -> None:
     for owner, replies in left.sent.items():
         if held := results.record_sent(session, replies, owner=owner):
-            logger.warning("recorded for a dead process what it had mailed", owner=owner, jobs=len(held))
+            logger.warning("recorded emails that a dead process had sent", owner=owner, jobs=len(held))
     queue.end_leases(session, owners=left.owners)

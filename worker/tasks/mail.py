@@ -1,8 +1,8 @@
-"""Mails letters: claim, read, write, carry, record. No transaction is open while the mail server is spoken to.
+"""Sends emails: claim, load, render, send, record. No transaction is open while the mail server is contacted.
 
-What the server took is noted in the journal at once and recorded within a blink, so that a kill makes no second copies
-and the end of the whole machine only a few. What a letter says and whether it may go is looked at again when a slow
-server has let that grow old.
+An accepted email is noted in the journal at once and recorded within a fraction of a second. A kill so causes no
+duplicates, and a crash of the whole machine only a few. If a slow server has let the loaded data grow old, an email's
+content and permission to go are loaded again.
 """
 
 import random
@@ -33,21 +33,21 @@ logger = log.get(__name__)
 
 RECORD_EVERY = 24
 RECORD_SECONDS = 0.05
-"""How many mails stand unrecorded and for how long: where not even the journal is left, they go out twice."""
+"""Maximum unrecorded emails, and the seconds they stay so. If the journal is lost too, they are sent twice."""
 
 LOOK_AGAIN_SECONDS = 1.0
 ROUND_SECONDS = 10.0
-"""A round begins no mail after this long; what is left goes back, so that a slow mail server holds up no checks."""
+"""Seconds after which a batch begins no more emails. It releases the rest, so a slow mail server delays no checks."""
 
 LoadedMail = OutgoingMail | Obsolete | Suppressed
-"""What a job's letter has turned out to be."""
+"""The email that was loaded for a job, or the reason for not sending one."""
 
 Result = SendOutcome | Obsolete | Suppressed | Exception
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """One job of a round, what came of it, and how long the mails of its domain rest for it, if they do."""
+    """The result of one job of a batch, and the pause for its domain's emails, if any."""
 
     job: Claimed
     result: Result
@@ -55,26 +55,26 @@ class SendResult:
 
     @property
     def rest(self) -> tuple[str, timedelta, str] | None:
-        """The lane that rests now, how long, and why."""
+        """The lane to pause, for how long, and why."""
         match self.result:
             case TryAgain(_, why, _, Rest.ALL, span):
                 return ALL_MAIL, span, why
             case TryAgain(_, why, _, Rest.DOMAIN, span) if self.job.lane:
                 return self.job.lane, span, why
         if self.slow and self.job.lane:
-            return self.job.lane, self.slow, "Mails to this domain take so long that they would hold up the others."
+            return self.job.lane, self.slow, "Emails to this domain take so long that they would delay the others."
         return None
 
 
 def send_emails(context: WorkerContext, ids: Collection[str]) -> None:
-    """Mail the letters of these jobs, as far as they are still wanted."""
+    """Send the emails of these jobs, if they are still wanted."""
     metrics.ROUNDS.labels("mail").inc()
     with claimed_batch(context, ids, kinds=messages.MAIL_KINDS) as (lease, batch):
         _SendBatch(context, lease, batch).run()
 
 
 def claim_enqueued(session: Session, lease: Lease, *, most: int) -> list[LoadedMail]:
-    """Claim and read the mails that this very transaction has promised, if they are no more; else leave them be."""
+    """Claim and load the emails that this transaction enqueued if there are at most `most`. Else leave them queued."""
     enqueued = queue.take_enqueued(session)
     if not 0 < len(enqueued) <= most:
         for kind, job_id in enqueued:
@@ -85,14 +85,14 @@ def claim_enqueued(session: Session, lease: Lease, *, most: int) -> list[LoadedM
 
 
 def send_loaded(context: WorkerContext, lease: Lease, loaded: Sequence[LoadedMail]) -> None:
-    """Carry letters that were claimed under this lease and read just now."""
+    """Send emails that were claimed under this lease and loaded just now."""
     if loaded:
         metrics.ROUNDS.labels("mail").inc()
         _SendBatch(context, lease, [email.job for email in loaded], loaded).run()
 
 
 class _SendBatch:
-    """Carries a batch of mails, one after the other; `loaded` are their letters, where those were read just now."""
+    """Sends a batch of emails, one after another. `loaded` are its emails, if they were loaded just now."""
 
     def __init__(
         self, context: WorkerContext, lease: Lease, batch: Sequence[Claimed], loaded: Sequence[LoadedMail] = ()
@@ -108,11 +108,11 @@ class _SendBatch:
         self._looked_at = self._began if loaded else 0.0
 
     def run(self) -> None:
-        """Carry what may go, record what came of it, and put back the rest."""
+        """Send what is allowed, record the results, and release the rest."""
         aside = []
         while self._left:
             self._look_again()
-            if not self._may_go_on():  # Looking waits for a database that is away.
+            if not self._may_go_on():  # Loading waits while the database is unavailable.
                 break
             email = self._next()
             if email.job.lane in self._resting:
@@ -149,7 +149,7 @@ class _SendBatch:
         except KeyGone as gone:
             return SendResult(email.job, GiveUp(Delivery.FAILED, str(gone)))
         except Exception as error:
-            logger.exception("a mail could not be written", job=email.job.id)
+            logger.exception("could not render an email", job=email.job.id)
             return SendResult(email.job, error)
         now = time.monotonic()
         result = _decide(email, answer, loaded_ago=timedelta(seconds=now - self._looked_at), took=now - began)
@@ -173,8 +173,8 @@ class _SendBatch:
         return following if isinstance(following, OutgoingMail) and following.job.lane not in self._resting else None
 
     def _write_ahead(self, following: OutgoingMail) -> None:
-        """Write the next letter while the server thinks about this one."""
-        with suppress(Exception):  # It fails again in its turn.
+        """Render the next email while the server decides about this one."""
+        with suppress(Exception):  # It fails again when its turn comes.
             self._written = {following.job.id: self._context.renderer.render_message(following)}
 
     def _note(self, result: SendResult) -> None:
@@ -192,7 +192,7 @@ class _SendBatch:
 
 
 def _decide(email: OutgoingMail, answer: Answer, *, loaded_ago: timedelta, took: float) -> SendOutcome:
-    chance = random.random()  # noqa: S311 - it only spreads the next tries
+    chance = random.random()  # noqa: S311 - it only spreads the retries
     outcome = decide(answer, attempts=email.job.attempts, age=email.age, left=email.left, chance=chance)
     metrics.SMTP_SECONDS.observe(took)
     if isinstance(outcome, Delivered):
@@ -219,7 +219,7 @@ def _record(session: Session, lease: Lease, results: Sequence[SendResult]) -> No
             mail_pauses.pause(session, lane, duration=span, why=why)
     if len(ours) < len(results):
         metrics.FENCED.inc(len(results) - len(ours))
-        logger.warning("a lease was lost; somebody else has these jobs", jobs=len(results) - len(ours))
+        logger.warning("a lease was lost; another process has these jobs", jobs=len(results) - len(ours))
 
 
 def _record_unsent(session: Session, job: Claimed, result: Result) -> None:
@@ -238,12 +238,14 @@ def _record_unsent(session: Session, job: Claimed, result: Result) -> None:
 
 def _log_result(job: Claimed, outcome: str) -> None:
     request_id = job.data.get("request_id")
-    logger.info("carried", job=job.id, kind=job.kind, about=job.subject_id, request_id=request_id, outcome=outcome)
+    logger.info(
+        "email processed", job=job.id, kind=job.kind, about=job.subject_id, request_id=request_id, outcome=outcome
+    )
 
 
 def _rescue(session: Session, item: SendResult, why: str) -> None:
     if isinstance(item.result, Delivered):
-        # Mailing it again because its row is bad would mail it again and again.
-        queue.finish(session, [item.job.id], state=JobState.DEAD, why=f"The mail was sent, but not recorded. {why}")
+        # Sending it again because its row is bad would never end.
+        queue.finish(session, [item.job.id], state=JobState.DEAD, why=f"The email was sent, but not recorded. {why}")
     else:
         postpone_failed(session, item.job, why)

@@ -1,4 +1,4 @@
-"""The chores: invitations whose time is over, rows that have served theirs, events to be sealed."""
+"""Periodic maintenance: expire invitations, delete old rows, seal audit events."""
 
 from functools import partial
 
@@ -9,19 +9,19 @@ from worker.context import WorkerContext
 
 
 def expire_invitations(context: WorkerContext) -> None:
-    """Expire the invitations that are past their end, batch after batch."""
+    """Expire the invitations that are past their end, batch by batch."""
     while not context.stopping() and context.commit(expiry.expire) >= expiry.BATCH:
         pass
 
 
 def delete_old_rows(context: WorkerContext) -> None:
-    """Delete what is long past its use, batch after batch."""
+    """Delete old rows, batch by batch."""
     some = partial(retention.sweep, jobs_kept=context.settings.jobs_kept)
     while not context.stopping() and context.commit(some) >= retention.BATCH:
         pass
 
 
 def seal_audit_events(context: WorkerContext) -> None:
-    """Seal the newest events of the audit, batch after batch."""
+    """Seal the newest audit events, batch by batch."""
     while not context.stopping() and context.commit(hash_chain.seal) >= hash_chain.BATCH:
         pass

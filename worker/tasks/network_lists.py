@@ -1,4 +1,4 @@
-"""Fetches the lists of networks that are kept at URLs; what comes broken leaves the last good one in its place."""
+"""Downloads the network lists from their URLs. A broken download leaves the last good list in use."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 20.0
 
 
 def download_network_lists(context: WorkerContext) -> None:
-    """Fetch the lists that are due, one after the other."""
+    """Download the lists that are due, one after another."""
     sources = context.settings.network_lists
     for source, etag, size in context.commit(lambda session: downloads.take_due(session, sources)):
         if context.stopping():
@@ -28,8 +28,8 @@ def _fetch_one(context: WorkerContext, source: ListSource, etag: str | None, bef
         content, new_etag = _download(source.place, etag)
         size = 0 if content is None else downloads.check_size(source, content, before=before)
     except (*http_client.FAILURES, ValueError, BadList) as error:
-        logger.warning("a list of networks was not renewed", list=source.name, why=str(error))
-        context.commit(partial(downloads.record_failure, source=source, why=f"It was not renewed: {error}"))
+        logger.warning("could not update a network list", list=source.name, why=str(error))
+        context.commit(partial(downloads.record_failure, source=source, why=f"It was not updated: {error}"))
         return
     if content is None:
         context.commit(partial(downloads.record_unchanged, source=source))
@@ -38,7 +38,7 @@ def _fetch_one(context: WorkerContext, source: ListSource, etag: str | None, bef
 
 
 def _download(url: str, etag: str | None) -> tuple[bytes | None, str | None]:
-    """The content and its ETag; no content where it is the one that we have."""
+    """Download a list and its ETag. The content is None if it hasn't changed. Raises `BadList` for other statuses."""
     known = {"If-None-Match": etag} if etag else {}
     answer = http_client.get(url, headers=known, seconds=TIMEOUT_SECONDS, largest=LARGEST, redirects=True)
     if answer.status == 304:

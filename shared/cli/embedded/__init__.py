@@ -1,1 +1,1 @@
-"""The servers that `usher up` and the tests bring along: a real PostgreSQL, a real Valkey, and a mail catcher."""
+"""The servers that `usher up` and the tests start themselves: a real PostgreSQL, a real Valkey and the mail catcher."""

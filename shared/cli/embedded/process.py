@@ -1,8 +1,8 @@
-"""Processes that end together with the one that started them.
+"""Processes that end together with their parent.
 
-Each runs in a session of its own: Ctrl-C in a terminal reaches only their starter, which stops them in the right order,
-and whatever they have started in turn can be ended with them. On Linux the kernel tells them even when their starter
-is killed outright. Start them from the main thread: that signal comes when the starting thread ends.
+Each runs in its own session. Ctrl-C in a terminal so reaches only the parent, which stops them in the right order, and
+their own children can be ended with them. On Linux the kernel signals them even if the parent is killed. Start them
+from the main thread, because that signal is sent when the starting thread ends.
 """
 
 import ctypes
@@ -20,23 +20,23 @@ from typing import IO, Any, Protocol
 from shared.errors import CannotRun
 
 _PR_SET_PDEATHSIG = 1
-# Looked up before any fork: between fork and exec nothing may be loaded.
+# Looked up before any fork, because nothing may be loaded between fork and exec.
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
-# What a server sees of our environment: none of its secrets, and messages in English.
+# The environment of servers: no secrets, and messages in English.
 MINIMAL_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 
 
 class CannotStart(CannotRun):
-    """An embedded part can't be started; the message is one line that says why and what to do."""
+    """An embedded component can't start. The message is one line that explains why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run, as whom (a numeric user; None is the present one), and the signal that asks it to stop.
+    """A command with its user (a numeric id; None is the current one) and the signal that stops it.
 
-    `open_files` are descriptors that it finds open under the same numbers.
+    `open_files` are descriptors that it inherits under the same numbers.
     """
 
     arguments: tuple[str, ...]
@@ -48,7 +48,7 @@ class Command:
 
 
 class Server(Protocol):
-    """A server that was made ready to start: how to run it, and whether it answers yet."""
+    """A server prepared to start: its command, and a test if it is ready."""
 
     @property
     def command(self) -> Command: ...
@@ -56,7 +56,7 @@ class Server(Protocol):
 
 
 def start(command: Command, log: Path) -> subprocess.Popen[bytes]:
-    """Start it, with its output appended to the log."""
+    """Start the command and append its output to the log."""
     us = os.getpid()
     with _opened(log) as output:
         return subprocess.Popen(  # noqa: S603 - the arguments are our own
@@ -71,7 +71,7 @@ def start(command: Command, log: Path) -> subprocess.Popen[bytes]:
 
 
 def _opened(log: Path) -> IO[bytes]:
-    """The log, to be appended to; nowhere where it can't be opened: a full disk is no reason not to start a part."""
+    """Open the log for appending, or /dev/null if that fails: a full disk must not prevent a start."""
     try:
         return log.open("ab")
     except OSError:
@@ -79,7 +79,7 @@ def _opened(log: Path) -> IO[bytes]:
 
 
 def run_to_end(command: Command) -> str:
-    """Run it to its end and return what it printed; raises `CalledProcessError` with that where it fails."""
+    """Run the command to its end and return its output. Raises `CalledProcessError` with the output on failure."""
     done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - the arguments are our own
         command.arguments,
         stdin=subprocess.DEVNULL,
@@ -94,13 +94,13 @@ def run_to_end(command: Command) -> str:
 
 
 def ask_to_stop(process: subprocess.Popen[bytes], command: Command) -> None:
-    """Send the signal that asks this command to stop, unless it has ended."""
+    """Send the signal that stops this command, unless it has ended."""
     with suppress(ProcessLookupError):
         process.send_signal(command.stop_signal)
 
 
 def end(process: subprocess.Popen[bytes], *, within: float) -> None:
-    """Give it so many seconds to end by itself, then kill what is left of it and of those it started."""
+    """Wait `within` seconds for the process to end, then kill it and its children."""
     with suppress(subprocess.TimeoutExpired):
         process.wait(within)
     with suppress(ProcessLookupError, PermissionError):
@@ -110,11 +110,11 @@ def end(process: subprocess.Popen[bytes], *, within: float) -> None:
 
 @contextmanager
 def running(server: Server, log: Path, *, within: float = 30) -> Iterator[None]:
-    """The server, answering, for the length of the block; raises `CannotStart` if it doesn't within so many seconds."""
+    """Run the server for the block. Raises `CannotStart` if it isn't ready within `within` seconds."""
     process = start(server.command, log)
     try:
         if not wait_until(lambda: server.answers() or process.poll() is not None, within=within) or process.poll():
-            raise CannotStart(f"{Path(server.command.arguments[0]).name} does not start: {last_line(log)}")
+            raise CannotStart(f"{Path(server.command.arguments[0]).name} doesn't start: {last_line(log)}")
         yield
     finally:
         ask_to_stop(process, server.command)
@@ -122,7 +122,7 @@ def running(server: Server, log: Path, *, within: float = 30) -> Iterator[None]:
 
 
 def wait_until(condition: Callable[[], bool], *, within: float) -> bool:
-    """Whether the condition came true within so many seconds."""
+    """Wait up to `within` seconds for the condition. Returns True if it became true."""
     deadline = time.monotonic() + within
     while not condition():
         if time.monotonic() > deadline:
@@ -132,9 +132,9 @@ def wait_until(condition: Callable[[], bool], *, within: float) -> bool:
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log, for a person to read."""
+    """The last non-empty line of a log."""
     lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
 
 
 def _surroundings(command: Command) -> dict[str, Any]:
@@ -143,8 +143,8 @@ def _surroundings(command: Command) -> dict[str, Any]:
 
 
 def _end_with(starter: int, stop_signal: signal.Signals) -> None:
-    """Runs in the child just before it becomes the program: the user is set by then, which would undo this."""
+    """Runs in the child just before exec, after the change of user, which would reset the signal."""
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, stop_signal)
-    if os.getppid() != starter:  # it died before the line above
+    if os.getppid() != starter:  # the parent died before the line above
         os._exit(1)

@@ -1,4 +1,4 @@
-"""Where servers listen: on Unix sockets in folders that only their owner can open, which is all the access control."""
+"""Unix sockets of servers, in folders that only their owner can open. This is the only access control."""
 
 import atexit
 import os
@@ -6,12 +6,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# The address of a Unix socket holds 107 characters on Linux and 103 on macOS.
+# The path of a Unix socket has at most 107 characters on Linux and 103 on macOS.
 _LONGEST = 100
 
 
 def place(folder: Path, name: str, *, owner: int | None = None) -> Path:
-    """The folder itself, or a fresh one with a short path where the socket's path would be too long."""
+    """The folder for a socket: the given one, or a new one with a short path if the path would be too long."""
     if len(os.fsencode(folder / name)) <= _LONGEST:
         return folder
     short = Path(tempfile.mkdtemp(prefix="usher-", dir="/tmp"))

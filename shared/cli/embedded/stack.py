@@ -1,4 +1,4 @@
-"""What `usher up` stands on: the servers that nobody has set, and the settings that lead to them."""
+"""The embedded servers of `usher up` for everything that isn't configured, and the settings to reach them."""
 
 import os
 import socket
@@ -15,14 +15,14 @@ from shared.cli.embedded.process import MINIMAL_ENVIRONMENT, CannotStart, Comman
 from shared.settings.environment import PREFIX
 
 POSTGRES_BIN = f"{PREFIX}POSTGRES_BIN"
-"""Names the folder of PostgreSQL's programs; only the embedded mode reads it."""
+"""The variable for the folder of PostgreSQL's programs. Only `usher up` reads it."""
 
 _LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The embedded servers by their names, and the environment of everything that is started on them."""
+    """The embedded servers by name, and the environment of every process that uses them."""
 
     servers: Mapping[str, Server]
     environment: Mapping[str, str]
@@ -42,7 +42,7 @@ class _MailCatcher:
 
 
 def prepare_stack(home: Home, given: Mapping[str, str], *, public_url: str) -> Stack:
-    """Make ready a server for each that the given environment doesn't name; raises `CannotStart`."""
+    """Prepare a server for each setting that is missing in the environment. Raises `CannotStart`."""
     servers: dict[str, Server] = {}
     found = {
         "PUBLIC_URL": public_url,
@@ -52,7 +52,7 @@ def prepare_stack(home: Home, given: Mapping[str, str], *, public_url: str) -> S
         "WEB_HOSTS": "public_url",
     }
     if not _is_set(given, "DNS_SERVERS"):
-        # Somebody who tries it out invites bob@corp.example, which no name server knows.
+        # People who try Usher invite bob@corp.example, which no name server knows.
         found["RESERVED_DOMAINS"] = "allow"
     if not _is_set(given, "DATABASE_URL"):
         servers["postgres"] = database = postgres.prepare(home.folder / "postgres", binaries=given.get(POSTGRES_BIN))
@@ -72,14 +72,14 @@ def prepare_stack(home: Home, given: Mapping[str, str], *, public_url: str) -> S
 
 
 def usher(command: str, *arguments: str, environment: Mapping[str, str]) -> Command:
-    """How to run one of our own commands as a process, so that `usher <command>` stands in its command line."""
+    """The command line of another `usher` command, visible as `usher <command>` in process lists."""
     script = Path(sysconfig.get_path("scripts")) / "usher"
     program = (str(script),) if script.exists() else ("-m", "shared.cli")
     return Command((sys.executable, *program, command, *arguments), environment)
 
 
 def free_port(host: str, port: int = 0) -> int:
-    """The port, if a server can have it; 0 takes any. Raises `CannotStart`."""
+    """Return the port if it is free; 0 picks any free port. Raises `CannotStart`."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, port), family=family) as listener:
@@ -87,13 +87,13 @@ def free_port(host: str, port: int = 0) -> int:
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise CannotStart(
-            f"Nothing can listen at {host}, port {port}: {why}. Say another with --host or --port."
+            f"Can't listen on {host}, port {port}: {why}. Choose another with --host or --port."
         ) from None
 
 
 def _mail_catcher(port: int, folder: Path) -> _MailCatcher:
     if find_spec("aiosmtpd") is None:
-        raise CannotStart("No mail catcher is installed: pip install 'usher[embedded]', or set USHER_SMTP_URL.")
+        raise CannotStart("The mail catcher isn't installed. Run pip install 'usher[embedded]', or set USHER_SMTP_URL.")
     return _MailCatcher(usher("mail-catcher", str(port), str(folder), environment=MINIMAL_ENVIRONMENT), port)
 
 

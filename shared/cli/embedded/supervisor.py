@@ -1,4 +1,4 @@
-"""Keeps processes running: starts again what dies, and stops all of them, those that lean on others first."""
+"""Keeps processes running: restarts those that end, and stops all of them, dependents first."""
 
 import signal
 import time
@@ -18,14 +18,14 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TICK = 0.05
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _LONG_LIVED = 10.0
-"""A part that lived for so many seconds is well: its next death is taken for the first."""
+"""Seconds after which a component counts as healthy. Its next exit then counts as the first."""
 
 _DEATHS_AT_START = 5
-"""A part that ends so often before it ever answers is taken for one that can't start."""
+"""Exits before the first answer after which a component counts as unable to start."""
 
 
 class Stopped(Exception):
-    """Somebody asked us to stop."""
+    """Raised when a signal requests a stop."""
 
 
 @dataclass(slots=True)
@@ -41,9 +41,9 @@ class _Part:
 
 
 class Supervisor:
-    """The processes of one `up`, for the length of a `with` block; Ctrl-C and SIGTERM end it by `Stopped`.
+    """The processes of one `usher up`, for a `with` block. Ctrl-C and SIGTERM end it with `Stopped`.
 
-    Each layer gets `patience` seconds to stop: with two of them all is gone within ten.
+    Each layer gets `patience` seconds to stop, so two layers are gone within ten.
     """
 
     def __init__(self, logs: Path, *, patience: float = 4.5) -> None:
@@ -66,31 +66,33 @@ class Supervisor:
         return isinstance(error, Stopped)
 
     def start(self, name: str, command: Command, *, layer: int) -> None:
-        """Start a part and keep it running; the highest layer is stopped first."""
+        """Start a component and keep it running. The highest layer is stopped first."""
         log = self._logs / f"{name}.log"
         self._parts.append(_Part(name, command, layer, log, start(command, log), time.monotonic()))
 
     def wait_for(self, name: str, answers: Callable[[], bool], *, within: float = 30) -> None:
-        """Wait until the part answers; raises `CannotStart` if it doesn't within so many seconds or keeps dying."""
+        """Wait until the component answers. Raises `CannotStart` after `within` seconds or if it keeps exiting."""
         part = next(part for part in self._parts if part.name == name)
         deadline = time.monotonic() + within
         while not answers():
             self._restart_dead()
             if part.deaths >= _DEATHS_AT_START or time.monotonic() > deadline:
-                raise CannotStart(f"The {name} does not start: {last_line(part.log)} (more in {part.log})")
+                raise CannotStart(f"The {name} doesn't start: {last_line(part.log)} (more in {part.log})")
 
     def watch(self) -> None:
-        """Keep everything running until somebody asks us to stop."""
+        """Keep all components running until a stop is requested."""
         while True:
             for part in self._restart_dead():
-                click.echo(f"The {part.name} ended ({_how(part.process.returncode)}) and is started again.", err=True)
+                click.echo(
+                    f"The {part.name} exited ({_how(part.process.returncode)}) and is being restarted.", err=True
+                )
 
     def _request_stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self._stop_requested.set()
 
     def _restart_dead(self) -> list[_Part]:
-        """One look at every part; returns those that have just died, and starts again those that died a while ago."""
+        """Check each component once. Returns those that have just exited, and restarts those whose pause is over."""
         if self._stop_requested.wait(_TICK):
             raise Stopped
         died = []
@@ -113,7 +115,7 @@ class Supervisor:
 
 
 def _report_death(part: _Part) -> None:
-    """End what the dead part has left behind, and set the time of its next start."""
+    """End the remaining children of an exited component, and schedule its restart."""
     end(part.process, within=0)
     well = time.monotonic() - part.began > _LONG_LIVED
     part.deaths = 1 if well else part.deaths + 1

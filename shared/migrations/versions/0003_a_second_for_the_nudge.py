@@ -1,4 +1,4 @@
-"""A promised job's first ring is a second away by the table's own default, so that many are inserted in one statement.
+"""A default of one second until a job's first dispatch, so that many jobs can be inserted in one statement.
 
 Revision ID: 0003
 Revises: 0002

@@ -1,4 +1,4 @@
-"""What checks rest on: networks, answers about domains and contracts, exceptions, origins"""
+"""Facts for the checks: network lists, answers about domains and contracts, exceptions, client addresses"""
 
 import sqlalchemy as sa
 from alembic import op

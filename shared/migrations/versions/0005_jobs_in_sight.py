@@ -1,4 +1,4 @@
-"""Jobs in sight: lanes and their pauses, signs of life, suppressed addresses"""
+"""Job administration: lanes and their pauses, heartbeats, suppressed addresses"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""A mail that asks for a new link, and how long an account's invitations last"""
+"""Emails that request a new link, and the lifetime of an account's invitations"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,7 +25,7 @@ def downgrade() -> None:
 
 
 def _let_kinds_be(kinds: str) -> None:
-    # NOT VALID: every row that is there keeps the rule already, so the table is not locked to be read through.
+    # NOT VALID: all existing rows satisfy it already, so the table need not be locked and scanned.
     op.execute(
         f"ALTER TABLE jobs DROP CONSTRAINT ck_jobs_kind, ADD CONSTRAINT ck_jobs_kind CHECK (kind IN ({kinds})) NOT VALID"
     )

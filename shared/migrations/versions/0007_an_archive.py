@@ -1,4 +1,4 @@
-"""How far each account's audit is archived, and only what is archived may be deleted"""
+"""The end of each account's audit archive; only archived events may be deleted"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,7 +27,7 @@ def upgrade() -> None:
         "THEN RAISE EXCEPTION 'the audit is append-only: these events are not archived'; END IF; "
         "RETURN NULL; END $$"
     )
-    # Replaced, not dropped: that locks out no reader.
+    # Replaced, not dropped, because that blocks no readers.
     op.execute(f"CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR TRUNCATE {_ON} refuse_change()")
     op.execute(
         "CREATE TRIGGER append_only_until_archived AFTER DELETE ON audit_events REFERENCING OLD TABLE AS gone "

@@ -1,4 +1,4 @@
-"""Indexes for one thing each: expiry, an account's invitations by status, what was finished when"""
+"""Indexes for one purpose each: expiry, an account's invitations by status, finished jobs by time"""
 
 import sqlalchemy as sa
 

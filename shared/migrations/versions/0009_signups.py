@@ -1,7 +1,7 @@
-"""Sign-ups beside each other until one is proven, failed sign-ins, and when a slowed-down try is allowed again
+"""Parallel sign-ups until one is confirmed, failed sign-ins, and the next allowed attempt of a throttle
 
-People who signed up before and have not confirmed their address stay rows of `users`: the previous release goes on
-reading and writing them there, and the new one confirms them where they are.
+People who signed up before and have not confirmed their address stay in `users`. The previous release continues to
+read and write them there, and the new one confirms them there.
 """
 
 import sqlalchemy as sa

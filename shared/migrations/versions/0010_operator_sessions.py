@@ -1,4 +1,4 @@
-"""The operator's sign-ins on the pages, so that signing out ends them"""
+"""The operator's sessions on the pages, so that signing out ends them"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Limits on inviting, and reports of abuse"""
+"""Limits on inviting, and abuse reports"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,7 +16,7 @@ def upgrade() -> None:
     _create_domains()
     _create_usage()
     _create_abuse_reports()
-    # The last, because it locks out readers until this migration commits.
+    # This comes last because it blocks readers until this migration commits.
     op.add_column("accounts", sa.Column("invitation_limits", postgresql.JSONB(), nullable=True))
     op.add_column("accounts", sa.Column("abuse_held_at", _TIME, nullable=True))
 
@@ -36,12 +36,12 @@ def _create_domains() -> None:
         sa.Column("since", sa.Date(), server_default=sa.func.current_date(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "domain", name=op.f("pk_invited_domains")),
     )
-    # A domain that an account has invited to before is not new to it.
+    # A domain that an account has invited to before is not a new one.
     op.execute(
         "INSERT INTO invited_domains (account_id, domain) "
         "SELECT DISTINCT account_id, split_part(email_key, '@', -1) FROM invitations"
     )
-    # Only now, because a foreign key keeps others from writing to `accounts` until this migration commits.
+    # This comes last because a foreign key blocks writes to `accounts` until this migration commits.
     op.create_foreign_key(
         op.f("fk_invited_domains_account_id_accounts"),
         "invited_domains",

@@ -1,4 +1,4 @@
-"""People are found whatever the accents, strokes and slashes in their names; the old index stays for one release"""
+"""Search for people regardless of accents, strokes and slashes in names; the old index stays for one release"""
 
 import sqlalchemy as sa
 
@@ -9,7 +9,7 @@ down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-# As `shared/folding.py` and `shared/models/user.py` had it then.
+# A copy of `shared/folding.py` and `shared/models/user.py` at the time of this migration.
 _SPELLED_OUT = {"ß": "ss", "ẞ": "ss", "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "þ": "th", "Þ": "th"}
 _STROKES = ("øØłŁđĐðÐħĦŧŦıŋŊς", "oollddddhhttinnσ")
 _GREEK = "".join(map(chr, (*range(0x391, 0x3A2), *range(0x3A3, 0x3AA))))
