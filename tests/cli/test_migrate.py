@@ -1,4 +1,4 @@
-"""A migration that others keep waiting for ever. One that they let through stands in `tests/faults`, under load."""
+"""A migration that other connections block forever. `tests/faults` has one that is blocked for a while, under load."""
 
 import psycopg
 import pytest
@@ -13,7 +13,7 @@ NEEDS_THE_JOBS = "0006"
 
 @pytest.fixture
 def behind(database_url: str) -> str:
-    """A database that lacks a migration which wants the jobs for itself."""
+    """A database that lacks a migration that needs the jobs table exclusively."""
     with connect(database_url) as connection:
         command.downgrade(configuration(connection), "0005")
     return database_url

@@ -11,7 +11,7 @@ from processes import alive, eventually
 from shared.cli.embedded.process import CannotStart, Command
 from shared.cli.embedded.supervisor import Supervisor
 
-# A part that notes its process id, and that of a child of its own, then sleeps.
+# A part that writes down its process id and that of its child, then sleeps.
 NOTES_ITSELF = "sleep 60 & echo $$ $! > {note}; wait"
 IGNORES_US = "trap '' TERM; echo $$ > {note}; while true; do sleep 1; done"
 

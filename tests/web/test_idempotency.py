@@ -1,4 +1,4 @@
-"""The same request sent twice: what is kept of it, and who may have the answer again."""
+"""Requests sent twice: what is stored, and who can get the stored response."""
 
 import json
 from hashlib import sha256

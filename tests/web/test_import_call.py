@@ -1,4 +1,4 @@
-"""A table of people is imported: every row is understood or refused with its number, and nothing is guessed."""
+"""Imports of recipient lists: each row is understood, or refused with its line number. Nothing is guessed."""
 
 import pytest
 from sqlalchemy import func, select
@@ -15,7 +15,7 @@ SWALLOWING = (
 
 
 def post(who, account: str, data: bytes | str, media: str = "text/csv", *, query: str = "", **headers: str):
-    """The answer to a table sent as it is."""
+    """The response to a list, sent as it is."""
     headers = {"Authorization": f"Bearer {who.token}", "Content-Type": media} | headers
     path = f"/v1/accounts/{account}/invitations/import{query}"
     return who.http.post(path, data=data.encode() if isinstance(data, str) else data, headers=headers)

@@ -1,4 +1,4 @@
-"""Inviting, as the account sees it."""
+"""Invitations, as their account sees them."""
 
 from datetime import timedelta
 

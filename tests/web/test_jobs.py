@@ -1,4 +1,4 @@
-"""Jobs in plain sight: an operator sees all and may act, an account its own, a stranger nothing."""
+"""Jobs through the API: the operator sees all and may act, an account sees its own, a stranger none."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def only_job(world: World, kind: JobKind = JobKind.INVITATION_MAIL) -> Job:
 
 
 def fail(world: World, *, delivery: Delivery = Delivery.FAILED) -> str:
-    """Let the only mail fail, as a worker would; the id of its job."""
+    """Make the only email fail, as a worker would. Returns the id of its job."""
     job = only_job(world)
     with transaction(world.sessions) as session:
         assert queue.claim(session, [job.id], kinds=list(JobKind), owner="host/1/1")

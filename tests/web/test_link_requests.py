@@ -1,4 +1,4 @@
-"""Bob's link is dead, and he asks for a new one: whoever answers for his invitation is told, and decides."""
+"""Bob's link is dead and he requests a new one: the inviter is notified, and decides."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -29,7 +29,7 @@ def enqueued_jobs(world: World) -> list[Job]:
 
 
 def forget_when(world: World) -> None:
-    """Hours go by."""
+    """Let hours pass."""
     with world.sessions() as session, session.begin():
         session.query(Throttle).update({"window_ends_at": func.now()})
 

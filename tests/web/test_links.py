@@ -1,4 +1,4 @@
-"""What the person behind the link sees and does."""
+"""Actions with an invitation's link."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -151,7 +151,7 @@ def test_the_link_proves_the_address_of_whoever_signed_up_before(world, alice, n
 
 
 def test_whoever_reserved_the_address_before_gains_nothing(world, alice, nobody, acme):
-    """Somebody signs up with Bob's address and never proves it; Bob then joins by his link."""
+    """A stranger signs up with Bob's address and never verifies it. Bob then joins with his link."""
     eve = world.person("bob@corp.example", proven=False, password_hash=passwords.hash_password("eves own password"))
     token = world.token(world.invited(acme, alice, "bob@corp.example"))
     assert accept(nobody, token, name="Bob", password=PASSWORD).status_code == 200
@@ -220,7 +220,7 @@ def test_a_member_who_accepts_stays_as_they_are(world, alice, bob, acme):
 
 
 def at_once(*calls):
-    """Make the calls at one moment, each on a thread of its own; their answers in the same order."""
+    """Make the calls at the same moment, each on its own thread. Returns the responses in the same order."""
     barrier = Barrier(len(calls))
 
     def begin(call):

@@ -1,4 +1,4 @@
-"""What the mail system tells later: signed, in any order, twice, forged."""
+"""Delivery events from the mail system: signed, in any order, repeated, forged."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ def app(settings) -> Iterator[Flask]:
 
 
 def tell(world: World, *events: dict[str, str], key: str = KEY, age: int = 0) -> Any:
-    """Post these events as a mail system does that has this key."""
+    """Post these events as an email system with this key does."""
     body = json.dumps({"events": events}).encode()
     stamp = str(int(time.time()) - age)
     secret = base64.b64decode(key.removeprefix("whsec_"))
@@ -114,7 +114,7 @@ def test_without_a_key_the_call_is_not_there(settings) -> None:
 
 
 def test_in_any_order_and_however_often_the_worst_news_stays(world: World, alice: Caller, acme: str) -> None:
-    """Row 21 of the fault plan in small: shuffled, doubled, one in twenty forged; the end is that of an oracle."""
+    """Row 21 of the fault plan in small: shuffled, doubled, one in twenty forged. The result matches an oracle's."""
     dice = random.Random(7)
     unlimited(world, acme)
     ids = [world.invited(acme, alice, f"guest{number}@corp{number}.example") for number in range(20)]

@@ -1,4 +1,4 @@
-"""What Prometheus reads, driven figure by figure, and what the service says of its parts."""
+"""Prometheus metrics, each produced and read, and the readiness of the parts."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from web.app import create_app
 
 
 def figures(nobody: Any) -> dict[str, dict[tuple[str, ...], float]]:
-    """Every sample by its name and its labels' values."""
+    """Every sample by its name and its label values."""
     answer = nobody.get("/metrics")
     assert answer.status_code == 200
     found: dict[str, dict[tuple[str, ...], float]] = {}

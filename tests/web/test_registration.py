@@ -1,4 +1,4 @@
-"""Signing up, proving an address, signing in and out, a forgotten password, one's own accounts."""
+"""Sign-up, verification, sign-in and sign-out, a forgotten password, the user's own accounts."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ DORA = {"email": "dora@corp.example", "name": "Dora Díaz", "password": PASSWORD
 
 
 def mailed(world: World, kind: str) -> tuple[User | Signup, int]:
-    """The user or sign-up, and the generation, of the newest promised mail of this kind."""
+    """The user or sign-up, and the generation, of the newest enqueued email of this kind."""
     with world.sessions() as session:
         job = session.scalars(select(Job).where(Job.kind == kind).order_by(Job.id.desc())).first()
         assert job is not None

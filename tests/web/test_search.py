@@ -1,4 +1,4 @@
-"""People are found by their names as anybody would type them, whatever letters their own spelling has."""
+"""People are found by their names without diacritics, as anyone might type them."""
 
 from urllib.parse import quote
 
@@ -27,7 +27,7 @@ NAMES = {
 
 @pytest.fixture
 def team(world, acme) -> str:
-    """An account whose members are called so."""
+    """An account whose members have these names."""
     for number, name in enumerate(NAMES):
         person = world.person(f"p{number}@corp.example")
         world.change(User, person.id, name=name)

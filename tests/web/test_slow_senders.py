@@ -1,4 +1,4 @@
-"""Callers who send slowly, too much, or nothing more, at a real web server."""
+"""Callers who send slowly, too much, or nothing more, to a real web server."""
 
 import json
 import re
@@ -25,7 +25,7 @@ HALF_A_BODY = (
 TOO_MUCH = 3_000_000
 
 
-NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
+NOWHERE = "postgresql://no_one@127.0.0.1:1/nothing"
 SETTINGS = Settings(
     database_url=NOWHERE,
     broker_url="redis://127.0.0.1:1/0",
@@ -38,14 +38,14 @@ SETTINGS = Settings(
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawServer]:
-    """What it is asked here needs no database."""
+    """A server whose tests need no database."""
     with raw_server(SETTINGS, tmp_path_factory.mktemp("web")) as running:
         yield running
 
 
 @pytest.fixture(scope="module", autouse=True)
 def slow(server: RawServer) -> Iterator[list[socket.socket]]:
-    """Two hundred who send half a head or half a body, all the while."""
+    """Two hundred callers who have sent half a head or half a body, during the whole test."""
     with ExitStack() as stack:
         links = [stack.enter_context(server.connect()) for _ in range(200)]
         for number, link in enumerate(links):

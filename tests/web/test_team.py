@@ -1,4 +1,4 @@
-"""Changing roles, removing, leaving; what becomes of invitations and keys; accounts and landing."""
+"""Role changes, removal, leaving, and their effects on invitations and keys; accounts and the default account."""
 
 from datetime import datetime, timedelta
 
@@ -212,7 +212,7 @@ def test_a_key_can_do_no_more_than_its_maker_nor_ever_after(world, alice, bob, a
 
 
 def test_a_key_makes_and_ends_no_keys(world, alice, acme):
-    """One that could would outlive its own end, under another name."""
+    """A key that could would outlive its own revocation under another name."""
     path = f"/v1/accounts/{acme}/api-keys"
     key, other = world.api_key(acme, alice, Role.OWNER), world.api_key(acme, alice, Role.SUPPORT)
     for answer in (

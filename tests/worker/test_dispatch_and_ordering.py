@@ -1,4 +1,4 @@
-"""Messages that come five times and in any order, jobs that kill their workers, servers that greylist or dawdle."""
+"""Messages that arrive five times and in any order, jobs that kill their workers, servers that greylist or are slow."""
 
 import random
 
@@ -46,7 +46,7 @@ def test_an_account_that_is_alone_is_dispatched_for_with_all_of_a_dispatch(world
 
 
 def test_a_job_of_a_kind_that_only_a_newer_release_knows_stops_no_other(world: World) -> None:
-    """During a rolling deployment, the newer web may promise what this relay has no task for."""
+    """During a rolling deployment, a newer web server may enqueue jobs that this scheduler has no task for."""
     world.invite()
     with transaction(world.sessions) as session:
         session.execute(text("ALTER TABLE jobs DROP CONSTRAINT ck_jobs_kind"))

@@ -1,4 +1,4 @@
-"""The bytes of a mail, and what people read in it."""
+"""The bytes of an email, and the text that people read."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ SENDER = Sender.of("Usher <invitations@usher.example>")
 
 
 class FewSettings:
-    """The few settings that a writer reads."""
+    """The few settings that the renderer reads."""
 
     mail_from = "Usher <invitations@usher.example>"
     public_url = "https://usher.example"
@@ -70,7 +70,7 @@ def outgoing(kind: JobKind = JobKind.INVITATION_MAIL, *, key: str = KEY, **words
 
 
 def read(raw: bytes) -> Message:
-    """The mail as a receiver gets it: without the final dot, and with dots undoubled."""
+    """The email as a receiver gets it: without the final dot, and with dots unstuffed."""
     assert raw.endswith(b"\r\n.\r\n")
     return message_from_bytes(raw.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n."))
 

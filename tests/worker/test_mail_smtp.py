@@ -1,4 +1,4 @@
-"""The conversation with a real mail server: how far a mail came, and what the connection is worth afterwards."""
+"""The conversation with a real SMTP server: how far an email got, and the state of the connection afterwards."""
 
 import socket
 import socketserver
@@ -30,7 +30,7 @@ BOB, CAROL = "bob@corp.example", "carol@corp.example"
 def way(smtp_url: str) -> Route:
     return route_of(
         Settings(
-            database_url="postgresql://nobody/nothing",
+            database_url="postgresql://no_one/nothing",
             broker_url="redis://nobody",
             smtp_url=smtp_url,
             mail_from="usher@corp.example",
@@ -73,7 +73,7 @@ def pipelining() -> Iterator[SmtpServer]:
 
 @contextmanager
 def closing_server() -> Iterator[tuple[str, list[bytes]]]:
-    """A server that says yes to one mail, and hangs up at once; the bytes of those that it took."""
+    """A server that accepts one email and disconnects at once. Yields the bytes of the accepted emails."""
     taken: list[bytes] = []
 
     class Conversation(socketserver.StreamRequestHandler):
@@ -162,7 +162,7 @@ def test_what_the_server_says_to_an_envelope_sent_ahead_is_about_its_own_mail(
     pipelining: SmtpServer, step: str, stage: Stage
 ) -> None:
     pipelining.say(step, USUAL)
-    pipelining.say(step, "550 5.1.1 nobody")
+    pipelining.say(step, "550 5.1.1 no such user")
     with mailer_to(pipelining.url()) as mailer:
         answers = [send(mailer, str(number), following=BOB) for number in (1, 2, 3)]
     assert [(answer.stage, answer.code) for answer in answers] == [
@@ -183,13 +183,13 @@ def test_a_mail_whose_envelope_met_a_server_that_leaves_is_carried_again(
     with mailer_to(pipelining.url(), command_timeout=0.5) as mailer:
         answers = [send(mailer, str(number), following=BOB) for number in (1, 2, 3, 4)]
         assert {(answer.stage, answer.code) for answer in answers} == {(Stage.VERDICT, 250)}
-        # It is asked no more of such a server.
+        # Such a server gets no further commands.
         assert pipelining.commands.count("MAIL") == 5
     assert [mail.message_id for mail in pipelining.emails] == [f"<{number}@corp.example>" for number in (1, 2, 3, 4)]
 
 
 def test_a_server_that_closes_after_each_mail_gets_none_twice() -> None:
-    """What was sent ahead meets a closed socket then, and its reset must not cost the answer that came before it."""
+    """An envelope sent ahead then meets a closed socket, and its reset must not lose the reply that came before it."""
     with closing_server() as (url, taken):
         for number in range(0, 40, 2):
             with mailer_to(url) as mailer:

@@ -1,4 +1,4 @@
-"""Checking and mailing, against a real database and a real mail server."""
+"""Checking and emailing, with a real database and a real SMTP server."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +50,7 @@ def due_now(sessions: sessionmaker[Session]) -> None:
 
 @contextmanager
 def another(custom_settings: Settings, policy: PolicyContext, **options: object) -> Iterator[WorkerContext]:
-    """A second worker's runtime."""
+    """A second worker's context."""
     context = WorkerContext(custom_settings, policy, name="another", **({"stopping": lambda: False} | options))  # type: ignore[arg-type]
     try:
         yield context
@@ -59,7 +59,7 @@ def another(custom_settings: Settings, policy: PolicyContext, **options: object)
 
 
 def spoil(sessions: sessionmaker[Session], invitation: Invitation) -> None:
-    """Have the database refuse every change of this row."""
+    """Make the database refuse every change of this row."""
     with transaction(sessions) as session:
         session.execute(
             text(
@@ -250,14 +250,14 @@ def test_a_lease_that_is_renewed_stays(world: World, context: WorkerContext) -> 
         run_out(world)
         context.leases.renew()
         with transaction(world.sessions) as session:
-            assert queue.claim(session, ids, kinds=[CHECK], owner="somebody else") == []
+            assert queue.claim(session, ids, kinds=[CHECK], owner="another worker") == []
             assert queue.lock_held(session, ids, owner=lease.owner) == set(ids)
 
 
 def test_what_was_mailed_is_recorded_on_top_of_what_changed_that_very_moment(
     world: World, context: WorkerContext
 ) -> None:
-    """A renewal and a new link are in front of it: it waits for them, and none of its three effects is left out."""
+    """A renewal and a new link come first. The record waits for them, and keeps all three of its effects."""
     invitations = world.invite_many("bob@corp.example", "carol@corp.example")
     check_all(context, world)
     ids = world.job_ids(MAIL)
@@ -357,7 +357,7 @@ def test_a_check_notifications_for_its_mail_only_after_the_commit(context: Worke
     world.invite()
     check_all(context, world)
     with transaction(world.sessions) as session:
-        assert dispatch.take_due(session, limit=10) == []  # The relay leaves the first second to the nudge.
+        assert dispatch.take_due(session, limit=10) == []  # The scheduler leaves the first second to the notification.
 
 
 @pytest.mark.parametrize(("guests", "mailed"), [(MAX_EMAILS_TO_SEND, MAX_EMAILS_TO_SEND), (MAX_EMAILS_TO_SEND + 1, 0)])

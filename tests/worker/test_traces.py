@@ -1,4 +1,4 @@
-"""The traces that go from the request to the mail server."""
+"""Traces from the request to the mail server."""
 
 import gzip
 import threading
@@ -17,7 +17,7 @@ from worker.context import WorkerContext
 
 
 class Collector(ThreadingHTTPServer):
-    """Takes spans as OpenTelemetry's collector does."""
+    """Receives spans as OpenTelemetry's collector does."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Receiver)

@@ -1,4 +1,4 @@
-"""The page behind the link, for whoever comes to it."""
+"""The page behind an invitation's link, for every kind of visitor."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def link(world, invitation) -> str:
 
 @pytest.fixture
 def here(invitation) -> str:
-    """The invitation's own page, in a browser that has opened the link."""
+    """The invitation's page, in a browser that has opened the link."""
     return f"/invitations/{invitation}"
 
 

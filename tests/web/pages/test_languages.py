@@ -1,4 +1,4 @@
-"""Every page in every language: nothing is left untranslated, and nothing in a translation goes missing."""
+"""Every page in every language: nothing is untranslated, and no translation loses a placeholder."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The caught mails, as a mail program shows them."""
+"""The caught emails, as an email program shows them."""
 
 import os
 from email.message import EmailMessage

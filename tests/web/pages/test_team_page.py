@@ -1,4 +1,4 @@
-"""The pages of an account: who is seen, who may do what there, and what comes of it."""
+"""The pages of an account: who sees them, and what each role can do there."""
 
 import io
 import re
@@ -13,7 +13,7 @@ from shared.permissions import Role
 
 @pytest.fixture
 def acme(world, carol, window) -> str:
-    """Carol's account; she is signed in."""
+    """Carol's account. She is signed in."""
     account_id = world.account(carol)
     window.sign_in("carol@corp.example")
     return account_id
@@ -78,7 +78,7 @@ def test_what_became_of_each_can_be_taken_away(window, acme):
 
 
 def uploaded(window, acme: str, data: bytes, **fields: str):
-    """The page after a file was chosen in the form, whose other fields are as they come."""
+    """The page after a file was chosen in the form, whose other fields keep their defaults."""
     file = (io.BytesIO(data), "people.csv")
     answer = window.send(f"/accounts/{acme}/team/invite", file=file, role="developer", **fields)
     return window.open(answer.headers["Location"]) if answer.status_code == 303 else answer
