@@ -77,7 +77,7 @@ def test_a_dead_links_holder_asks_and_is_sent_a_new_one(stack: Stack, acme: str,
     expect(alice).to_have_url(f"{stack.url}/accounts/{acme}/team")
 
 
-def test_whoever_forgot_their_password_sets_a_new_one_by_mail(stack: Stack, acme: str, window, scripts: bool):
+def test_a_forgotten_password_is_reset_by_email(stack: Stack, acme: str, window, scripts: bool):
     address = f"emil.{'with' if scripts else 'without'}@corp.example"
     stack.ask("POST", "/v1/users", {"email": address, "name": "Emil", "password": "forgotten at once"})
     proof = link_in(stack.mail_to(address), "verify")
@@ -186,7 +186,7 @@ def fill_in(page: Page, email: str) -> None:
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
 
 
-def test_a_long_list_shows_how_far_it_is_and_what_became_of_each(browser: Browser, stack: Stack):
+def test_a_long_list_shows_its_progress_and_the_result_of_each(browser: Browser, stack: Stack):
     account = stack.owner("ina@corp.example")[1]
     context = browser.new_context(base_url=stack.url)
     page = context.new_page()

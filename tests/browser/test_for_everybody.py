@@ -9,7 +9,7 @@ from tests.stack import OPERATOR_KEY, Stack
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 360), ("dark", 1440)])
-def test_no_page_of_the_console_keeps_anybody_out(browser: Browser, stack: Stack, acme: str, theme, width):
+def test_every_page_of_the_console_is_accessible(browser: Browser, stack: Stack, acme: str, theme, width):
     """Finds no axe violation, nothing wider than the screen, no request to other sites, and no console message."""
     context = browser.new_context(base_url=stack.url, color_scheme=theme, viewport={"width": width, "height": 800})
     page, complaints = context.new_page(), []

@@ -85,7 +85,7 @@ def test_charlie_signs_up_and_proves_his_address(page: Page, world: World):
     expect(page.get_by_role("heading", level=1)).to_have_text("Share an account with your team")
 
 
-def test_a_link_in_a_caught_mail_opens_in_the_whole_window(page: Page, world: World, invitation: str):
+def test_a_link_in_a_caught_email_opens_in_the_whole_window(page: Page, world: World, invitation: str):
     catch(
         world,
         f'<a href="{world.settings.public_url}/i/{world.token(invitation)}">See</a><script>document.title=1</script>',
@@ -97,7 +97,7 @@ def test_a_link_in_a_caught_mail_opens_in_the_whole_window(page: Page, world: Wo
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1440)])
-def test_no_page_keeps_anybody_out(browser, site, world: World, invitation: str, scheme, width):
+def test_every_page_is_accessible(browser, site, world: World, invitation: str, scheme, width):
     """Finds no axe violation, nothing wider than the screen, and no console message."""
     catch(world, "<p>Hello</p>")
     context = browser.new_context(base_url=site, color_scheme=scheme, viewport={"width": width, "height": 800})

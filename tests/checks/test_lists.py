@@ -132,7 +132,7 @@ def test_the_malformed_databases_of_maxmind_are_refused() -> None:
             read_list("mmdb", path)
 
 
-def test_a_thousand_fuzzed_lists_neither_stop_anybody_nor_replace_a_good_one(data: Path, tmp_path: Path) -> None:
+def test_a_thousand_fuzzed_lists_neither_stop_anyone_nor_replace_a_good_one(data: Path, tmp_path: Path) -> None:
     """Lists with bytes changed, cut and doubled: each is refused, or read and still within all bounds."""
     dice = random.Random(1)
     path = tmp_path / "list"

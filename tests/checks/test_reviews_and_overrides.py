@@ -70,7 +70,7 @@ def exception(who: Caller, path: str, effect: str, subject: str, value: str, **m
     return who.post(f"/v1{path}/exceptions", body)
 
 
-def test_a_trial_says_what_would_come_and_records_nothing(world: World, alice: Caller, acme: str) -> None:
+def test_a_dry_run_reports_the_verdict_and_records_nothing(world: World, alice: Caller, acme: str) -> None:
     path = f"/v1/accounts/{acme}/invitations/check"
     good = alice.post(path, {"email": "dora@corp.test", "role": "developer", "message": "Hi", "locale": "de"})
     assert (good.json["verdict"], good.json["reasons"]) == ("allow", [])
@@ -84,7 +84,7 @@ def test_a_trial_says_what_would_come_and_records_nothing(world: World, alice: C
         assert session.scalars(select(Job)).all() == []
 
 
-def test_a_thousand_are_tried_at_once(alice: Caller, acme: str) -> None:
+def test_a_thousand_are_checked_at_once(alice: Caller, acme: str) -> None:
     rows = [{"email": f"dora{number}@corp.test", "role": "developer"} for number in range(997)]
     rows += [{"email": email, "role": "support"} for email in ("dora1@corp.test", "no-one", "x@gmail.com")]
     answer = alice.post(f"/v1/accounts/{acme}/invitations/check", {"invitations": rows})

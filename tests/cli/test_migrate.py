@@ -24,7 +24,7 @@ def newest(database_url: str) -> str:
         return str(connection.execute("SELECT version_num FROM alembic_version").fetchone())
 
 
-def test_who_never_lets_go_is_named_and_nothing_is_half_done(behind: str) -> None:
+def test_a_connection_that_blocks_forever_is_named_and_nothing_is_half_done(behind: str) -> None:
     with psycopg.connect(behind, application_name="a long report") as report:
         report.execute("SELECT count(*) FROM jobs")
         with pytest.raises(CannotRun) as gave_up:

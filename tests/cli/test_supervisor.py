@@ -49,7 +49,7 @@ def test_what_a_killed_part_has_started_ends_with_it(tmp_path: Path, note: Path)
         assert not alive(child)
 
 
-def test_a_part_that_cannot_start_is_given_up_with_its_last_words(tmp_path: Path) -> None:
+def test_a_part_that_cannot_start_ends_the_run_with_its_last_words(tmp_path: Path) -> None:
     with Supervisor(tmp_path) as supervisor:
         supervisor.start("broken", Command(("/bin/sh", "-c", "echo no such luck; exit 1")), layer=0)
         with pytest.raises(CannotStart, match="broken does not start: no such luck"):

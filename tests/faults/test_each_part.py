@@ -100,7 +100,7 @@ def test_a_database_that_restarts_keeps_what_was_acknowledged(service: Service) 
     ],
     ids=["it only reads", "it takes no more connections"],
 )
-def test_a_database_that_takes_nothing_for_now_is_told_as_that(service: Service, spoil: str, fix: str) -> None:
+def test_a_database_that_accepts_nothing_for_now_is_a_503(service: Service, spoil: str, fix: str) -> None:
     """Row 9: a standby after a failover, or all connections in use. 503 with `Retry-After`, nothing is half done."""
     # A statement may fail on a connection that was idle for long, but not on the one that reports this.
     eventually(service.client.ready, within=20)

@@ -65,7 +65,7 @@ def test_from_the_invitation_to_the_member(stack: Stack, owner):
     ]
 
 
-def test_the_mail_follows_within_a_second_or_so(stack: Stack, owner):
+def test_the_email_follows_within_a_second_or_so(stack: Stack, owner):
     seconds, _ = timed(lambda: (invite(stack, owner, "quick@corp.example"), stack.mail_to("quick@corp.example")))
     assert seconds < 10
 

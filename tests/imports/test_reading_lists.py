@@ -110,7 +110,7 @@ def test_a_workbook_is_told_apart_from_a_table():
         read(b"PK\x03\x04....")
 
 
-def test_emails_are_folded_alike_wherever_they_are_written():
+def test_characters_are_folded_alike_wherever_they_are_written():
     assert {fold(text).lower() for text in ("Łukasz", "LUKASZ", "ｌｕｋａｓｚ", "łukász")} == {"lukasz"}
 
 

@@ -103,7 +103,7 @@ def test_over_tls_cookies_and_headers_are_bound_to_the_host(app):
     assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_every_setting_stands_in_the_readme():
+def test_every_setting_is_in_the_readme():
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     missing = [name for name in Settings.model_fields if f"`{name.upper()}`" not in readme]
     # `usher up` sets it for its own web server. No one else needs it.

@@ -46,7 +46,7 @@ class Host:
         self._inside("addr", "add", f"{self.address}/24", "dev", "eth0")
 
     def runs(self, command: Command) -> Command:
-        """Wrap the command so that it runs on this host. Entering takes root; the user is set afterwards."""
+        """Wrap the command to run on this host. Entering takes root; the user is set afterwards."""
         user = [] if command.user is None else ["--setuid", str(command.user), "--setgid", str(command.user)]
         within = ("nsenter", f"--net=/run/netns/{self.name}", *user, "--", *command.arguments)
         return replace(command, arguments=within, user=None)

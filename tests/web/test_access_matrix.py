@@ -214,7 +214,7 @@ def test_every_call_has_a_row(app):
     assert sorted(calls(app)) == sorted(TABLE)
 
 
-def test_everybody_is_let_in_or_turned_away_as_the_table_says(world, alice, acme):
+def test_every_caller_is_admitted_or_refused_as_the_table_says(world, alice, acme):
     subjects = Subjects(world, acme, alice, world.api_key(acme, alice, Role.OWNER))
     bodies = examples(world.app)
     disagreements, asked = [], 0
@@ -277,7 +277,7 @@ MANAGERS = {Role.OWNER, Role.ADMIN}
 
 
 @pytest.mark.parametrize("as_key", [False, True], ids=["people", "keys"])
-def test_who_may_invite_change_and_remove_whom(world, alice, acme, as_key):
+def test_each_role_can_invite_change_and_remove_only_what_it_may(world, alice, acme, as_key):
     """Every role against every role: owner and admin may assign all but the owner's, the others none."""
     actors = {Role.OWNER: alice}
     for role in GIVABLE:

@@ -231,7 +231,7 @@ def test_an_account_of_which_only_files_are_left_shows(world, operator, old):
     assert "the files end after event 5, and the database begins after event 0" in result.stderr
 
 
-def test_the_database_lets_go_nothing_that_is_not_archived(world, operator, old):
+def test_the_database_deletes_nothing_that_is_not_archived(world, operator, old):
     operator.archives()
     with pytest.raises(DBAPIError, match="append-only"), transaction(world.sessions) as session:
         session.execute(text("DELETE FROM audit_events WHERE account_id = :account"), {"account": old})

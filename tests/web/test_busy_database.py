@@ -27,7 +27,7 @@ def locked(database_url: str, *tables: str) -> Iterator[None]:
         connection.rollback()
 
 
-def test_whoever_needs_a_locked_table_is_told_to_come_back_and_nothing_is_half_done(
+def test_a_call_on_a_locked_table_gets_a_503_and_nothing_is_half_done(
     world: World, alice: Caller, acme: str, database_url: str
 ):
     """By each kind of access: a pipeline, a single statement, a session, a page, an Idempotency-Key, a batch."""

@@ -25,7 +25,7 @@ def counts(server: RawServer, route: str) -> float:
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["the folder", "its files"])
-def test_who_cleans_the_temporary_folder_stops_neither_answers_nor_figures(tmp_path: Path, whole: bool) -> None:
+def test_cleaning_the_temporary_folder_stops_neither_answers_nor_figures(tmp_path: Path, whole: bool) -> None:
     folder = tmp_path / "figures"
     folder.mkdir()
     with raw_server(SETTINGS, tmp_path, **{METRICS_FOLDER: str(folder)}) as server:

@@ -86,7 +86,7 @@ def test_a_running_job_is_left_to_its_worker(world: World, operator, acme, alice
     assert only_job(world).state == JobState.RUNNING
 
 
-def test_the_summary_counts_what_waits_who_lives_and_what_is_held_back(world: World, operator, acme, alice):
+def test_the_summary_counts_waiting_jobs_live_processes_and_mail_pauses(world: World, operator, acme, alice):
     world.invited(acme, alice, "bob@corp.example")
     with transaction(world.sessions) as session:
         heartbeats.record(session, "host-1", Part.WORKER)

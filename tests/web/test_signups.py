@@ -178,7 +178,7 @@ def test_amy_joins_by_the_link_with_the_session_of_her_sign_up(world, alice, acm
     assert stranger.get("/v1/me").status_code == 401
 
 
-def test_a_forgotten_password_of_an_unproven_address_leads_to_its_proof(world, nobody, strangers):
+def test_a_forgotten_password_of_an_unverified_address_leads_to_its_verification(world, nobody, strangers):
     assert nobody.post("/v1/password-resets", {"email": "amy@corp.example"}).status_code == 202
     assert emails(world, JobKind.PASSWORD_RESET_MAIL) == 0
     link = proof(world, strangers[1], 2)
@@ -239,7 +239,7 @@ def test_a_sign_up_from_before_the_upgrade_can_be_confirmed(world, nobody, earli
     assert session_of(world, ALICE).id == earlier.id
 
 
-def test_a_sign_up_from_before_the_upgrade_makes_way_for_the_one_that_is_proven(world, nobody, earlier):
+def test_a_sign_up_from_before_the_upgrade_makes_way_for_the_verified_one(world, nobody, earlier):
     newer = sign_up(world, {**ALICE, "password": "amys second password"})
     body = {"token": proof(world, newer), "password": "amys second password"}
     assert nobody.post("/v1/users/verify", body).status_code == 200

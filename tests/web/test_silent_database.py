@@ -26,7 +26,7 @@ def world(relay: Relay, settings: Settings, sessions: sessionmaker[Session]) -> 
     let_go(app)
 
 
-def test_everybody_is_told_within_ten_seconds_and_then_at_once_until_it_answers(world, relay, alice, acme):
+def test_every_caller_gets_a_503_within_ten_seconds_and_then_at_once_until_it_answers(world, relay, alice, acme):
     calls = [("GET", None), ("PATCH", {"name": "Acme"})]  # An autocommit connection, and one of the pool.
 
     def ask(number: int) -> tuple[int, str | None, float]:

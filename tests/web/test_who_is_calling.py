@@ -50,7 +50,7 @@ def test_an_address_is_understood_however_proxies_write_it(entry: str, address: 
     "entry",
     ["unknown", "_hidden", "[2001:db8::7", "203.0.113.8:port", "203.0.113.008", "1.2.3.4.5", "a.example", "", " , ,"],
 )
-def test_what_our_proxy_wrote_and_no_one_can_read_makes_the_address_unknown(entry: str) -> None:
+def test_an_unreadable_entry_of_our_proxy_makes_the_address_unknown(entry: str) -> None:
     found = find_client("127.0.0.1", {"X-Forwarded-For": [entry]}, TRUSTED)
     assert found.address is None
     behind_another = find_client("127.0.0.1", {"X-Forwarded-For": [entry, "10.0.0.7"]}, TRUSTED)

@@ -81,7 +81,7 @@ def test_a_publisher_says_how_much_waits_even_after_the_broker_forgot_everything
     publisher.close()
 
 
-def test_a_broker_that_is_away_is_told_at_once_and_left_alone_for_a_moment() -> None:
+def test_an_unavailable_broker_fails_fast_and_is_left_alone_for_a_moment() -> None:
     publisher = Publisher("redis://127.0.0.1:1/0")
     with pytest.raises(BrokerUnavailable):
         publisher.publish([(JobKind.INVITATION_MAIL, "job_1")])
@@ -122,7 +122,7 @@ def test_a_notification_waits_for_no_broker(away: str, silent_broker: str) -> No
     assert time.monotonic() - began < 2
 
 
-def test_a_nudger_made_before_a_fork_works_in_the_child(broker_url: str) -> None:
+def test_a_notifier_created_before_a_fork_works_in_the_child(broker_url: str) -> None:
     program = (
         "import os, sys, time, redis\n"
         "from shared.jobs.notifier import Notifier\n"

@@ -58,7 +58,7 @@ def test_a_job_of_a_kind_that_only_a_newer_release_knows_stops_no_other(world: W
     assert unknown.state == JobState.QUEUED
 
 
-def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(
+def test_a_job_that_kills_its_workers_is_marked_dead_and_the_others_go_on(
     context: WorkerContext, custom_settings: Settings, world: World, smtp: SmtpServer
 ) -> None:
     poison, harmless = world.invite_many("poison@corp.example", "bob@corp.example")
@@ -76,7 +76,7 @@ def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(
     assert "died 5 times" in world.events(poison)[-1].data["why"]
 
 
-def test_a_server_that_greylists_gets_each_mail_at_the_second_try(
+def test_a_server_that_greylists_gets_each_email_at_the_second_try(
     context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:
     world.invite_many(*GUESTS[:10])

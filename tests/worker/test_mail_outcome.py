@@ -122,13 +122,13 @@ def test_a_bad_address_bounces_at_once() -> None:
 
 
 @pytest.mark.parametrize("text", ["5.7.26 not authenticated", "5.0.0 no"])
-def test_a_policy_fails_the_mail_without_blaming_the_address(text: str) -> None:
+def test_a_policy_fails_the_email_without_blaming_the_address(text: str) -> None:
     outcome = outcome_of(Answer(Stage.VERDICT, 550, text))
     assert isinstance(outcome, GiveUp)
     assert outcome.delivery is Delivery.FAILED
 
 
-def test_a_mail_that_is_put_off_waits_longer_each_time() -> None:
+def test_a_deferred_email_waits_longer_each_time() -> None:
     answer = Answer(Stage.RECIPIENT, 450, "4.7.1 greylisted")
     waits = [outcome_of(answer, attempts=attempts) for attempts in range(1, 8)]
     assert [wait.after for wait in waits if isinstance(wait, TryAgain)] == [*DELAYS, DELAYS[-1], DELAYS[-1]]
@@ -157,7 +157,7 @@ def test_a_server_in_trouble_costs_no_attempt_and_is_asked_again_ever_more_seldo
     assert (outcome.after, outcome.counts) == (wait, False)
 
 
-def test_a_refused_sign_in_names_the_settings_to_fix_and_fails_no_mail() -> None:
+def test_a_refused_sign_in_names_the_settings_to_fix_and_fails_no_email() -> None:
     outcome = outcome_of(Answer(Stage.LOGIN, 535, "5.7.8 credentials invalid"))
     assert isinstance(outcome, TryAgain)
     assert not outcome.counts
@@ -184,13 +184,13 @@ def test_nothing_is_tried_beyond_the_end_of_the_invitation(code: int | None) -> 
     assert "No time is left" in outcome.why
 
 
-def test_no_mail_is_tried_for_longer_than_two_days() -> None:
+def test_no_email_is_tried_for_longer_than_two_days() -> None:
     answer = Answer(Stage.RECIPIENT, 450, "4.7.1 not now")
     assert isinstance(outcome_of(answer, attempts=9, age=GIVE_UP_AFTER, left=None), GiveUp)
 
 
 @pytest.mark.parametrize("answer", [Answer(Stage.CONNECT, None, "refused"), Answer(Stage.LOGIN, 535, "5.7.8 no")])
-def test_a_server_in_trouble_fails_no_mail_however_long_it_lasts(answer: Answer) -> None:
+def test_a_server_in_trouble_fails_no_email_however_long_it_lasts(answer: Answer) -> None:
     outcome = outcome_of(answer, attempts=9, age=GIVE_UP_AFTER * 2, left=timedelta(seconds=1))
     assert isinstance(outcome, TryAgain)
     assert (outcome.rest, outcome.counts) == (Rest.ALL, False)

@@ -80,7 +80,7 @@ def test_a_server_that_refuses_our_password_pauses_all_emails_and_fails_none(
         assert len(server.emails) == 5
 
 
-def test_an_address_that_bounced_is_not_mailed_again_by_anybody(
+def test_an_address_that_bounced_gets_no_further_email_from_any_account(
     context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:
     invitation = world.invite("gone@corp.example")
@@ -116,7 +116,7 @@ def test_what_is_no_fault_of_the_address_suppresses_nothing(
     assert len(smtp.emails) == 1
 
 
-def test_a_revocation_and_a_new_role_between_promise_and_send_win(
+def test_a_revocation_and_a_new_role_between_enqueueing_and_sending_win(
     context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:
     revoked, changed = world.invite_many("a@corp.example", "b@corp.example")

@@ -95,7 +95,7 @@ def test_it_dispatches_for_nothing_more_while_no_one_reads(
     assert world.again(old).status == Status.EXPIRED
 
 
-def test_it_buries_a_job_whose_workers_keep_dying(
+def test_it_marks_a_job_dead_whose_workers_keep_dying(
     custom_settings: Settings, context: WorkerContext, world: World, broker_url: str
 ) -> None:
     invitation = world.invite()

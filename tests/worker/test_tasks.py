@@ -110,7 +110,7 @@ def test_a_second_dispatch_does_nothing(context: WorkerContext, world: World, sm
 
 
 @pytest.mark.parametrize("status", [Status.REVOKED, Status.ACCEPTED, Status.DECLINED, Status.EXPIRED])
-def test_an_invitation_that_ended_before_its_mail_went_is_not_mailed(
+def test_an_invitation_that_ended_before_its_email_was_sent_is_not_emailed(
     context: WorkerContext, world: World, smtp: SmtpServer, status: Status
 ) -> None:
     invitation = world.invite()
@@ -151,7 +151,7 @@ def test_a_bad_address_is_shown_on_its_invitation_and_the_others_are_mailed(
     assert {job.state for job in world.jobs(MAIL)} == {JobState.DEAD, JobState.DONE}
 
 
-def test_a_mail_that_is_put_off_waits_in_its_row_and_is_the_same_when_it_goes(
+def test_a_deferred_email_waits_in_its_row_and_is_unchanged_when_it_is_sent(
     context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:
     invitation = world.invite()
@@ -169,7 +169,7 @@ def test_a_mail_that_is_put_off_waits_in_its_row_and_is_the_same_when_it_goes(
     assert world.again(invitation).delivery == Delivery.SENT
 
 
-def test_a_mail_server_that_is_away_costs_no_attempt(world: World, settings: Settings) -> None:
+def test_an_unavailable_mail_server_costs_no_attempt(world: World, settings: Settings) -> None:
     world.invite_many("bob@corp.example", "charlie@corp.example")
     with another(settings, world.rules) as context:
         check_all(context, world)
@@ -353,7 +353,7 @@ def test_a_stopping_worker_finishes_the_mail_in_hand_and_puts_the_rest_back(
     assert len(smtp.emails) == 4
 
 
-def test_a_check_notifications_for_its_mail_only_after_the_commit(context: WorkerContext, world: World) -> None:
+def test_a_check_notifies_of_its_email_only_after_the_commit(context: WorkerContext, world: World) -> None:
     world.invite()
     check_all(context, world)
     with transaction(world.sessions) as session:
@@ -361,7 +361,7 @@ def test_a_check_notifications_for_its_mail_only_after_the_commit(context: Worke
 
 
 @pytest.mark.parametrize(("guests", "mailed"), [(MAX_EMAILS_TO_SEND, MAX_EMAILS_TO_SEND), (MAX_EMAILS_TO_SEND + 1, 0)])
-def test_a_few_emails_are_carried_by_whoever_checked_and_many_are_left_to_all(
+def test_a_few_emails_are_sent_by_the_worker_that_checked_and_many_are_left_to_all(
     context: WorkerContext, world: World, smtp: SmtpServer, guests: int, mailed: int
 ) -> None:
     world.invite_many(*(f"guest{number}@corp.example" for number in range(guests)))
@@ -441,7 +441,7 @@ def ask_for_a_new_link(world: World, context: WorkerContext, invitation: Invitat
         link_requests.request_link(session, actor=Actor(ActorKind.ANYONE), token=token)
 
 
-def test_whoever_invited_reads_who_asks_for_a_new_link_and_where_to_send_it(
+def test_the_inviter_reads_who_requests_a_new_link_and_where_to_send_it(
     context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:
     invitation = world.invite()
@@ -478,7 +478,7 @@ def test_a_request_that_was_met_meanwhile_is_not_mailed(
     assert world.jobs(JobKind.NEW_LINK_MAIL)[0].state == JobState.CANCELLED
 
 
-def test_an_inviter_no_one_has_is_told_of_no_more_and_the_invitation_is_left_alone(
+def test_an_inviter_without_a_user_gets_no_email_and_the_invitation_stays(
     context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:
     invitation = world.invite()
@@ -498,7 +498,7 @@ def test_an_inviter_no_one_has_is_told_of_no_more_and_the_invitation_is_left_alo
     assert len(smtp.emails) == 1
 
 
-def test_a_proof_that_was_given_meanwhile_is_not_asked_for_again(
+def test_an_address_that_was_verified_meanwhile_gets_no_email(
     context: WorkerContext, world: World, bob: User, smtp: SmtpServer
 ) -> None:
     with transaction(world.sessions) as session:

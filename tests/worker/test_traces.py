@@ -53,7 +53,7 @@ def collector() -> Iterator[Collector]:
         server.shutdown()
 
 
-def test_a_mail_belongs_to_the_trace_of_its_request(
+def test_an_email_belongs_to_the_trace_of_its_request(
     custom_settings: Settings, world: World, smtp: SmtpServer, collector: Collector
 ) -> None:
     tracing.configure(collector.url, "web")

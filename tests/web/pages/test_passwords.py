@@ -86,7 +86,7 @@ def test_a_common_password_is_refused_by_every_door(world, nobody, window, alice
     assert bad not in page.text
 
 
-def test_the_reason_is_told_in_the_readers_language(window):
+def test_the_reason_is_in_the_readers_language(window):
     window.http.environ_base["HTTP_ACCEPT_LANGUAGE"] = "de"
     assert "Dieses Passwort ist zu gebräuchlich." in window.send("/signup", **DORA, password="password123").text
 
@@ -206,12 +206,12 @@ def jobs_of(world: World) -> int:
         return session.scalar(select(func.count()).select_from(Job)) or 0
 
 
-def test_signing_up_takes_the_same_work_whoever_is_known(world, dora):
+def test_signing_up_takes_the_same_work_for_known_and_unknown_addresses(world, dora):
     assert work(world, "/v1/users", dora.email)[:2] == work(world, "/v1/users", "unknown@corp.example")[:2]
 
 
 @pytest.mark.parametrize("path", ["/v1/password-resets", "/v1/users/verify/resend"])
-def test_the_time_of_an_answer_tells_no_one_who_is_known(world, dora, path):
+def test_response_times_do_not_reveal_known_addresses(world, dora, path):
     """The work is nearly the same, with a job without recipient if there is nothing to send. Constant time hides the
     rest."""
     world.person("unproven@corp.example", proven=False)
