@@ -1,6 +1,6 @@
 """The real parts under the tests: a PostgreSQL and a Valkey for the run, a database and an empty broker for each test.
 
-USHER_TEST_DATABASE_URL (of a role that may create databases) and USHER_TEST_BROKER_URL name running ones to use
+USHER_TEST_DATABASE_URL (with a role that may create databases) and USHER_TEST_BROKER_URL name running ones to use
 instead.
 """
 
@@ -33,21 +33,21 @@ LONG = tuple(
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """`-n auto`: half as many again as there are processors, for a third of the time is waiting for parts to start."""
+    """Return the processes for `-n auto`: 1.5 per processor, since a third of the time is waiting for parts."""
     processors = os.cpu_count() or 1
     return processors + processors // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that nobody works on that alone in the end."""
+    """Start with the slow tests, so that no process runs one alone at the end."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.fixture(scope="session")
 def servers_folder() -> Iterator[Path]:
-    """A folder with a short path: the address of a Unix socket has room for a hundred signs.
+    """A folder with a short path, since the address of a Unix socket has at most about 100 characters.
 
-    In memory where there is room: a test's database is four hundred files, and on a disk that takes half of the run.
+    In memory if there is room: a test's database is four hundred files, and on a disk they take half of the run.
     """
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
     with tempfile.TemporaryDirectory(prefix="usher-test-", dir=MEMORY if roomy else None) as folder:
@@ -56,7 +56,7 @@ def servers_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def database_server(servers_folder: Path) -> Iterator[str]:
-    """The address of a database on a server where databases can be made."""
+    """The address of a server on which databases can be created."""
     if url := os.environ.get("USHER_TEST_DATABASE_URL"):
         yield url
         return
@@ -83,7 +83,7 @@ def database_admin(database_server: str) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture(scope="session")
 def template(database_server: str, database_admin: psycopg.Connection) -> Iterator[str]:
-    """The name of a database with the newest schema and no rows, to be cloned."""
+    """The name of an empty database with the newest schema, to be cloned."""
     name = f"usher_template_{token_hex(4)}"
     database_admin.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
     upgrade(renamed(database_server, name))
@@ -93,7 +93,7 @@ def template(database_server: str, database_admin: psycopg.Connection) -> Iterat
 
 @pytest.fixture(scope="session")
 def database_name() -> str:
-    """The same for each test, and so are its settings: what was made for them can serve the next one too."""
+    """One name for all tests, so that settings and objects built from them can serve the next test too."""
     return f"usher_test_{token_hex(4)}"
 
 
@@ -101,7 +101,7 @@ def database_name() -> str:
 def database_url(
     database_server: str, database_admin: psycopg.Connection, database_name: str, template: str
 ) -> Iterator[str]:
-    """The address of a database of this test's own, with the schema and no rows."""
+    """The address of a database for this test, with the schema and no rows."""
     name = database_name
     database_admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
     yield renamed(database_server, name)
@@ -110,7 +110,7 @@ def database_url(
 
 
 def _wait_for_connections_to_close(admin: psycopg.Connection, name: str) -> None:
-    """A connection that was just closed is gone in a moment; dropping looks for that only every 100 ms."""
+    """Wait for connections that were just closed. Dropping the database would recheck only every 100 ms."""
     connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
     for _ in range(20):
         if admin.execute(connected, [name]).fetchone() == (0,):
@@ -119,7 +119,7 @@ def _wait_for_connections_to_close(admin: psycopg.Connection, name: str) -> None
 
 @pytest.fixture(scope="session")
 def kept_engine(database_server: str, database_name: str) -> Engine:
-    """It keeps what it has made of each statement from one test to the next, and no connection."""
+    """An engine that keeps its compiled statements from one test to the next, and no connections."""
     return open_engine(renamed(database_server, database_name), pool_size=5)
 
 
@@ -136,7 +136,7 @@ def sessions(engine: Engine) -> sessionmaker[Session]:
 
 @pytest.fixture
 def broker_url(broker_server: str) -> str:
-    """The address of the broker, with nothing in it."""
+    """The address of the broker, emptied."""
     plain = broker_server.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
     with redis.Redis.from_url(plain) as client:
         client.flushdb()
@@ -145,7 +145,7 @@ def broker_url(broker_server: str) -> str:
 
 @pytest.fixture
 def settings(database_url: str, broker_url: str) -> Settings:
-    """Settings for this test's database and broker, and a mail server that nobody runs."""
+    """Settings for this test's database and broker, and an SMTP server that doesn't exist."""
     return Settings(
         database_url=database_url,
         broker_url=broker_url,
@@ -159,7 +159,7 @@ def settings(database_url: str, broker_url: str) -> Settings:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """These settings as an operator would write them, as far as every part needs them."""
+    """These settings as environment variables, as far as every part needs them."""
     names = ("database_url", "broker_url", "smtp_url", "mail_from", "public_url")
     variables = {f"USHER_{name.upper()}": str(getattr(settings, name)) for name in names}
     return variables | {"USHER_SECRET_KEYS": ",".join(settings.secret_keys)}

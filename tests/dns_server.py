@@ -1,8 +1,8 @@
-"""A name server on loopback that answers as a test has it: by the first label of the name that is asked for.
+"""A name server on loopback whose answers depend on the first label of the queried name.
 
-`mx-…` has a mail server, `a-…` and `aaaa-…` only an address, `null-…` declares that it takes no mail, `none-…` exists
-and has nothing, `nx-…` doesn't exist, `servfail-…` fails, `silent-…` is never answered; all
-other names have a mail server.
+`mx-…` has an MX record, `a-…` and `aaaa-…` only an address, `null-…` a null MX record (RFC 7505), `none-…` exists
+without records, `nx-…` doesn't exist, `servfail-…` fails, `silent-…` is never answered. All other names have an MX
+record.
 """
 
 import socket
@@ -26,7 +26,7 @@ _CODES = {"nx": dns.rcode.NXDOMAIN, "servfail": dns.rcode.SERVFAIL}
 
 
 class DnsServer:
-    """Answers over UDP; `asked` keeps what was asked, and `deaf` has it answer nothing at all."""
+    """Answers over UDP. `asked` lists the queried names, and `deaf` stops all answers."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

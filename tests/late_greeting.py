@@ -1,4 +1,4 @@
-"""A mail server's host that takes the connection at once and lets the server greet only after a while."""
+"""A host of an SMTP server that accepts connections at once, but delays the server's greeting."""
 
 import socket
 import threading
@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def late_greeting(port: int, *, seconds: float) -> Iterator[int]:
-    """The port of a host that passes on to the server at `port`, each connection only after so many seconds."""
+    """The port of a host that forwards each connection to the server at `port` after this many seconds."""
     callers: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=_accept, args=(listening, callers, port, seconds), daemon=True).start()

@@ -1,4 +1,4 @@
-"""A TCP relay in front of a server, which can fall silent: packets are acknowledged, and nothing is passed on."""
+"""A TCP relay in front of a server, which can fall silent: packets are acknowledged, but not forwarded."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Relay:
-    """Listens at `port` and passes on to a server; use it in a `with` block."""
+    """Listens at `port` and forwards to a server. Use it in a `with` block."""
 
     def __init__(self, family: socket.AddressFamily, target: str | tuple[str, int]) -> None:
         self._family, self._target = family, target
@@ -24,21 +24,21 @@ class Relay:
     def __exit__(self, *exc: object) -> None:
         self.close()
         self._speaks.set()
-        # An accept in another thread goes on listening after a mere close.
+        # After a mere close, an accept in another thread would keep listening.
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def fall_silent(self) -> None:
-        """Pass nothing on any more; connections stay open, and new ones are accepted."""
+        """Stop forwarding. Connections stay open, and new ones are accepted."""
         self._speaks.clear()
 
     def speak(self) -> None:
-        """Pass everything on again, what came meanwhile first."""
+        """Forward again, starting with what arrived meanwhile."""
         self._speaks.set()
 
     def close(self) -> None:
-        """End all connections that stand now."""
+        """Close all current connections."""
         ends, self._ends = self._ends, []
         for end in ends:
             with suppress(OSError):
@@ -63,7 +63,7 @@ class Relay:
 
 
 def before_postgres(url: str) -> Relay:
-    """A relay in front of the PostgreSQL at this address, which may be one of a socket's."""
+    """A relay in front of the PostgreSQL at this address, which may be a Unix socket."""
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     if "host" in query:
@@ -72,7 +72,7 @@ def before_postgres(url: str) -> Relay:
 
 
 def through(relay: Relay, url: str) -> str:
-    """The address of the same database by way of the relay."""
+    """The address of the same database through the relay."""
     parts = urlsplit(url)
     user = parts.netloc.rpartition("@")[0]
     return f"postgresql://{user}@127.0.0.1:{relay.port}{parts.path}"

@@ -1,12 +1,12 @@
-"""A real mail server on loopback that keeps what it takes and answers as the test has scripted.
+"""A real SMTP server on loopback that keeps the emails it accepts, with replies scripted by the test.
 
     with SmtpServer() as server:
-        server.say("RCPT", "450 4.7.1 greylisted")      # the next RCPT is answered so, later ones as usual
-        server.say("DOT", DROP, times=2)                # takes two mails and breaks the connection instead of answering
+        server.say("RCPT", "450 4.7.1 greylisted")      # reply to the next RCPT; later ones get the usual reply
+        server.say("DOT", DROP, times=2)                # accept two emails and disconnect instead of replying
 
-Stages: GREETING, EHLO, STARTTLS, MAIL, RCPT, DATA, DOT, RSET. What else a reply can be: DROP closes the connection,
-SILENCE never answers, USUAL leaves a turn out. A mail counts as taken (`emails`) where the server took it in, whether
-or not it then said so; `refused` keeps those it refused at the dot.
+Stages: GREETING, EHLO, STARTTLS, MAIL, RCPT, DATA, DOT, RSET. Special replies: DROP closes the connection, SILENCE
+never replies, USUAL skips a turn. `emails` has the emails that the server accepted, even if it never said so. `refused`
+has those that it refused at the dot.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ USUAL = ""
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail as it came: the envelope, the bytes, the connection it came over, and when (monotonic)."""
+    """One received email: the envelope, the bytes, its connection, and the time (monotonic)."""
 
     sender: str
     recipient: str
@@ -52,7 +52,7 @@ class Mail:
 
 
 class SmtpServer:
-    """The server, from `with` to the end of its block."""
+    """The server, running from `with` to the end of the block."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class SmtpServer:
         self._port = port
 
     def say(self, stage: str, reply: str, *, times: int = 1) -> None:
-        """Answer the next `times` commands of this stage so."""
+        """Script the reply to the next `times` commands of this stage."""
         self._script[stage].extend([reply] * times)
 
     def url(self, options: str = "", *, scheme: str = "smtp", credentials: str = "", host: str = "127.0.0.1") -> str:
@@ -88,10 +88,10 @@ class SmtpServer:
         return f"{scheme}://{credentials}{host}:{self._port}{options}"
 
     def wait_for(self, condition: Callable[[list[Mail]], bool], *, seconds: float = 20) -> list[Mail]:
-        """Wait until the mails taken fulfil the condition."""
+        """Wait until the received emails meet the condition."""
         deadline = time.monotonic() + seconds
         while not condition(self.emails):
-            assert time.monotonic() < deadline, f"still not so, with {len(self.emails)} mails"
+            assert time.monotonic() < deadline, f"not met, with {len(self.emails)} emails"
             time.sleep(0.005)
         return list(self.emails)
 
@@ -123,14 +123,14 @@ class SmtpServer:
         self._loop.close()
 
     def scripted(self, stage: str) -> str | None:
-        """The reply that the script has for this stage now, or None."""
+        """The scripted reply for this stage, or None."""
         return self._script[stage].popleft() if self._script[stage] else None
 
     def _authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         known = isinstance(data, LoginPassword) and (data.login.decode(), data.password.decode()) == self._login
         return AuthResult(success=known, handled=False)
 
-    # What aiosmtpd calls.
+    # Called by aiosmtpd.
 
     async def handle_EHLO(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
@@ -149,7 +149,7 @@ class SmtpServer:
 
 
 class _Conversation(SMTP):
-    """One connection, which looks into the script before each step."""
+    """One connection, which consults the script before each step."""
 
     def __init__(self, owner: SmtpServer, **options: Any) -> None:
         super().__init__(owner, hostname="mail.test", ident="usher's", **options)
@@ -163,7 +163,7 @@ class _Conversation(SMTP):
         super().data_received(data)
 
     async def perform(self, reply: str) -> str:
-        """Do what the script says; returns the line to answer, if it is one."""
+        """Act as scripted. Returns the line to reply, if the script has one."""
         if reply == SILENCE:
             await asyncio.sleep(3600)
         if reply == DROP:

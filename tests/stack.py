@@ -1,4 +1,4 @@
-"""The whole service as `usher up` runs it, and a way to speak with it as any program would: over HTTP."""
+"""The whole service as `usher up` runs it, and an HTTP client for it."""
 
 import json
 import os
@@ -37,7 +37,7 @@ class Answer:
 
 
 class Stack:
-    """A running `usher up --no-demo` on a folder of its own."""
+    """A running `usher up --no-demo` in a separate folder."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
@@ -66,11 +66,11 @@ class Stack:
         eventually(lambda: not any(alive(child.pid) for child in family), within=10)
 
     def parts(self, words: str) -> list[Process]:
-        """Its processes whose command line has these words."""
+        """Its processes whose command line contains these words."""
         return [child for child in started_by(self.process.pid) if words in child.command]
 
     def kill(self, words: str) -> None:
-        """End a part and all it has started as the kernel does when memory runs out."""
+        """Kill a part and all its children, as the kernel does when memory runs out."""
         for process in self.parts(words):
             try:
                 os.kill(process.pid, signal.SIGKILL)
@@ -78,7 +78,7 @@ class Stack:
                 continue
 
     def ask(self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str) -> Answer:
-        """One request over a connection of its own."""
+        """Send one request over a new connection."""
         connection = HTTPConnection(urlsplit(self.url).netloc, timeout=30)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
@@ -95,12 +95,12 @@ class Stack:
             connection.close()
 
     def emails(self) -> list[Any]:
-        """What the mail catcher has caught, parsed, the oldest first."""
+        """The caught emails, parsed, oldest first."""
         parser = BytesParser(policy=policy.default)
         return [parser.parsebytes(path.read_bytes()) for path in sorted((self.folder / "mailbox").glob("*.eml"))]
 
     def mail_to(self, address: str, *, subject: str = "", within: float = 20) -> Any:
-        """The newest mail to this address, waited for."""
+        """Wait for the newest email to this address."""
         found: list[Any] = []
 
         def there() -> bool:
@@ -115,7 +115,8 @@ class Stack:
     def owner(
         self, email: str = "alice@corp.example", name: str = "Alice", account_name: str = "Acme"
     ) -> tuple[str, str]:
-        """Sign up, prove the address, sign in, make an account with a contract: the token and the account's id."""
+        """Sign up, verify the address, sign in, create an account with a contract. Returns the token and the account's
+        id."""
         assert self.ask("POST", "/v1/users", {"email": email, "name": name, "password": PASSWORD}).status == 201
         proof = link_in(self.mail_to(email), "verify")
         assert self.ask("POST", "/v1/users/verify", {"token": proof, "password": PASSWORD}).status == 200
@@ -133,7 +134,7 @@ class Stack:
 
 
 def link_in(mail: Any, kind: str) -> str:
-    """The token of the link of this kind in a mail's text."""
+    """The token of this kind of link in an email's text."""
     text = mail.get_body(("plain",)).get_content()
     found = re.search(rf"/{kind}/([A-Za-z0-9_-]{{43}})", text)
     assert found, text
@@ -141,7 +142,7 @@ def link_in(mail: Any, kind: str) -> str:
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """How many seconds the call took, and what it returned."""
+    """The seconds that the call took, and its result."""
     began = time.monotonic()
     returned = call()
     return time.monotonic() - began, returned

@@ -1,4 +1,4 @@
-"""How connections to PostgreSQL are opened: limits, what an operator's address says, several hosts."""
+"""Connections to PostgreSQL: their timeouts, options in the operator's URL, and several hosts."""
 
 import socket
 import time

@@ -1,1 +1,1 @@
-"""HTTP only: parse, call, present."""
+"""The HTTP layer: parse a request, call a service, present its result."""

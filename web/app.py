@@ -1,4 +1,4 @@
-"""Makes the web application: the only place that wires settings, database, views and errors together."""
+"""Create the web application. Settings, database, views and error handlers are wired together only here."""
 
 import gc
 import os
@@ -27,33 +27,38 @@ from web.http.security_headers import REQUEST_ID, with_security_headers
 
 
 class _Web(Flask):
-    """Flask whose views and hooks are plain functions: it need not look at each, eight times a request, if it waits."""
+    """Flask without the check for coroutines. All views and hooks are plain functions, and Flask checks eight a
+    request."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function as it is."""
+        """Return the function unchanged."""
         return func
 
 
 def gateway() -> Gateway:
-    """What each process of the web server serves; it reads the settings of its own environment."""
+    """Create the gateway that one web process serves, from the settings in the environment."""
     settings = loading.load(os.environ)
     log.configure(settings.log_level)
     tracing.configure(settings.otlp_endpoint, "web")
     app = create_app(settings)
-    # What was made up to here stays for good: the collector of garbage would only lose its time with it.
+    # Everything created so far lives as long as the process, so the garbage collector need not scan it.
     gc.freeze()
     return Gateway(app, most=settings.web_threads, largest=body_limits.LARGE)
 
 
 def create_app(settings: Settings) -> Flask:
-    """The application for these settings. Nothing is connected yet: a database that is away stops no start."""
+    """Create the application for these settings.
+
+    It connects to nothing yet, so it starts while the database is unavailable.
+    """
     app = _Web("web", template_folder=str(TEMPLATES), static_folder=None)
     app.config.update(
         SQLALCHEMY_DATABASE_URI=database.DRIVER,
-        # One more than threads: a thread that counts a try within its transaction needs a second one for a moment.
+        # One more than threads: a thread that counts an attempt during its transaction briefly needs a second
+        # connection.
         SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.web_threads + 1),
         MAX_CONTENT_LENGTH=body_limits.LARGE,
-        # A long list to invite travels in a form, a portion after the other.
+        # Forms send long recipient lists in chunks.
         MAX_FORM_MEMORY_SIZE=body_limits.LARGE,
     )
     db.init_app(app)
@@ -87,7 +92,7 @@ def _begin() -> None:
     if REFUSAL in environ:
         raise environ.pop(REFUSAL)
     query = environ.get("QUERY_STRING", "")
-    # A call of the API refuses the field by its name.
+    # API calls are left to their query schema, which names the invalid field.
     of_page = not environ["PATH_INFO"].startswith("/v1/")
     if "\0" in environ["PATH_INFO"] or (of_page and ("%00" in query or "\0" in query)):
         raise NotFound("There is no such address.")

@@ -1,4 +1,4 @@
-"""The mails that `usher up` catches: one `.eml` file each in a folder, written whole, named in the order they came."""
+"""Emails caught by `usher up`: one complete `.eml` file each in a folder, with names in the order of arrival."""
 
 import heapq
 import re
@@ -13,7 +13,7 @@ from pathlib import Path
 from shared.errors import NotFound
 
 MAX_SHOWN = 200
-"""How many mails are listed, the newest first."""
+"""The most emails that are listed, newest first."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _LARGEST = 5 * 1024 * 1024
@@ -21,7 +21,7 @@ _LARGEST = 5 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Caught:
-    """A mail by what its head says, and when it was caught."""
+    """The main headers of a caught email, and the time when it was caught."""
 
     name: str
     at: datetime
@@ -32,7 +32,7 @@ class Caught:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A mail taken apart: its head line by line, its parts, and the bytes as they came."""
+    """A parsed email: its headers, its text and HTML parts, and its source."""
 
     caught: Caught
     headers: list[tuple[str, str]]
@@ -42,24 +42,24 @@ class Opened:
 
 
 def list_newest(folder: Path) -> list[Caught]:
-    """The newest mails; one that can't be read is left out."""
+    """List the newest emails, up to `MAX_SHOWN`. Skips files that can't be read."""
     return [caught for file in heapq.nlargest(MAX_SHOWN, folder.glob("*.eml")) for caught in _head(file)]
 
 
 def open_one(folder: Path, name: str) -> Opened:
-    """The mail of this name; raises `NotFound` for a name that is none or leads out of the folder."""
+    """Read the email with this name. Raises `NotFound` for an unknown name or one that points outside the folder."""
     file = folder / f"{name}.eml"
     if not _NAME.fullmatch(name) or not file.is_file():
         raise NotFound("There is no such mail.", remedy="Go back to the mailbox.")
     with file.open("rb") as source:
         raw = source.read(_LARGEST)
-    mail = message_from_bytes(raw, EmailMessage, policy=policy.default)
-    headers = [(header, _shown(mail, header)) for header in dict.fromkeys(mail.keys())]
+    message = message_from_bytes(raw, EmailMessage, policy=policy.default)
+    headers = [(header, _shown(message, header)) for header in dict.fromkeys(message.keys())]
     return Opened(
-        caught=_caught(file, mail),
+        caught=_caught(file, message),
         headers=headers,
-        text=_part(mail, "plain"),
-        html=_part(mail, "html"),
+        text=_part(message, "plain"),
+        html=_part(message, "html"),
         source=raw.decode(errors="replace"),
     )
 
@@ -72,26 +72,26 @@ def _head(file: Path) -> Iterator[Caught]:
         return
 
 
-def _caught(file: Path, mail: EmailMessage) -> Caught:
+def _caught(file: Path, message: EmailMessage) -> Caught:
     return Caught(
         name=file.stem,
         at=datetime.fromtimestamp(file.stat().st_mtime, UTC),
-        sender=_shown(mail, "From"),
-        recipient=_shown(mail, "To"),
-        subject=_shown(mail, "Subject"),
+        sender=_shown(message, "From"),
+        recipient=_shown(message, "To"),
+        subject=_shown(message, "Subject"),
     )
 
 
-def _shown(mail: EmailMessage, header: str) -> str:
-    # The standard library raises these for headers that are no headers; one bad mail may not hide the others.
+def _shown(message: EmailMessage, header: str) -> str:
+    # The standard library raises these for malformed headers. One broken email must not hide the others.
     try:
-        return ", ".join(str(value) for value in mail.get_all(header, []))
+        return ", ".join(str(value) for value in message.get_all(header, []))
     except (LookupError, ValueError, AttributeError, TypeError):
         return "(unreadable)"
 
 
-def _part(mail: EmailMessage, kind: str) -> str:
-    part = mail.get_body((kind,))
+def _part(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
     if not isinstance(part, EmailMessage):
         return ""
     try:

@@ -1,4 +1,4 @@
-"""What one web process holds beside its sessions: settings, lists, the workers' bell, a reader for what is hot."""
+"""Objects that a web process creates once and shares among its requests."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -13,7 +13,7 @@ from shared.settings.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """The process's settings, rules, nudger and reader."""
+    """The settings, the checks' policy, the workers' notifier and the pool of autocommit connections."""
 
     settings: Settings
     policy: PolicyContext
@@ -22,5 +22,5 @@ class AppContext:
 
 
 def app_context() -> AppContext:
-    """The kit of the application that is answering."""
+    """Return the context of the current application."""
     return cast(AppContext, current_app.extensions["usher"])

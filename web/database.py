@@ -1,4 +1,4 @@
-"""Flask-SQLAlchemy over the models that the workers use too, and the one visible transaction of a request."""
+"""Flask-SQLAlchemy over the models shared with the workers, and the one explicit transaction of a request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +13,15 @@ from shared.db.autocommit import AutocommitConnection, PipelinedTransaction, Ses
 from shared.jobs import queue
 from web.context import app_context
 
-# Our models stand on `shared.db.engine.Base` alone; only the engine and the request's session come from here.
+# The models use `shared.db.engine.Base` alone. Only the engine and the request's session come from this extension.
 db = SQLAlchemy(disable_autonaming=True, session_options={"expire_on_commit": False})
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """One transaction from here to the end of the block; within another one, a part of that.
+    """Run the block in one transaction; a nested block joins the outer one.
 
-    What the guard has read just before belongs to it. Once it holds, the workers are nudged for what it promised.
+    What the guard has just read is part of it. After the commit, workers are notified of the jobs it enqueued.
     """
     session = db.session()
     if g.get("in_transaction"):
@@ -41,16 +41,16 @@ def transaction() -> Iterator[Session]:
 
 @contextmanager
 def apart() -> Iterator[Session]:
-    """A transaction by itself, which holds whatever comes of the request's: for counts of tries."""
+    """Run the block in a separate transaction, for counts of attempts that must survive a rollback of the request."""
     with Session(db.engine) as session, session.begin():
         yield session
 
 
 @contextmanager
 def autocommit_or_transaction() -> Iterator[SessionOrConnection]:
-    """For an effect that is one statement, and so a transaction by itself; within one of the request, a part of that.
+    """Provide a connection for an effect of one statement, which is its own transaction; nested, join the outer one.
 
-    The session's own bookkeeping would cost as much as all the rest of it.
+    The session's bookkeeping would cost as much as all other work of the request.
     """
     if g.get("in_transaction"):
         yield db.session()
@@ -62,9 +62,9 @@ def autocommit_or_transaction() -> Iterator[SessionOrConnection]:
 
 @contextmanager
 def pipelined_transaction() -> Iterator[PipelinedTransaction]:
-    """The same for a few statements: one transaction, and none of the session's bookkeeping.
+    """Run a few statements in one pipelined transaction, without the session's bookkeeping.
 
-    What needs no answer travels with what follows it: beginning, locking and committing wait for nothing by themselves.
+    Statements whose result isn't needed yet, such as `BEGIN` and row locks, travel with the next one that waits.
     """
     connection = autocommit_connection()
     try:
@@ -79,7 +79,7 @@ def pipelined_transaction() -> Iterator[PipelinedTransaction]:
                 raise
             connection.run(b"COMMIT")
     except psycopg.Error:
-        # What stands in the pipeline behind a failure is not run, and so neither would be a rollback.
+        # After a failure the server skips the rest of the pipeline, so a rollback would not run either.
         discard_connection()
         raise
 
@@ -99,21 +99,21 @@ def _announcing(unit: SessionOrConnection) -> Iterator[None]:
 
 
 def autocommit_connection() -> AutocommitConnection:
-    """A bare connection whose every statement sees what was committed before it; the request's own until its end."""
+    """Return the request's autocommit connection. Each statement sees everything committed before it."""
     if "reading" not in g:
         g.reading = app_context().autocommit_pool.acquire()
     return cast(AutocommitConnection, g.reading)
 
 
 def discard_connection() -> None:
-    """Close the request's bare connection: what it leads to is of no use any more."""
+    """Close the request's autocommit connection, whose server no longer answers."""
     connection = g.pop("reading", None)
     if connection is not None:
         connection.close()
 
 
 def release_connection(_: BaseException | None) -> None:
-    """Let go of the bare connection at the end of a request."""
+    """Return the request's autocommit connection to the pool."""
     connection = g.pop("reading", None)
     if connection is not None:
         app_context().autocommit_pool.release(connection)

@@ -1,6 +1,6 @@
-"""What Prometheus reads at `/metrics`: what the web processes count, and what the database knows of the jobs.
+"""Metrics for Prometheus at `/metrics`: counts of the web processes, and figures about jobs from the database.
 
-The figures of the jobs are read at the moment of asking, from one web server: any one can tell them for all.
+Figures about jobs are read at scrape time. Every web server reports the same ones, so scraping one is enough.
 """
 
 import os
@@ -40,7 +40,7 @@ shared_counters.count_together(str)
 REQUESTS = Counter("usher_http_requests", "Requests answered.", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
     "usher_http_request_seconds",
-    "How long answering took.",
+    "Time to answer a request.",
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
@@ -48,28 +48,28 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 def register(app: Flask) -> None:
-    """Count every request from here on, and trace it where traces go anywhere."""
+    """Count every request of this application, and trace it if tracing is enabled."""
     app.before_request(_begin)
     app.after_request(_count)
     app.teardown_request(_end)
 
 
 def exposition() -> bytes:
-    """All figures, in Prometheus' text format."""
+    """Return all metrics in the Prometheus text format."""
     return b"".join(generate_latest(registry) for registry in _registries())
 
 
 class Jobs:
-    """The figures that the database holds."""
+    """Collector of the figures about jobs, mail pauses and processes in the database."""
 
     def collect(self) -> Iterable[Metric]:
-        """Read them; where the database is away, only that is told."""
+        """Yield the figures; only `usher_database_up` with 0 while the database is unavailable."""
         try:
             with transaction() as session:
                 limit(session, statement=5, lock=1)
                 found = job_admin.summary(session)
         except SQLAlchemyError as error:
-            log.get(__name__).error("no figures of the jobs", error=type(error).__name__)
+            log.get(__name__).error("job figures unavailable", error=type(error).__name__)
             yield GaugeMetricFamily("usher_database_up", "Whether the database answers.", 0)
             return
         yield GaugeMetricFamily("usher_database_up", "Whether the database answers.", 1)
@@ -78,25 +78,27 @@ class Jobs:
 
 
 class Abuse:
-    """What recipients have reported."""
+    """Collector of the figures about abuse reports."""
 
     def collect(self) -> Iterable[Metric]:
-        """Read the reports; nothing while the database is away, which `Jobs` tells."""
+        """Yield the figures; nothing while the database is unavailable, which `Jobs` reports."""
         try:
             with transaction() as session:
                 found = abuse_reports.figures(session)
         except SQLAlchemyError:
             return
-        yield GaugeMetricFamily("usher_abuse_reports_open", "Reports of abuse to be decided.", found.open_reports)
-        yield GaugeMetricFamily("usher_accounts_held", "Accounts on hold because of reports.", found.held_accounts)
+        yield GaugeMetricFamily("usher_abuse_reports_open", "Abuse reports that await a decision.", found.open_reports)
+        yield GaugeMetricFamily(
+            "usher_accounts_held", "Accounts on hold because of abuse reports.", found.held_accounts
+        )
 
 
 class Lists:
-    """From when the lists of networks are."""
+    """Collector of the age of the network lists."""
 
     def collect(self) -> Iterable[Metric]:
-        """The age of each list that has been loaded."""
-        age = GaugeMetricFamily("usher_list_age_seconds", "How old a list of networks is.", labels=["list"])
+        """Yield the age in seconds of each loaded list that has a date."""
+        age = GaugeMetricFamily("usher_list_age_seconds", "Age of a network list.", labels=["list"])
         for loaded in app_context().policy.networks.loaded():
             if loaded.dated is not None:
                 age.add_metric([loaded.source.name], (clock.now() - loaded.dated).total_seconds())
@@ -113,8 +115,8 @@ def _registries() -> Iterator[CollectorRegistry]:
 
 
 def _of_jobs(found: Summary) -> Iterator[Metric]:
-    depth = GaugeMetricFamily("usher_jobs", "Jobs that are not done, by kind and state.", labels=["kind", "state"])
-    oldest = GaugeMetricFamily("usher_oldest_due_job_seconds", "How long the oldest due job waits.", labels=["kind"])
+    depth = GaugeMetricFamily("usher_jobs", "Unfinished jobs, by kind and state.", labels=["kind", "state"])
+    oldest = GaugeMetricFamily("usher_oldest_due_job_seconds", "Age of the oldest due job.", labels=["kind"])
     counts = {(each.kind, each.state): each.count for each in found.depths}
     ages = {each.kind: each.oldest_due_seconds for each in found.depths if each.state == JobState.QUEUED}
     for kind in JobKind:
@@ -123,21 +125,25 @@ def _of_jobs(found: Summary) -> Iterator[Metric]:
             depth.add_metric([kind, state], counts.get((kind, state), 0))
     yield depth
     yield oldest
-    yield GaugeMetricFamily("usher_jobs_finished_last_minute", "Jobs ended lately.", found.finished_last_minute)
-    held = GaugeMetricFamily("usher_mail_paused_seconds", "How long mails are still held back.", labels=["scope"])
+    yield GaugeMetricFamily(
+        "usher_jobs_finished_last_minute", "Jobs finished in the last minute.", found.finished_last_minute
+    )
+    held = GaugeMetricFamily("usher_mail_paused_seconds", "Time until paused email is sent.", labels=["scope"])
     held.add_metric(["all"], max((_until(each.until) for each in found.pauses if each.lane == "*"), default=0))
     held.add_metric(["domain"], max((_until(each.until) for each in found.pauses if each.lane != "*"), default=0))
     yield held
 
 
 def _of_parts(found: Summary) -> Iterator[Metric]:
-    alive = GaugeMetricFamily("usher_parts_alive", "Workers and schedulers that give signs of life.", labels=["part"])
+    alive = GaugeMetricFamily("usher_parts_alive", "Workers and schedulers with a current heartbeat.", labels=["part"])
     for part in Part:
         alive.add_metric([part], sum(each.part == part for each in found.parts))
     yield alive
     beat = found.scheduler_beat_at
     yield GaugeMetricFamily(
-        "usher_scheduler_heartbeat_timestamp_seconds", "The scheduler's last sign.", beat.timestamp() if beat else 0
+        "usher_scheduler_heartbeat_timestamp_seconds",
+        "Time of the scheduler's last heartbeat.",
+        beat.timestamp() if beat else 0,
     )
 
 
@@ -161,7 +167,7 @@ def _end(_: BaseException | None) -> None:
 
 def _count(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "none"
-    # Methods are words of the caller's, and each would have figures of its own.
+    # Callers choose the method, and each unknown one would add time series.
     method = request.method if request.method in _METHODS else "other"
     count, measure = _figures(method, route, response.status_code)
     count()
@@ -172,5 +178,6 @@ def _count(response: Response) -> Response:
 
 @cache
 def _figures(method: str, route: str, status: int) -> tuple[Callable[[], None], Callable[[float], None]]:
-    """How to count such an answer, and how to note its time: looking both up takes longer than doing it."""
+    """Return the functions that count such a response and record its time. Looking both up takes longer than calling
+    them."""
     return REQUESTS.labels(method, route, status).inc, REQUEST_SECONDS.labels(method, route).observe

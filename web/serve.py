@@ -1,8 +1,9 @@
-"""Runs the web server: granian, as many processes and threads as the settings say.
+"""Run the web server: granian, with as many processes and threads as the settings say.
 
-granian answered some four times as many requests as gunicorn's threads on the same two cores, and drains at a stop. Its
-own way to WSGI takes a thread before a body is there, and takes `X_Forwarded_For` for `X-Forwarded-For`; so it hands
-requests over by its ASGI side, and `web.gateway` runs the application in granian's threads, without an event loop.
+granian answered about four times as many requests as gunicorn's threads on the same two cores, and it drains at
+shutdown. Its own WSGI side takes a thread before a body has arrived, and confuses `X_Forwarded_For` with
+`X-Forwarded-For`. Requests therefore come through its ASGI side, and `web.gateway` runs the application in granian's
+threads, without an event loop.
 """
 
 import os
@@ -19,26 +20,26 @@ from granian.server.mp import MPServer, WorkerProcess
 from shared.settings.settings import Settings
 from web.gateway import Gateway
 
-# Its stubs tell less than granian's own Python uses.
+# granian's stubs omit names that its own Python code uses.
 _granian: Any = granian._granian
 
 CONNECTIONS = 4096
-"""How many connections one process keeps open; each needs a file descriptor."""
+"""The most connections that one process keeps open. Each needs a file descriptor."""
 
 SPARE_THREADS = 2
-"""Threads beside those that answer: they take requests in, and say that we live, while all others are busy."""
+"""Threads beside those that answer. They receive requests and answer health checks while all others are busy."""
 
 
 def main(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; what is being answered then is still answered."""
+    """Serve until SIGTERM or SIGINT. Requests in progress are still answered."""
     os.register_at_fork(after_in_child=_end_by_signals)
     MPServer(
-        # Loaded by each of its processes; this one only keeps them running.
+        # Each worker process loads the application. This process only supervises them.
         "web.app:gateway",
         factory=True,
         address=settings.web_host,
         port=settings.web_port,
-        # By this name granian allows more than one thread; which of its sides is used, `_serve` decides.
+        # granian allows more than one thread only for this interface. `_serve` decides which side is really used.
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         workers=settings.web_processes,
@@ -53,8 +54,8 @@ def main(settings: Settings) -> None:
 
 @WorkerProcess.wrap_target  # type: ignore[untyped-decorator]
 def _serve(worker_id: int, gateway: Gateway, sock: Any, ipc: Any, _loop: Any, mode: RuntimeModes, *more: Any) -> None:
-    """What one process does, given what granian gives to each kind of its own."""
-    # Between them stands what only an event loop needs to know.
+    """Run one worker process with the arguments that granian passes to each of its worker types."""
+    # The arguments between these slices matter only to an event loop.
     threads, http, (ssl, _, metrics) = more[:5], more[6:11], more[12:]
     stop, ended = _granian.WorkerSignal(), threading.Event()
     stop.add_cb(ended.set)
@@ -74,10 +75,10 @@ def _serve(worker_id: int, gateway: Gateway, sock: Any, ipc: Any, _loop: Any, mo
 
 
 class _Here:
-    """Stands where granian expects an event loop: what is ready is done at once, in the thread that found it so."""
+    """Replacement for the event loop that granian expects: runs each callback at once, in the calling thread."""
 
     def call_soon(self, do: Callable[..., Any], *given: Any, context: Any = None) -> None:
-        """Do it now."""
+        """Call the function now."""
         del context
         do(*given)
 
@@ -85,7 +86,10 @@ class _Here:
 
 
 def _end_by_signals() -> None:
-    """Until a forked process serves, it has nothing to finish. Its parent's handlers, which it begins with, would only
-    have it overlook that it is to stop, and be killed for that seconds later."""
+    """Restore the default signal handlers in a forked process.
+
+    Until it serves, it has nothing to finish. With its parent's handlers it would ignore the stop signal and be killed
+    seconds later.
+    """
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Measures what was promised, on real parts: `python -m tests.bench`, or with the names of those to run."""
+"""Run the benchmarks on real parts: `python -m tests.bench`, optionally with the names of those to run."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A backlog of invitations to be mailed: ours, a bare loop that only writes and sends, and the naive pipeline."""
+"""A backlog of invitation emails: sent by our workers, by a minimal loop, and by a naive Celery pipeline."""
 
 import multiprocessing
 import statistics
@@ -41,18 +41,18 @@ INSERT INTO jobs (id, kind, subject_id, account_id, generation, lane)
 
 def run() -> None:
     with sink() as taking:
-        # In turns, so that what else the machine does falls on all of them.
+        # In turns, so that other load on the machine affects all of them.
         rounds = [[each(taking) for each in (_ours, _minimal, _naive)] for _ in range(5)]
     ours, minimal, naive = map(statistics.median, zip(*rounds, strict=True))
     print(  # noqa: T201
-        f"a backlog of {BACKLOG:,}: {ours:,.0f} mails a second; a bare loop that only writes and sends "
+        f"a backlog of {BACKLOG:,}: {ours:,.0f} emails a second; a bare loop that only writes and sends "
         f"{minimal:,.0f}, so {ours / minimal:.0%} of that; the naive pipeline {naive:,.0f}, so {ours / naive:.1f} "
         f"times that"
     )
 
 
 def _ours(taking: Sink) -> float:
-    """Workers and a scheduler as production runs them, from the first mail to the last."""
+    """Run workers and a scheduler as in production, from the first email to the last."""
     with database() as url, broker() as queue:
         _fill(url, BACKLOG)
         taking.empty()
@@ -63,7 +63,7 @@ def _ours(taking: Sink) -> float:
 
 
 def _minimal(taking: Sink) -> float:
-    """The same mails out of as many processes over one connection each, with nothing claimed and nothing recorded."""
+    """Send the same emails from as many processes, over one connection each, without claiming or recording anything."""
     with database() as url:
         _fill(url, BACKLOG)
         taking.empty()
@@ -118,7 +118,7 @@ def _naive(taking: Sink) -> float:
 
 
 def _fill(url: str, count: int) -> list[str]:
-    """So many invitations that passed their checks, each with the job that mails it; returns their ids."""
+    """Insert invitations that passed their checks, each with the job that emails it. Returns their ids."""
     people.fill(url, 1)
     ids = [f"inv_{number:026d}" for number in range(count)]
     emails = [f"guest{number}@corp{number % 50}.example" for number in range(count)]

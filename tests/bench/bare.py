@@ -1,4 +1,4 @@
-"""Flask views that do the same SQL as ours and nothing else: what ours is measured against, in the same run."""
+"""Flask views with the same SQL as ours and nothing else: the baseline of the benchmarks, measured in the same run."""
 
 import json
 import os
@@ -41,7 +41,7 @@ _INVITATIONS = (
 
 
 def application() -> Flask:
-    """What granian serves."""
+    """Create the application that granian serves."""
     app = Flask("bare")
 
     @app.get("/healthz")

@@ -1,4 +1,4 @@
-"""Inviting, one and a thousand at once, and listing: each beside a bare Flask view that does the least SQL for it."""
+"""Inviting, one and a thousand at once, and listing, each compared with a bare Flask view with minimal SQL for it."""
 
 import json
 from collections.abc import Callable
@@ -37,11 +37,11 @@ def _compare(name: str, each: int, ask: Callable[[], bytes], ours: tuple[str, in
 
 
 def invitation_body() -> dict[str, str]:
-    """Somebody whom nobody has invited yet."""
+    """The body of an invitation to a new address."""
     number = next(_fresh)
     return {"email": f"guest{number}@corp{number % 50}.example", "role": "developer"}
 
 
 def batch_body() -> bytes:
-    """The body that invites many such at once."""
+    """The body of a batch of a thousand such invitations."""
     return json.dumps({"invitations": [invitation_body() for _ in range(MANY)]}).encode()

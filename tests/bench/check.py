@@ -1,4 +1,4 @@
-"""`POST /v1/check` against 1,000,000 memberships: one question at a time, and many at once."""
+"""`POST /v1/check` against 1,000,000 memberships: one check at a time, and many at once."""
 
 import json
 import random
@@ -19,7 +19,7 @@ def run() -> None:
         with web(url, processes=2, threads=1) as ours, minimal(url, processes=2, threads=1) as plain:
             for size in (1, 100, 1000):
                 ask = partial(_request, key, size)
-                # Enough in flight to keep both processes busy: more would only measure the waiting.
+                # Enough requests in flight to keep both processes busy. More would only measure waiting.
                 _tell(size, *in_turns((ours, ask), (plain, ask), connections=4, seconds=SECONDS))
 
 

@@ -1,4 +1,4 @@
-"""What checks cost: a look-up in all lists, the instant checks of a request, and a name server that never answers."""
+"""The cost of checks: lookups in all lists, the instant checks of a request, and a name server that never answers."""
 
 import sys
 import time
@@ -96,7 +96,7 @@ def _requests(sessions: sessionmaker[Session], policy: PolicyContext, actor: Act
 
 
 def _rounds(sessions: sessionmaker[Session], settings: Settings, actor: Actor, silent: int) -> None:
-    """Invitations to domains of their own, so that each is asked about; one in `silent` is never answered."""
+    """Check invitations to distinct domains, so that each needs a query. One in `silent` is never answered."""
     policy = load(settings.model_copy(update={"network_lists": ()}))
     kinds = ["silent" if silent and number % silent == 0 else "mx" for number in range(INVITATIONS)]
     requests = [

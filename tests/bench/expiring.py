@@ -1,4 +1,4 @@
-"""Many invitations whose time is over: the chore that ends them, beside one bare statement; and what calls notice."""
+"""Expiry of many invitations, compared with one bare statement, and its effect on concurrent calls."""
 
 import statistics
 import time
@@ -59,9 +59,9 @@ def run() -> None:
 
 @contextmanager
 def _expiring(connection: psycopg.Connection[Any], url: str) -> Iterator[None]:
-    """Everything expires, from before this block begins: in a process of its own, as in a worker."""
+    """Expire everything in a separate process, as a worker does, from before this block begins."""
     _make_due(connection)
-    # Forked, its first moments would be those of the one that measures.
+    # A forked process would first copy pages of the one that measures.
     expiring = get_context("spawn").Process(target=_expire, args=(url,))
     expiring.start()
     while not connection.execute("SELECT 1 FROM invitations WHERE status = 'expired' LIMIT 1").fetchone():
@@ -83,7 +83,7 @@ def _make_due(connection: psycopg.Connection[Any]) -> None:
 
 
 def _expire(url: str) -> None:
-    """What the worker's chore does, until nothing is left."""
+    """Run the worker's expiry task until nothing is left."""
     engine = open_engine(url)
     while True:
         with transaction(session_factory(engine)) as session:

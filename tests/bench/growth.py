@@ -1,6 +1,6 @@
-"""The same calls on a small installation and on one with a thousand times as much in its tables.
+"""Calls on a small installation, and on one with a thousand times as many rows.
 
-Filling takes some minutes and 15 GB of disk, so it runs only where it is named: `python -m tests.bench growth`.
+Filling takes some minutes and 15 GB of disk, so it runs only by name: `python -m tests.bench growth`.
 """
 
 import json
@@ -16,7 +16,7 @@ from tests.bench.load import get, in_turns, post
 from tests.bench.servers import broker, database, web
 
 SMALL, LARGE, SECONDS = 10_000, 10_000_000, 3.0
-"""How many invitations; for ten of them there is a member, a job and an event."""
+"""The numbers of invitations. There is a member, a job and an event for every ten of them."""
 
 _ROWS = f"""
 INSERT INTO accounts (id, name) SELECT 'acc_' || n, 'Account ' || n FROM generate_series(0, {{n}} / 1000) n;

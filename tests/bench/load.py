@@ -1,4 +1,4 @@
-"""Sends the same kind of request again and again over kept connections, from one thread, and times each answer."""
+"""Send one kind of request repeatedly over keep-alive connections, from one thread, and time each response."""
 
 import selectors
 import socket
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Measured:
-    """How many answers came in how many seconds, and how long each took."""
+    """The number of responses, the seconds they took in total, and the time of each."""
 
     seconds: float
     times: list[float]
@@ -19,12 +19,12 @@ class Measured:
         return len(self.times) / self.seconds
 
     def slowest_of(self, share: float) -> float:
-        """The time, in milliseconds, that this share of the answers stayed below."""
+        """The time in milliseconds below which this share of the responses stayed."""
         return sorted(self.times)[int(len(self.times) * share) - 1] * 1000
 
 
 def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-    """The whole request as it goes over the wire; a body is JSON."""
+    """Return the whole request as bytes. A body is JSON."""
     lines = [f"{method} {path} HTTP/1.1", "Host: bench", *(f"{name}: {value}" for name, value in headers.items())]
     if body:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
@@ -32,17 +32,17 @@ def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
 
 
 def post(path: str, key: str, body: bytes) -> bytes:
-    """A call that sends JSON, by whoever has this key."""
+    """Return a request that posts JSON, with this API key."""
     return request("POST", path, body, Authorization=f"Bearer {key}")
 
 
 def get(path: str, key: str) -> bytes:
-    """A call that reads, by whoever has this key."""
+    """Return a GET request with this API key."""
     return request("GET", path, Authorization=f"Bearer {key}")
 
 
 def measure(address: tuple[str, int], ask: Callable[[], bytes], *, connections: int, seconds: float) -> Measured:
-    """Keep so many requests in flight for so long; any answer but a success ends it."""
+    """Keep this many requests in flight for this many seconds. Raises for any response but a success."""
     times: list[float] = []
     with selectors.DefaultSelector() as selector:
         for _ in range(connections):
@@ -67,7 +67,8 @@ def measure(address: tuple[str, int], ask: Callable[[], bytes], *, connections: 
 
 
 def in_turns(*sides: tuple[tuple[str, int], Callable[[], bytes]], connections: int, seconds: float) -> list[Measured]:
-    """The median of three rounds for each side, warmed up before; what else the machine does falls on all of them."""
+    """Return the median of three rounds for each side, after a warm-up. Rounds alternate, so other load affects all
+    sides."""
     for address, ask in sides:
         measure(address, ask, connections=2, seconds=1)
     rounds = [[measure(*side, connections=connections, seconds=seconds) for side in sides] for _ in range(3)]

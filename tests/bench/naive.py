@@ -1,4 +1,4 @@
-"""What many would write first: one Celery message, one query, one connection to the mail server, one commit a mail."""
+"""The obvious first version: per email one Celery message, one query, one SMTP connection and one commit."""
 
 import os
 import smtplib

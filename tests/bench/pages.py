@@ -1,4 +1,4 @@
-"""The team page of an account with 10,000 members, as a browser that keeps nothing asks for it."""
+"""The team page of an account with 10,000 members, as a browser without a cache requests it."""
 
 from datetime import timedelta
 

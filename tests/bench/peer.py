@@ -1,4 +1,4 @@
-"""Ours beside what many would take instead, better-auth and django-invitations: the same work, processes, load and
+"""Usher compared with its alternatives better-auth and django-invitations: the same work, processes, load and
 PostgreSQL, in turns."""
 
 import json
@@ -57,7 +57,7 @@ def run() -> None:
 
 
 def _beside_django() -> None:
-    """It knows no accounts and no roles, and accepting with it makes nobody a member: only inviting is alike."""
+    """Compare inviting only. django-invitations has no accounts or roles, and accepting creates no membership."""
     with database() as mine, database() as theirs, broker() as queue:
         key, guests, their_guests = people.fill(mine, MEMBERS, role=Role.ADMIN), count(), count()
         ours = web(mine, processes=PROCESSES, threads=1, broker_url=queue)
@@ -112,7 +112,7 @@ def _body(fields: dict[str, object] | dict[str, str], **more: object) -> bytes:
 
 
 def _invited_often(url: str) -> tuple[str, list[str]]:
-    """A person whom very many accounts have invited: their session, and the tokens of the links."""
+    """A user invited by very many accounts: their session, and the tokens of the links."""
     ids = [f"inv_{number:026d}" for number in range(1, OFFERS + 1)]
     tokens = [derive(SECRET_KEY, Purpose.INVITATION, each, 1) for each in ids]
     rows = [

@@ -1,4 +1,4 @@
-"""An account with very many members, made by the database itself."""
+"""An account with very many members, inserted by SQL alone."""
 
 import json
 
@@ -12,7 +12,7 @@ from shared.permissions import Role
 
 ACCOUNT = "acc_bench"
 
-# What is measured is inviting, not being stopped.
+# The benchmarks measure inviting, not being refused.
 _LIMITS = {
     "invitations_per_hour": 100_000_000,
     "invitations_per_day": 100_000_000,
@@ -36,12 +36,12 @@ INSERT INTO memberships (id, account_id, user_id, role)
 
 
 def user_id(number: int) -> str:
-    """The id of this one of the people."""
+    """The id of the user with this number."""
     return f"usr_{number:026d}"
 
 
 def fill(database_url: str, members: int, *, role: Role = Role.SUPPORT) -> str:
-    """Make the account, its contract and its members; returns an API key of it."""
+    """Create the account, its contract and its members. Returns an API key of it."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(_ROWS.format(n=members, limits=json.dumps(_LIMITS)))
         connection.execute("VACUUM ANALYZE")

@@ -1,4 +1,4 @@
-"""The parts that benches run against: a PostgreSQL with the schema, and granian as production runs it."""
+"""The parts that benchmarks run against: a PostgreSQL with the schema, and granian as in production."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ _PROGRAMS = Path(sys.executable).parent
 
 @contextmanager
 def database() -> Iterator[str]:
-    """The address of a fresh database with the newest schema."""
+    """The address of a new database with the newest schema."""
     with tempfile.TemporaryDirectory(prefix="usher-bench-") as folder:
         server = postgres.prepare(Path(folder) / "postgres", durable=False)
         with running(server, Path(folder) / "postgres.log"):
@@ -35,7 +35,7 @@ def database() -> Iterator[str]:
 
 @contextmanager
 def broker() -> Iterator[str]:
-    """The address of a fresh Valkey."""
+    """The address of a new Valkey."""
     with tempfile.TemporaryDirectory(prefix="usher-bench-") as folder:
         server = valkey.prepare(Path(folder) / "valkey")
         with running(server, Path(folder) / "valkey.log"):
@@ -45,7 +45,7 @@ def broker() -> Iterator[str]:
 def environment(
     database_url: str, broker_url: str = NOWHERE, smtp_url: str = NO_MAIL, **settings: Any
 ) -> dict[str, str]:
-    """What a part of ours is told."""
+    """The environment variables of a part of the service."""
     variables = {
         "database_url": database_url,
         "broker_url": broker_url,
@@ -71,7 +71,7 @@ def web(database_url: str, *, processes: int, threads: int, broker_url: str = NO
 
 @contextmanager
 def process(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[None]:
-    """A program of the virtual environment, until the end of the block."""
+    """Run a program of the virtual environment until the end of the block."""
     program, *arguments = command
     running = subprocess.Popen([str(_PROGRAMS / program), *arguments], env=environ)
     try:
@@ -100,7 +100,7 @@ def _serving(command: list[str], environ: Mapping[str, str], port: int) -> Itera
 
 
 def wait_for(port: int) -> None:
-    """Wait until a server says at this port that it is well."""
+    """Wait until the server at this port reports that it is ready."""
     deadline = time.monotonic() + 30
     while True:
         try:

@@ -1,4 +1,4 @@
-"""A mail server that takes everything and keeps nothing: how many mails it took, and when the last one came."""
+"""An SMTP server that accepts everything and keeps nothing but a count, and the time of the last email."""
 
 import asyncio
 import multiprocessing
@@ -12,7 +12,7 @@ from shared.cli.embedded.stack import free_port
 
 
 class Sink:
-    """What the mail server's process tells of itself."""
+    """The state shared with the mail server's process."""
 
     def __init__(self) -> None:
         self.port = free_port("127.0.0.1")
@@ -20,19 +20,19 @@ class Sink:
         self._last_at: Synchronized[float] = multiprocessing.Value("d", 0.0)
 
     def serve(self) -> None:
-        """Take mails until killed."""
+        """Accept emails until killed."""
         asyncio.run(self._serve())
 
     def wait_for(self, count: int, *, within: float = 600) -> float:
-        """The moment (`time.monotonic`) at which the last of so many mails had come."""
+        """The time (`time.monotonic`) at which this many emails had arrived."""
         deadline = time.monotonic() + within
         while self._count.value < count:
-            assert time.monotonic() < deadline, f"{self._count.value} of {count} mails after {within} s"
+            assert time.monotonic() < deadline, f"{self._count.value} of {count} emails after {within} s"
             time.sleep(0.02)
         return float(self._last_at.value)
 
     def empty(self) -> None:
-        """Count from nothing again."""
+        """Reset the count."""
         self._count.value = 0
 
     def took_one(self) -> None:
@@ -54,7 +54,7 @@ class _Conversation(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        # As Postfix has it: what it says goes out at once only where all before was received.
+        # As Postfix does: a reply is sent at once only if all previous packets were acknowledged.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
         transport.write(b"220 sink ESMTP\r\n")
 

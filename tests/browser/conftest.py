@@ -1,6 +1,6 @@
-"""One running web server, a world of its own for each test, and a real browser to look at it with.
+"""A running web server, a separate world for each test, and a real browser.
 
-They end with the last test of this folder: what idles in the background takes its time from the others.
+They end with the last test of this folder, since idle processes take time from other tests.
 """
 
 import os
@@ -54,7 +54,7 @@ class Web:
 
 @pytest.fixture(scope="package")
 def database(database_admin: psycopg.Connection, template: str) -> Iterator[str]:
-    """The name of the one database of all tests in a browser: starting a web server for each takes seconds."""
+    """The name of the one database of all browser tests. Starting a web server for each test would take seconds."""
     name = f"usher_test_{token_hex(4)}"
     _clone(database_admin, template, name)
     yield name
@@ -87,8 +87,8 @@ def site(web_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def world(web_settings: Settings, database_admin: psycopg.Connection, template: str, database: str) -> Iterator[World]:
-    """A world without anybody in it yet."""
-    # The audit can't be emptied, so the database is made anew under its name; the web server opens new connections.
+    """A world without any people yet."""
+    # The audit log can't be emptied, so the database is recreated under its name. The web server reconnects.
     _clone(database_admin, template, database)
     engine = open_engine(web_settings.database_url)
     app = application(web_settings)
@@ -104,7 +104,7 @@ def browser() -> Iterator[Browser]:
         if program is None:
             warnings.warn("NO BROWSER: the pages were not looked at. Install Chromium.", stacklevel=1)
             pytest.skip("no Chromium is installed; set USHER_TEST_BROWSER to one")
-        # Root can't use Chromium's sandbox; what is shown here is our own.
+        # Root can't use Chromium's sandbox. All pages shown here are our own.
         expect.set_options(timeout=20_000)
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         yield browser
@@ -113,7 +113,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
 def page(request, browser: Browser, site: str) -> Iterator[Page]:
-    """A browser window of its own, that goes nowhere but to the site."""
+    """A new browser window, restricted to the site."""
     context = browser.new_context(base_url=site, java_script_enabled=request.param)
     yield context.new_page()
     context.close()

@@ -1,6 +1,6 @@
-"""Pictures of the console for the README, of the whole service as it runs: `make pictures`.
+"""Screenshots of the console for the README, from the whole running service: `make pictures`.
 
-With a folder named, every page at three widths in both themes for somebody who looks for what is poor.
+With a folder as argument, every page at three widths in both themes, for visual review.
 """
 
 import sys
@@ -32,7 +32,7 @@ def main(folder: Path | None) -> None:
 
 @dataclass(frozen=True)
 class Links:
-    """A link that still waits, one that is dead, and one that is dead and was asked about."""
+    """A pending link, a dead link, and a dead link after a request for a new one."""
 
     waiting: str
     dead: str
@@ -40,7 +40,7 @@ class Links:
 
 
 def furnish(stack: Stack) -> tuple[str, Links]:
-    """A team in all its states, and the links that it was made with."""
+    """Create a team in all its states, and return its account and its links."""
     token, account = stack.owner("alice@corp.example")
     path = f"/v1/accounts/{account}/invitations"
     for person, role in zip(_PEOPLE, ("developer", "finance_analyst", "support", "admin"), strict=True):
@@ -129,7 +129,7 @@ def reset_link(stack: Stack) -> str:
 
 @contextmanager
 def window(browser: Browser, stack: Stack, *, width: int, theme: str, operator: bool = False) -> Iterator[Page]:
-    """A window of somebody: of Alice, who is signed in as the operator too, or of nobody."""
+    """Open a window: Alice's, signed in and optionally as the operator too, or an anonymous visitor's."""
     context = browser.new_context(
         base_url=stack.url,
         viewport={"width": width, "height": 640},

@@ -1,4 +1,4 @@
-"""The whole service as it runs, its mail included: Alice invites, Bob joins, and both find their way about."""
+"""The whole service with its email, in a browser: Alice invites, Bob joins, and both use the console."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def scripts(request) -> bool:
 
 @pytest.fixture
 def window(browser: Browser, stack: Stack, scripts: bool) -> Iterator:
-    """Opens windows that go nowhere but to the service, and complain of nothing."""
+    """Opens windows that are restricted to the service and fail on any console message."""
     contexts, strangers, complaints = [], [], []
 
     def opened() -> Page:
@@ -32,7 +32,8 @@ def window(browser: Browser, stack: Stack, scripts: bool) -> Iterator:
     for context in contexts:
         context.close()
     assert strangers == []
-    # Chromium would like a user's name beside every new password. A reset link that leaked would then name its victim.
+    # Chromium recommends a username field beside each new password. On a reset page it would tell the holder of a
+    # leaked link whose password it sets.
     known = ("status of 4", "[DOM] Password forms should have (optionally hidden) username fields")
     assert [complaint for complaint in complaints if not any(each in complaint for each in known)] == []
 
@@ -76,7 +77,7 @@ def test_a_dead_links_holder_asks_and_is_sent_a_new_one(stack: Stack, acme: str,
     expect(alice).to_have_url(f"{stack.url}/accounts/{acme}/team")
 
 
-def test_whoever_forgot_their_password_sets_a_new_one_by_mail(stack: Stack, acme: str, window, scripts: bool):
+def test_a_forgotten_password_is_reset_by_email(stack: Stack, acme: str, window, scripts: bool):
     address = f"emil.{'with' if scripts else 'without'}@corp.example"
     stack.ask("POST", "/v1/users", {"email": address, "name": "Emil", "password": "forgotten at once"})
     proof = link_in(stack.mail_to(address), "verify")
@@ -101,7 +102,7 @@ def test_whoever_forgot_their_password_sets_a_new_one_by_mail(stack: Stack, acme
 def invite(page: Page, acme: str, address: str, scripts: bool) -> None:
     page.goto(f"/accounts/{acme}/team")
     page.get_by_role("link", name="Add new user").click()
-    page.get_by_label("E-mail addresses").fill(f"{address}, somebody@gmail.com")
+    page.get_by_label("E-mail addresses").fill(f"{address}, someone@gmail.com")
     if scripts:
         trials = page.locator(".trials li")
         expect(trials.nth(0)).to_contain_text("fine")
@@ -117,7 +118,7 @@ def invite(page: Page, acme: str, address: str, scripts: bool) -> None:
 
 
 def until_sent(page: Page, address: str) -> None:
-    """Without scripts, a person loads the page again."""
+    """Wait until the email was sent. Without scripts, a person reloads the page."""
     for _ in range(40):
         if re.search("sent|delivered", row_of(page, address).inner_text()):
             return
@@ -147,7 +148,7 @@ def make_and_switch(page: Page) -> None:
 
 def change_role(page: Page, acme: str, address: str, scripts: bool) -> None:
     if scripts:
-        # The row has followed what Bob did; the person stands in the team once it is loaded anew.
+        # The row has followed Bob's acceptance by script. The member appears once the page is reloaded.
         expect(row_of(page, address)).to_contain_text("accepted")
         page.goto(f"/accounts/{acme}/team")
         row_of(page, address)
@@ -185,14 +186,14 @@ def fill_in(page: Page, email: str) -> None:
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
 
 
-def test_a_long_list_shows_how_far_it_is_and_what_became_of_each(browser: Browser, stack: Stack):
+def test_a_long_list_shows_its_progress_and_the_result_of_each(browser: Browser, stack: Stack):
     account = stack.owner("ina@corp.example")[1]
     context = browser.new_context(base_url=stack.url)
     page = context.new_page()
     sign_in(page, "ina@corp.example")
     page.goto(f"/accounts/{account}/team/invite")
     people = [f"guest{number}@corp.example,support" for number in range(230)]
-    file = "\n".join(["email,role", *people, "nobody,support"]).encode()
+    file = "\n".join(["email,role", *people, "no-one,support"]).encode()
     page.get_by_label("Or a CSV file").set_input_files({"name": "people.csv", "mimeType": "text/csv", "buffer": file})
     page.get_by_role("button", name="Invite user").click()
     with page.expect_download() as download:

@@ -1,4 +1,4 @@
-"""The console's pages for everybody: in both themes, on narrow and wide screens, with what axe can find."""
+"""Accessibility of the console's pages: in both themes, on narrow and wide screens, checked with axe."""
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -9,8 +9,8 @@ from tests.stack import OPERATOR_KEY, Stack
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 360), ("dark", 1440)])
-def test_no_page_of_the_console_keeps_anybody_out(browser: Browser, stack: Stack, acme: str, theme, width):
-    """Nothing that axe finds, nothing wider than the screen, nothing asked of elsewhere, no complaint."""
+def test_every_page_of_the_console_is_accessible(browser: Browser, stack: Stack, acme: str, theme, width):
+    """Finds no axe violation, nothing wider than the screen, no request to other sites, and no console message."""
     context = browser.new_context(base_url=stack.url, color_scheme=theme, viewport={"width": width, "height": 800})
     page, complaints = context.new_page(), []
     page.on("console", lambda message: complaints.append(message.text))
@@ -27,7 +27,7 @@ def test_no_page_of_the_console_keeps_anybody_out(browser: Browser, stack: Stack
     for path in ("/accounts", "/me", "/me/invitations", "/jobs", "/operator"):
         look_at(page, path)
     page.goto(f"{here}/team")
-    # One line high: the word on it is not broken.
+    # One line high: its word is not broken.
     button = page.locator(".entry > .menu > summary").first.bounding_box()
     assert button
     assert button["height"] < 45
@@ -39,7 +39,7 @@ def test_no_page_of_the_console_keeps_anybody_out(browser: Browser, stack: Stack
 
 
 def test_long_names_leave_the_bar_at_the_top_whole(browser: Browser, stack: Stack):
-    """On a phone nothing in it lies over anything else or beyond the screen, and neither does a menu that is open."""
+    """On a phone, nothing in the top bar overlaps or leaves the screen, and neither does an open menu."""
     email, person, company = "bea@corp.example", "Bartholomea Featherstonehaugh", "Northwind Traders International"
     stack.owner(email, person, company)
     context = browser.new_context(base_url=stack.url, viewport={"width": 360, "height": 800})
@@ -59,7 +59,7 @@ def test_long_names_leave_the_bar_at_the_top_whole(browser: Browser, stack: Stac
 
 
 def side_by_side(*elements: Locator) -> None:
-    """From the left to the right, each as wide as a finger at least, and all of them within the screen."""
+    """Expect the elements from left to right, each at least as wide as a finger, all within the screen."""
     end = 0
     for element in elements:
         box = element.bounding_box()
@@ -71,7 +71,7 @@ def side_by_side(*elements: Locator) -> None:
 
 
 def look_at(page: Page, path: str, menus: str = "main summary") -> None:
-    """As it opens, then with its first menu open. Those of the header are the same everywhere."""
+    """Examine the page as it opens, then with its first menu open. The header's menus are the same everywhere."""
     page.goto(path)
     examine(page)
     for menu in page.locator(menus).all()[:1]:

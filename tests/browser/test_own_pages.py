@@ -1,4 +1,4 @@
-"""What people do for themselves and for their team, in a real browser, with scripts and without."""
+"""Personal pages and team pages in a real browser, with and without scripts."""
 
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ def test_alice_ends_a_sign_in_that_is_not_this_one(page: Page, team: Team):
     assert team.alice.get("/v1/me").status_code == 401
 
 
-def test_bob_joins_one_account_and_declines_another_without_his_mail(
+def test_bob_joins_one_account_and_declines_another_without_his_email(
     page: Page, team: Team, world: World, password_hash: str
 ):
     world.person("bob@corp.example", password_hash=password_hash)
@@ -115,10 +115,8 @@ def test_alice_says_how_long_invitations_last(page: Page, team: Team):
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 360), ("dark", 1440)])
-def test_neither_a_removal_nor_a_timeline_nor_a_dead_link_keeps_anybody_out(
-    browser, site, team: Team, world: World, theme, width
-):
-    """Nothing that axe finds, and nothing wider than the screen."""
+def test_removal_timeline_and_dead_link_are_accessible(browser, site, team: Team, world: World, theme, width):
+    """Finds no axe violation, and nothing wider than the screen."""
     bob = world.person("bob@corp.example")
     place = world.join(team.acme, bob, Role.ADMIN)
     world.api_key(team.acme, bob, Role.DEVELOPER)
@@ -129,7 +127,7 @@ def test_neither_a_removal_nor_a_timeline_nor_a_dead_link_keeps_anybody_out(
     sign_in(page, "alice@corp.example")
     page.goto(f"/accounts/{team.acme}/members/{place}/remove")
     examine(page)
-    page.get_by_label("Type the address to confirm").fill("somebody else")
+    page.get_by_label("Type the address to confirm").fill("someone else")
     page.get_by_role("button", name="Remove from the account").click()
     expect(page.get_by_role("alert")).to_be_visible()
     examine(page)

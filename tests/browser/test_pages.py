@@ -1,4 +1,4 @@
-"""The main path of a person through the pages, in a real browser, with scripts and without."""
+"""A person's main path through the pages, in a real browser, with and without scripts."""
 
 import re
 from email.message import EmailMessage
@@ -85,7 +85,7 @@ def test_charlie_signs_up_and_proves_his_address(page: Page, world: World):
     expect(page.get_by_role("heading", level=1)).to_have_text("Share an account with your team")
 
 
-def test_a_link_in_a_caught_mail_opens_in_the_whole_window(page: Page, world: World, invitation: str):
+def test_a_link_in_a_caught_email_opens_in_the_whole_window(page: Page, world: World, invitation: str):
     catch(
         world,
         f'<a href="{world.settings.public_url}/i/{world.token(invitation)}">See</a><script>document.title=1</script>',
@@ -97,8 +97,8 @@ def test_a_link_in_a_caught_mail_opens_in_the_whole_window(page: Page, world: Wo
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1440)])
-def test_no_page_keeps_anybody_out(browser, site, world: World, invitation: str, scheme, width):
-    """Nothing that axe finds, nothing wider than the screen, no complaint of the browser."""
+def test_every_page_is_accessible(browser, site, world: World, invitation: str, scheme, width):
+    """Finds no axe violation, nothing wider than the screen, and no console message."""
     catch(world, "<p>Hello</p>")
     context = browser.new_context(base_url=site, color_scheme=scheme, viewport={"width": width, "height": 800})
     page, complaints = context.new_page(), []
@@ -117,7 +117,7 @@ def test_no_page_keeps_anybody_out(browser, site, world: World, invitation: str,
 
 
 def signed_up(world: World) -> str:
-    """The token in the email of a sign-up that is not proven."""
+    """The token in the email of an unverified sign-up."""
     body = {"email": "dora@corp.example", "name": "Dora", "password": PASSWORD}
     made = world.nobody.post("/v1/users", body)
     return derive(world.settings.secret_keys[0], Purpose.VERIFICATION, made.json["id"], 1)
@@ -131,19 +131,19 @@ def look_at(page: Page, path: str) -> None:
 
 
 def follow(link: Locator) -> None:
-    """A link within a frame, by the keyboard: where a frame that has just appeared lies, a click may yet miss it."""
+    """Follow a link in a frame by keyboard. A click may miss it while a new frame still moves."""
     link.press("Enter")
 
 
 def examine(page: Page) -> None:
     page.evaluate(SETTLED)
-    # What it has no complaint about would be gathered and carried over too, at twice the time.
+    # Gathering and transferring the passed rules too would double the time.
     found = Axe().run(page, options={"resultTypes": ["violations"]})
     assert found.violations_count == 0, f"{page.url}: {found.generate_report()}"
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, page.url
 
 
-# What fades in or changes its colour is looked at once it has; a turning wheel never ends.
+# Elements that fade in or change color are examined afterwards. A spinner never ends.
 SETTLED = """Promise.allSettled(document.getAnimations()
   .filter(each => isFinite(each.effect.getComputedTiming().endTime)).map(each => each.finished))"""
 

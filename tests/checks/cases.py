@@ -1,4 +1,4 @@
-"""The table: what is asked, and which reasons come of it. Networks are drawn from the lists, with a fixed seed."""
+"""The table of cases: inputs, and the reasons expected for them. Networks are sampled from lists with a fixed seed."""
 
 import random
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Case = tuple[str, list[str]]
 
 
 def personal_and_disposable() -> Iterator[Case]:
-    """Addresses with the codes that refuse them in the request; none where they are let in."""
+    """Addresses with the codes that refuse them in the request; none for accepted ones."""
     for domain in (
         *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "hotmail.co.uk", "live.com", "msn.com"),
         *("yahoo.com", "yahoo.co.jp", "ymail.com", "icloud.com", "me.com", "aol.com", "gmx.de", "gmx.net", "web.de"),
@@ -50,7 +50,7 @@ def personal_and_disposable() -> Iterator[Case]:
 
 
 def mail_servers() -> Iterator[tuple[str, str, list[str]]]:
-    """Domains with the status and the codes that come of what the name server says."""
+    """Domains with the status and codes that result from the name server's answer."""
     ends = {
         "mx": ("pending", []),
         "a": ("pending", []),
@@ -92,7 +92,7 @@ def contracts(today: date) -> Iterator[tuple[str, str, date, date, list[str]]]:
 
 @cache
 def networks(folder: Path) -> list[tuple[str, list[str], str]]:
-    """Addresses with their codes and what becomes of a request from there: denied, warned of or passed."""
+    """Addresses with their codes, and the verdict on a request from them: denied, warned or passed."""
     dice = random.Random(4)
     lists = {
         ProxyKind.TOR: [(address, address) for address in map(_number, _exits(folder))],
@@ -114,7 +114,7 @@ def networks(folder: Path) -> list[tuple[str, list[str], str]]:
 
 
 def _ranges(folder: Path, *names: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """First and last address of each network, read with nothing of ours: what our reader finds is compared with it."""
+    """First and last address of each network, read without our code, to compare with what our reader finds."""
     networks = (ip_network(line) for name in names for line in (folder / name).read_text().split())
     return [
         ((each.version, int(each.network_address)), (each.version, int(each.broadcast_address))) for each in networks
@@ -131,7 +131,7 @@ def _number(address: str) -> tuple[int, int]:
 
 
 def _expected(kinds: set[ProxyKind]) -> tuple[list[str], str]:
-    """The rule in words: Tor first; a relay excuses the rest; then VPN; a data centre is only warned of."""
+    """The rule: Tor first; a relay excuses the rest; then VPN; a data center is only a warning."""
     if ProxyKind.TOR in kinds:
         return ["proxy_tor"], "denied"
     if ProxyKind.RELAY in kinds:
@@ -150,7 +150,7 @@ def _exits(folder: Path) -> set[str]:
 
 
 def _edges(path: Path, dice: random.Random, many: int) -> Iterator[str]:
-    """The first and the last address of networks of a list, and those just outside of them."""
+    """First and last addresses of a list's networks, and those just outside of them."""
     lines = path.read_text().split()
     for line in dice.sample(lines, many // 4 + 1):
         network = ip_network(line)
@@ -169,7 +169,7 @@ def _a_year_after(start: date) -> date:
 
 
 def in_other_words(address: str) -> str:
-    """The IPv4 address as IPv6 carries it, for every other address."""
+    """For every other address, the IPv4 address as an IPv4-mapped IPv6 address."""
     parsed = ip_address(address)
     mapped = parsed.version == 4 and key_of(parsed) % 2 == 0
     return str(IPv6Address((0xFFFF << 32) + int(parsed))) if mapped else address

@@ -1,4 +1,4 @@
-"""What the tests of the checks share: lists of networks, a name server, and a worker over both."""
+"""Fixtures of the checks' tests: network lists, a name server, and a worker over both."""
 
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -19,13 +19,13 @@ OWN = Path(__file__).parent / "lists"
 """Small lists in the formats of published ones. Their networks are invented."""
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "ip"
-"""Published lists with tens of thousands of networks, where they lie beside the checkout."""
+"""Published lists with tens of thousands of networks, if they exist beside the checkout."""
 
 FOLDERS = [OWN, *([PUBLISHED] if PUBLISHED.is_dir() else [])]
 
 
 def lists_in(folder: Path) -> tuple[ListSource, ...]:
-    """The lists of a folder as the settings name them."""
+    """The lists of a folder, as the settings name them."""
     relay = next(folder.glob("*private-relay.txt")).name
     names = (
         *(("vpn", "vpn-ipv4.txt"), ("vpn", "vpn-ipv6.txt"), ("datacenter", "datacenter-ipv4.txt")),
@@ -48,7 +48,7 @@ def dns() -> Iterator[DnsServer]:
 
 @pytest.fixture
 def custom_settings(settings: Settings, dns: DnsServer, data: Path) -> Settings:
-    """Settings with a name server of the tests, all lists, and a front whose forwarding is believed."""
+    """Settings with the tests' name server, all lists, and a trusted proxy in front."""
     return settings.model_copy(
         update={
             "dns_servers": (dns.address,),

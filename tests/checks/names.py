@@ -1,4 +1,4 @@
-"""People and companies, by the script that they are written in."""
+"""Names of people and companies, by script."""
 
 NAMES = {
     "latin": (

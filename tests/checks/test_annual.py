@@ -1,4 +1,4 @@
-"""A year is a year: the last day that still counts, whatever the calendar does with February."""
+"""The last day of an annual contract, whatever the calendar does in February."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Lists of networks: what is broken or can't be meant never replaces what is good, and never stops anybody."""
+"""Network lists: a broken or implausible list never replaces a good one, and never stops anyone."""
 
 import os
 import random
@@ -30,7 +30,7 @@ KNOWN_ADDRESS = ip_address("198.51.7.7")
 
 
 def held(kind: str, path: Path) -> Networks:
-    return Networks([ListSource(kind, str(path))], "postgresql://nobody@127.0.0.1:9/none")
+    return Networks([ListSource(kind, str(path))], "postgresql://no_one@127.0.0.1:9/none")
 
 
 def kinds(networks: Networks, address: str = str(KNOWN_ADDRESS)) -> list[str]:
@@ -132,7 +132,7 @@ def test_the_malformed_databases_of_maxmind_are_refused() -> None:
             read_list("mmdb", path)
 
 
-def test_a_thousand_fuzzed_lists_neither_stop_anybody_nor_replace_a_good_one(data: Path, tmp_path: Path) -> None:
+def test_a_thousand_fuzzed_lists_neither_stop_anyone_nor_replace_a_good_one(data: Path, tmp_path: Path) -> None:
     """Lists with bytes changed, cut and doubled: each is refused, or read and still within all bounds."""
     dice = random.Random(1)
     path = tmp_path / "list"
@@ -184,7 +184,7 @@ def test_a_database_tells_the_kinds_apart(data: Path, name: str) -> None:
 
 
 def bin_of(ranges: list[tuple[str, str]]) -> bytes:
-    """An IP2Proxy BIN, edition PX2: a head, rows of first address, kind and country, and the words of these."""
+    """An IP2Proxy BIN, edition PX2: a header, rows of first address, kind and country, and their strings."""
     rows, head = len(ranges), 32
     words = bytearray()
     start = head + (rows + 1) * 12
@@ -216,7 +216,7 @@ def test_an_ip2proxy_database_tells_people_behind_relays_from_the_rest(tmp_path:
 
 
 class Site(ThreadingHTTPServer):
-    """A site with one list; `broken` cuts its answers short."""
+    """A site with one list. `broken` cuts its responses short."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Page)

@@ -1,4 +1,4 @@
-"""Names of people reach an email as they are; links that are dressed up as names never do."""
+"""Names of people reach an email unchanged. Links disguised as names never do."""
 
 import email
 import re
@@ -35,14 +35,14 @@ PAYLOADS = [dress.format(host) for dress, host in product(DRESSES, HOSTS)] + [
     *("evil.com\r\nBcc: x@evil.com", "evil\t.com", "evil\u2028.com", "evil\u115f.com", "evil\u3164.com"),
 ]
 
-# What mail clients make a link of: a scheme, a mailbox, or labels with dots between them that end in letters.
+# Text that email clients turn into a link: a scheme, a mailbox, or dotted labels that end in a word.
 LINK = re.compile(
     r"\w+[:：][/／]{2}\S|\S[@＠]\S|[^\s.。．｡․﹒][.。．｡․﹒][\u0300-\u036f\ufe0f]*[^\W\d_]{2}", re.IGNORECASE
 )
 
 
 def mailed(text: str) -> tuple[str, str]:
-    """The subject and the text of an invitation by somebody of this name, as a mail client decodes them."""
+    """The subject and the text of an invitation from a person with this name, as an email client decodes them."""
     words = {"account": text, "inviter": text, "inviter_email": "x", "role": "developer", "rights": ["x"]}
     words |= {"message": text, "expires_at": datetime(2026, 1, 1, tzinfo=UTC), "link": "x", "public_url": "x"}
     parts = _all_parts()[JobKind.INVITATION_MAIL]

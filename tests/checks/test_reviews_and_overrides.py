@@ -1,4 +1,4 @@
-"""Trials, exceptions and decisions, as people and programs meet them."""
+"""Dry runs, exceptions and reviews, for people and programs."""
 
 import json
 import threading
@@ -29,7 +29,7 @@ from worker.tasks.checks import check_invitations
 
 @pytest.fixture
 def custom_settings(settings: Settings, dns: DnsServer) -> Settings:
-    """Settings with a name server of the tests and no lists: what is decided here needs none."""
+    """Settings with the tests' name server and no lists, which these tests don't need."""
     front = (ip_network("127.0.0.0/8"),)
     changes = {"dns_servers": (dns.address,), "reserved_domains": "look_up", "trusted_proxies": front}
     return settings.model_copy(update=changes)
@@ -40,7 +40,7 @@ Elsewhere = Callable[..., World]
 
 @pytest.fixture
 def elsewhere(world: World) -> Iterator[Elsewhere]:
-    """The same world under other settings."""
+    """Creates the same world under other settings."""
     apps = []
 
     def under(**changes: Any) -> World:
@@ -70,7 +70,7 @@ def exception(who: Caller, path: str, effect: str, subject: str, value: str, **m
     return who.post(f"/v1{path}/exceptions", body)
 
 
-def test_a_trial_says_what_would_come_and_records_nothing(world: World, alice: Caller, acme: str) -> None:
+def test_a_dry_run_reports_the_verdict_and_records_nothing(world: World, alice: Caller, acme: str) -> None:
     path = f"/v1/accounts/{acme}/invitations/check"
     good = alice.post(path, {"email": "dora@corp.test", "role": "developer", "message": "Hi", "locale": "de"})
     assert (good.json["verdict"], good.json["reasons"]) == ("allow", [])
@@ -84,9 +84,9 @@ def test_a_trial_says_what_would_come_and_records_nothing(world: World, alice: C
         assert session.scalars(select(Job)).all() == []
 
 
-def test_a_thousand_are_tried_at_once(alice: Caller, acme: str) -> None:
+def test_a_thousand_are_checked_at_once(alice: Caller, acme: str) -> None:
     rows = [{"email": f"dora{number}@corp.test", "role": "developer"} for number in range(997)]
-    rows += [{"email": email, "role": "support"} for email in ("dora1@corp.test", "nobody", "x@gmail.com")]
+    rows += [{"email": email, "role": "support"} for email in ("dora1@corp.test", "no-one", "x@gmail.com")]
     answer = alice.post(f"/v1/accounts/{acme}/invitations/check", {"invitations": rows})
     results = answer.json["results"]
     assert [result["index"] for result in results] == list(range(1000))
@@ -291,7 +291,7 @@ def test_what_is_unknown_is_held_where_the_installation_says_so_and_asked_again(
 
 
 class Billing(ThreadingHTTPServer):
-    """The operator's billing system; `contract` is what it says of every account, and `down` has it fail."""
+    """The operator's billing system. `contract` is its answer for every account, and `down` makes it fail."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _BillingHandler)

@@ -1,4 +1,4 @@
-"""The checks through the REST API, case by case, against lists of networks and a name server; reasons code for code."""
+"""The checks through the REST API, case by case, against network lists and a name server, comparing reason codes."""
 
 import time
 from pathlib import Path
@@ -33,7 +33,7 @@ def codes_of(invitation: dict) -> list[str]:
 
 
 def check_until_done(context: WorkerContext, world: World) -> None:
-    """What workers do: take what is due, until nothing is left to be checked."""
+    """Run the workers' checks until nothing is due."""
     waiting = select(Job.id).where(Job.kind == "invitation.check", Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
     until = time.monotonic() + DEADLINE
     while True:

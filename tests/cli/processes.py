@@ -1,4 +1,4 @@
-"""What tests of processes ask: who has started whom, who still lives, and has it happened by now."""
+"""Helpers for tests of processes: which process started which, which are alive, and waiting for a condition."""
 
 import subprocess
 import time
@@ -14,7 +14,7 @@ class Process(NamedTuple):
 
 
 def everybody() -> list[Process]:
-    """Every living process of this machine; one that only waits to be buried is none."""
+    """Every live process on this machine, without zombies."""
     listing = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True)
     rows = [line.split(None, 3) for line in listing.stdout.splitlines()]
     found = [Process(int(row[0]), int(row[1]), row[2], row[3]) for row in rows if len(row) == 4]
@@ -22,7 +22,7 @@ def everybody() -> list[Process]:
 
 
 def started_by(pid: int) -> list[Process]:
-    """Everything that this process has started, and what those have started."""
+    """All descendants of this process."""
     processes = everybody()
     family = {pid}
     for _ in processes:
@@ -38,7 +38,7 @@ def alive(pid: int) -> bool:
 
 
 def eventually(condition: Callable[[], object], *, within: float = 10) -> None:
-    """Wait until it is so; fails once so many seconds have passed."""
+    """Wait until the condition is true. Fails after this many seconds."""
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, f"not so within {within} s"

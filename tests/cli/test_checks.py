@@ -1,4 +1,4 @@
-"""The commands that look into checks, as an operator and a support person run them."""
+"""The commands that inspect checks, as operators and support staff run them."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ __all__ = ["environ"]
 
 @pytest.fixture
 def alice(sessions: sessionmaker[Session]) -> Actor:
-    """The owner of an account with a contract, who calls from an address that the tests' list has as a VPN's."""
+    """The owner of an account with a contract, calling from an address that the tests' list has as a VPN's."""
     user = User(id=new_id("usr"), email="a@corp.example", email_key="a@corp.example", name="Alice", password_hash="")
     account, today = Account(id=new_id("acc"), name="Acme"), now().date()
     with transaction(sessions) as session:
@@ -74,8 +74,8 @@ def test_why_tells_a_support_person_what_happened_and_what_to_do(
         output = usher("why", which, environ=environ).output
         for words in ("was invited", "is on hold: nothing is sent until it is approved", "proxy_vpn", "release"):
             assert words in output
-    unknown = usher("why", "nobody@corp.test", environ=environ)
-    assert (unknown.exit_code, unknown.stderr) == (1, "There is no invitation nobody@corp.test.\n")
+    unknown = usher("why", "no-one@corp.test", environ=environ)
+    assert (unknown.exit_code, unknown.stderr) == (1, "There is no invitation no-one@corp.test.\n")
 
 
 def test_the_past_is_replayed_under_other_rules(

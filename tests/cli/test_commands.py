@@ -58,7 +58,7 @@ def test_an_operator_key_is_fresh_each_time() -> None:
     assert all(len(key) >= 32 for key in keys)
 
 
-def test_an_account_and_an_unknown_owner_are_made(environ: dict[str, str], sessions: sessionmaker[Session]) -> None:
+def test_an_account_and_an_unknown_owner_are_created(environ: dict[str, str], sessions: sessionmaker[Session]) -> None:
     made = usher("account", "create", "Acme", "--owner", "Alice@corp.example", environ=environ)
     assert made.exit_code == 0, made.output
     with sessions() as session:

@@ -1,4 +1,4 @@
-"""`usher doctor` and `usher jobs`, on a database with and without what they look for."""
+"""`usher doctor` and `usher jobs`, on healthy and unhealthy installations."""
 
 from collections.abc import Callable
 
@@ -67,7 +67,7 @@ def test_the_doctor_tells_of_emails_that_are_held_back(usher: Usher, alive: None
 
 
 def test_without_a_database_the_doctor_says_that_too(usher: Usher):
-    result = usher("doctor", USHER_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    result = usher("doctor", USHER_DATABASE_URL="postgresql://no_one@127.0.0.1:1/none")
     assert result.exit_code == 1
     assert "USHER_DATABASE_URL" in result.output
 

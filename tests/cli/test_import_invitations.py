@@ -1,4 +1,4 @@
-"""`usher import`: everybody in a file is invited, once, and the result of each row can be read."""
+"""`usher import`: invites everyone in a file, once, and reports the result of each row."""
 
 import csv
 from pathlib import Path

@@ -27,7 +27,7 @@ def catcher(tmp_path: Path) -> Iterator[Stack]:
             yield foundation
 
 
-def test_a_mail_is_kept_whole_with_the_addresses_it_was_handed_over_with(catcher: Stack, mailbox: Path) -> None:
+def test_an_email_is_kept_whole_with_its_envelope_addresses(catcher: Stack, mailbox: Path) -> None:
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = "alice@corp.example", "Bob <bob@corp.example>", "Grüße"
     mail.set_content("Come in.\n.\n.. and sit down.\n")

@@ -1,4 +1,4 @@
-"""A migration that others keep waiting for ever. One that they let through stands in `tests/faults`, under load."""
+"""A migration that other connections block forever. `tests/faults` has one that is blocked for a while, under load."""
 
 import psycopg
 import pytest
@@ -13,7 +13,7 @@ NEEDS_THE_JOBS = "0006"
 
 @pytest.fixture
 def behind(database_url: str) -> str:
-    """A database that lacks a migration which wants the jobs for itself."""
+    """A database that lacks a migration that needs the jobs table exclusively."""
     with connect(database_url) as connection:
         command.downgrade(configuration(connection), "0005")
     return database_url
@@ -24,7 +24,7 @@ def newest(database_url: str) -> str:
         return str(connection.execute("SELECT version_num FROM alembic_version").fetchone())
 
 
-def test_who_never_lets_go_is_named_and_nothing_is_half_done(behind: str) -> None:
+def test_a_connection_that_blocks_forever_is_named_and_nothing_is_half_done(behind: str) -> None:
     with psycopg.connect(behind, application_name="a long report") as report:
         report.execute("SELECT count(*) FROM jobs")
         with pytest.raises(CannotRun) as gave_up:

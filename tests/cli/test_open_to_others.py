@@ -1,4 +1,4 @@
-"""What `usher up` says where others can connect."""
+"""The warning of `usher up` if others can connect."""
 
 import pytest
 

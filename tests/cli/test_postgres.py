@@ -10,7 +10,7 @@ from shared.cli.embedded.process import CannotStart, running
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with a row in it, whose path is long and has signs that addresses must escape."""
+    """A data folder with a row in it, whose path is long and has characters that URLs must escape."""
     folder = tmp_path_factory.mktemp("a b%c'd" + "x" * 80) / "postgres"
     server = prepare(folder)
     with running(server, folder.with_name("log")), psycopg.connect(server.url) as connection:

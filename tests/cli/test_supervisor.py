@@ -11,7 +11,7 @@ from processes import alive, eventually
 from shared.cli.embedded.process import CannotStart, Command
 from shared.cli.embedded.supervisor import Supervisor
 
-# A part that notes its process id, and that of a child of its own, then sleeps.
+# A part that writes down its process id and that of its child, then sleeps.
 NOTES_ITSELF = "sleep 60 & echo $$ $! > {note}; wait"
 IGNORES_US = "trap '' TERM; echo $$ > {note}; while true; do sleep 1; done"
 
@@ -49,7 +49,7 @@ def test_what_a_killed_part_has_started_ends_with_it(tmp_path: Path, note: Path)
         assert not alive(child)
 
 
-def test_a_part_that_cannot_start_is_given_up_with_its_last_words(tmp_path: Path) -> None:
+def test_a_part_that_cannot_start_ends_the_run_with_its_last_words(tmp_path: Path) -> None:
     with Supervisor(tmp_path) as supervisor:
         supervisor.start("broken", Command(("/bin/sh", "-c", "echo no such luck; exit 1")), layer=0)
         with pytest.raises(CannotStart, match="broken doesn't start: no such luck"):

@@ -1,4 +1,4 @@
-"""`usher up` as a person runs it: a real process with real children, told apart by their command lines."""
+"""`usher up` as a person runs it: a real process with real children, identified by their command lines."""
 
 import json
 import os
@@ -21,7 +21,7 @@ USHER = Path(sysconfig.get_path("scripts")) / "usher"
 
 
 class Up:
-    """A running `usher up`, and what it said until it was ready."""
+    """A running `usher up`, and its output until it was ready."""
 
     def __init__(self, folder: Path, *words: str) -> None:
         self.process = start(folder, *words)
@@ -35,7 +35,7 @@ class Up:
         pytest.fail(f"it never got ready: {self.process.communicate()[1]}")
 
     def part(self, words: str) -> Process | None:
-        """Its child whose command line has these words."""
+        """Its child whose command line contains these words."""
         children = [child for child in started_by(self.process.pid) if child.parent == self.process.pid]
         return next((child for child in children if words in child.command), None)
 
@@ -63,7 +63,7 @@ def complaint(folder: Path, *words: str, **more: str) -> str:
 
 
 def call(url: str, path: str, **body: str) -> int:
-    """Posts the body, or gets the path where there is none; returns the status."""
+    """Post the body, or get the path without a body. Returns the status."""
     data = json.dumps(body).encode() if body else None
     request = urllib.request.Request(url + path, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10) as answer:
@@ -140,7 +140,7 @@ def test_after_ctrl_c_nothing_is_left_and_the_next_start_finds_everything_again(
     kept = ("Demo owner", "Password", "Account", "API key", "Operator key")
     assert {name: second.output[name] for name in kept} == {name: first.output[name] for name in kept}
     assert signs_in(second)
-    # A killed one leaves nothing behind either, where the kernel tells its children.
+    # A killed one leaves nothing behind either, if the kernel notifies its children.
     second.stop(signal.SIGKILL if sys.platform == "linux" else signal.SIGTERM)
 
 

@@ -1,4 +1,4 @@
-"""Runs the fault plan in full and prints a table: `python -m tests.faults [--seed N] [scenario ...]`."""
+"""Run the whole fault plan and print a table: `python -m tests.faults [--seed N] [scenario ...]`."""
 
 import argparse
 import sys
@@ -16,7 +16,7 @@ Scenario = Callable[[Path], Outcome]
 
 
 def plan(seed: int) -> dict[str, Scenario]:
-    """Every scenario at its full size."""
+    """Every scenario at full size."""
     return {
         "chaos": partial(scenarios.chaos, invitations=10_000, seed=seed),
         "idle-latency": partial(scenarios.idle_latency, invitations=200),

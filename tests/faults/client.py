@@ -1,4 +1,4 @@
-"""Invites over HTTP as a careful program does: each under an Idempotency-Key, sent again until it is answered."""
+"""A careful HTTP client that invites: each invitation has an Idempotency-Key and is retried until it is answered."""
 
 import json
 import threading
@@ -15,9 +15,9 @@ PATIENCE_SECONDS = 60
 
 
 class Client:
-    """One program with an API key; remembers what it was answered, and how long each answer took.
+    """A program with an API key. Records its responses and their times.
 
-    Of several addresses it takes one after the other, and passes over those that refuse, as a load balancer does.
+    With several addresses it rotates through them and skips those that refuse, as a load balancer does.
     """
 
     def __init__(self, places: Sequence[tuple[str, int]], account: str, api_key: str) -> None:
@@ -35,14 +35,14 @@ class Client:
             connection.close()
 
     def ready(self) -> bool:
-        """Whether every part is there."""
+        """Return True if every part is ready."""
         try:
             return bool(self.ask("GET", "/readyz")[1]["status"] == "ready")
         except (OSError, HTTPException):
             return False
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        """One request over this thread's kept connection."""
+        """Send one request over this thread's keep-alive connection."""
         connection = getattr(self._local, "connection", None)
         if connection is None or connection.sock is None:
             connection = self._local.connection = self._connected()
@@ -63,10 +63,10 @@ class Client:
                 connection.connect()
                 self._connections.append(connection)
                 return connection
-        raise ConnectionRefusedError("nobody listens")
+        raise ConnectionRefusedError("no server listens")
 
     def invite(self, email: str) -> None:
-        """Invite, and insist until it is acknowledged."""
+        """Invite, and retry until it is acknowledged."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             began = time.monotonic()
@@ -94,6 +94,6 @@ class Client:
             list(threads.map(self.invite, emails))
 
     def percentile(self, share: float, *, since: int = 0) -> float:
-        """How long an answer took at this share of them, in seconds."""
+        """The response time in seconds at this share of the responses."""
         taken = sorted(self.seconds[since:])
         return taken[min(len(taken) - 1, int(len(taken) * share))] if taken else 0.0

@@ -1,4 +1,4 @@
-"""Several hosts: groups of web, worker and scheduler, each with an address of its own, over one database and broker."""
+"""Several hosts: groups of web, worker and scheduler, each with its own address, over one database and broker."""
 
 import re
 import threading
@@ -16,12 +16,12 @@ from tests.faults.scenarios import Outcome, finish, guests, kept
 from tests.faults.service import Service
 
 HOSTS = ("127.0.0.2", "127.0.0.3")
-"""Every address that begins with 127 is this machine's own on Linux; elsewhere others have to be set up first."""
+"""On Linux every address in 127.0.0.0/8 is the machine itself. Elsewhere the others have to be configured first."""
 
 
 @contextmanager
 def people_inviting(service: Service, name: str, *, pace: float = 0.1) -> Iterator[Callable[[], int]]:
-    """Two who invite one after the other for the length of the block; gives how many they have invited by now."""
+    """Two people who invite, one after the other, during the block. Yields a function that counts their invitations."""
     over, invited = threading.Event(), count()
     done: list[str] = []
 
@@ -51,26 +51,27 @@ def bring_back(service: Service, host: str) -> None:
 
 
 def answer_of(service: Service, host: str, path: str) -> Any:
-    """What a host's web server answers, or nothing where nobody listens."""
+    """The response of a host's web server, or None if the connection is refused."""
     with closing(service.client_of(host)) as client, suppress(OSError, HTTPException):
         return client.ask("GET", path)[1]
     return None
 
 
 def name_of(service: Service, worker: str) -> str:
-    """What the process that is this worker now calls itself in rows; it says so once it is ready."""
+    """The name in database rows of the process that currently is this worker. It logs the name once it is ready."""
     found = re.search(r"usher@(\S+) ready", service.parts[worker].log_text)
-    return found[1] if found else "nobody"
+    return found[1] if found else "unknown"
 
 
 def done_by(service: Service, worker: str) -> int:
-    """How many jobs the process that is this worker now has taken."""
+    """The number of jobs that the process that currently is this worker has taken."""
     query = f"SELECT count(*) FROM jobs WHERE worker LIKE '{name_of(service, worker)}/%'"
     return int(service.rows(query)[0][0])
 
 
 def lost_host(folder: Path, *, invitations: int, times: int) -> Outcome:
-    """A whole host killed while people invite, and kept down until all is done without it; then the other, in turns."""
+    """Kill a whole host while people invite, and keep it down until everything is done without it; then the other, in
+    turns."""
     with Service(folder, hosts=HOSTS) as service:
         emails, waits = iter(guests(invitations)), []
         for host in islice(cycle(HOSTS), times):

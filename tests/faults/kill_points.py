@@ -1,8 +1,7 @@
-"""Kills or freezes a worker at a named point of its work: a process that signals itself where it enters or leaves a
-function.
+"""Kill or freeze a worker at a named point of its work, by a signal to itself on entering or leaving a function.
 
-The points are places in the code as it is: the interpreter's own hook (`sys.setprofile`) watches for them, so nothing
-of ours is patched and no switch for tests stands in the code.
+The points are places in the unmodified code: the interpreter's hook (`sys.setprofile`) watches for them, so nothing of
+ours is patched and the code has no switches for tests.
 """
 
 import multiprocessing
@@ -30,7 +29,7 @@ _forks.set_forkserver_preload([__name__])
 
 
 class Point(NamedTuple):
-    """Where to die: at the call or return of a function, the how manieth time, and whether that may cost a copy."""
+    """The point: the nth (`time`) call or return of a function. `may_copy` allows one duplicate email."""
 
     module: str
     function: str
@@ -44,8 +43,8 @@ POINTS: dict[str, Point] = {
     "after the claim of a check": Point("worker.context", "commit", "return"),
     "in the middle of the verdicts": Point("shared.jobs.queue", "enqueue_all", "return"),
     "after the verdicts": Point("worker.tasks.batch", "record_effects", "return"),
-    "before the claim of a mail": Point("shared.jobs.queue", "claim", "call", time=2),
-    "after the claim of a mail": Point("shared.mail.messages", "load", "call"),
+    "before the claim of an email": Point("shared.jobs.queue", "claim", "call", time=2),
+    "after the claim of an email": Point("shared.mail.messages", "load", "call"),
     "after writing": Point("worker.mail.rendering", "render_message", "return"),
     "before connecting": Point("shared.mail.smtp_connection", "connect", "call"),
     "after the envelope": Point("worker.mail.smtp", "_open", "return"),
@@ -54,12 +53,12 @@ POINTS: dict[str, Point] = {
     "after the note": Point("worker.sent_journal", "note", "return"),
     "after the record": Point("worker.tasks.mail", "_record", "return", time=2),
 }
-"""The dot's answer is the sixth: the greeting, EHLO, MAIL, RCPT and DATA have had theirs. The record's second return is
-that of the method, after the commit; the first is inside the transaction."""
+"""The reply to the dot is the sixth: greeting, EHLO, MAIL, RCPT and DATA have had theirs. The second return of the
+record is that of the method, after the commit. The first one is inside the transaction."""
 
 
 def die_at(point: Point, settings: Settings) -> int:
-    """Check and mail everything in a process of its own that dies there; its exit code."""
+    """Check and email everything in a process that dies at this point. Returns its exit code."""
     process = _forks.Process(target=_work, args=(point, settings, signal.SIGKILL))
     process.start()
     process.join(60)
@@ -68,7 +67,7 @@ def die_at(point: Point, settings: Settings) -> int:
 
 @contextmanager
 def frozen_at(point: Point, settings: Settings) -> Iterator[None]:
-    """The same, but it freezes there for the length of the block, and then goes on to its end."""
+    """Check and email everything in a process that freezes at this point during the block, and then continues."""
     process = _forks.Process(target=_work, args=(point, settings, signal.SIGSTOP))
     process.start()
     assert process.pid is not None
@@ -82,7 +81,7 @@ def frozen_at(point: Point, settings: Settings) -> Iterator[None]:
 
 
 def work(context: WorkerContext) -> None:
-    """Check and mail whatever is free."""
+    """Check and email everything that is free."""
     for task in (check_invitations, send_emails):
         with context.sessions() as session:
             ids = session.scalars(select(Job.id)).all()

@@ -1,4 +1,4 @@
-"""Compares what was acknowledged, what was mailed and what the database says."""
+"""Comparison of acknowledged invitations, emails sent, and rows in the database."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from typing import Any
 from tests.faults.service import Service
 
 KILLED_BEFORE_SECONDS = 3.0
-"""A mail taken so shortly before a kill may not have been recorded: it stood in a batch, or behind a slow commit."""
+"""An email accepted this shortly before a kill may not have been recorded: it was in a batch, or a commit was slow."""
 
 TAKEN_AFTER_SECONDS = 0.2
-"""What a worker has sent may lie unread for a moment when it dies, and is taken all the same."""
+"""A reply from the mail server may be unread for this long when a worker dies. The email was accepted all the same."""
 
 BLAMELESS = frozenset({"web", "valkey", "sink"})
-"""Parts whose death is no excuse for a second copy."""
+"""Parts whose death doesn't excuse a duplicate."""
 
 _WAITING = "SELECT i.email FROM invitations i JOIN jobs j ON j.subject_id = i.id WHERE j.state IN ('queued', 'running')"
 
 
 @dataclass(frozen=True)
 class Findings:
-    """The three sets, compared."""
+    """The result of comparing the three sets."""
 
     acknowledged: int
     mailed: int
@@ -33,7 +33,7 @@ class Findings:
 
     @property
     def unexplained(self) -> int:
-        """Copies for which there is no excuse."""
+        """The number of duplicates without an excuse."""
         return self.copies - self.by_drops - self.by_kills
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ class Findings:
 
 
 def compare(service: Service) -> Findings:
-    """What became of everything that was acknowledged."""
+    """Compare everything that was acknowledged with what was sent and recorded."""
     arrived: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for line in service.lines():
         if line["verdict"] in {"taken", "dropped"}:
@@ -54,7 +54,7 @@ def compare(service: Service) -> Findings:
     jobs = Counter(dict(service.rows("SELECT state, count(*) FROM jobs GROUP BY state")))
     acknowledged = service.client.acknowledged
     waiting = {email for (email,) in service.rows(_WAITING)}
-    # What is put off for later is late, and neither mailed nor lost.
+    # Deferred jobs are late, neither sent nor lost.
     lost = [
         email
         for email, found in acknowledged.items()

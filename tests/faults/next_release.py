@@ -1,7 +1,7 @@
-"""The next release, as a folder beside this one: the same code with what a release may bring, and a mark to know it by.
+"""The next release, as a folder beside this one: the same code with typical changes of a release, and a mark.
 
-It brings a column, an index on a table that has grown, and a kind of job that this release knows nothing of. Its mark
-stands in every sign of life and in what its web server says of itself.
+It adds a column, an index on a large table, and a kind of job that this release doesn't know. Its mark appears in each
+heartbeat and in its web server's own description.
 """
 
 import shutil

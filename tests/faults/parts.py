@@ -1,4 +1,4 @@
-"""Processes that are kept running: each can be killed, frozen or replaced, and is started again when it ends."""
+"""Supervised processes: each can be killed, frozen or replaced, and is restarted when it ends."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from shared.cli.embedded.process import Command, Server, end, start, wait_until
 
 @dataclass
 class Part:
-    """One process that is kept running; `deaths` are the moments at which we killed it."""
+    """One supervised process. `deaths` has the times at which the tests killed it."""
 
     command: Command
     log: Path
@@ -25,12 +25,12 @@ class Part:
 
     @property
     def log_text(self) -> str:
-        """What it has logged since it was last started."""
+        """Its log since its last start."""
         return self.log.read_bytes()[self.log_size :].decode(errors="replace")
 
 
 class Parts:
-    """The parts by their names, in the order in which they lean on each other."""
+    """The parts by name, in the order of their dependencies."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,7 +39,7 @@ class Parts:
         self._keeper = threading.Thread(target=self._keep, name="keeper")
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Kill a part and all it has started; it is started again at once."""
+        """Kill a part and all its children. It is restarted at once."""
         self.send(name, number, group=number == signal.SIGKILL)
         self.parts[name].deaths.append(time.time())
 
@@ -50,13 +50,13 @@ class Parts:
                 (os.killpg if group else os.kill)(process.pid, number)
 
     def replace(self, name: str, **environment: str) -> None:
-        """Ask a part to stop; the one that is started in its place finds this in its environment as well."""
+        """Ask a part to stop. Its successor gets these environment variables as well."""
         part = self.parts[name]
         part.command = replace(part.command, environment={**(part.command.environment or {}), **environment})
         self.send(name, signal.SIGTERM)
 
     def hold_down(self, *names: str) -> None:
-        """Kill parts, and start them again only when `let_up` says so."""
+        """Kill parts, and restart them only when `let_up` says so."""
         for name in names:
             self.parts[name].held_down = True
         for name in names:
@@ -71,7 +71,7 @@ class Parts:
         return process is not None and process.poll() is None
 
     def is_at_work(self, name: str) -> bool:
-        """Whether a worker or scheduler has come as far as doing something since it was started."""
+        """Return True if a worker or scheduler has started to work since its last start."""
         return self.alive(name) and "ready" in self.parts[name].log_text
 
     def _add(self, name: str, command: Command) -> None:
@@ -83,7 +83,7 @@ class Parts:
         assert wait_until(server.answers, within=30), f"{name} does not start"
 
     def _stop(self, *, last: frozenset[str]) -> None:
-        """Ask all to stop, except those that the others lean on, which are asked once the others are gone."""
+        """Ask all parts to stop. Those in `last`, which others depend on, are asked once the others have ended."""
         self._closed.set()
         self._keeper.join()
         for name in self.parts.keys() - last:
@@ -95,7 +95,8 @@ class Parts:
                 end(part.process, within=10)
 
     def _keep(self) -> None:
-        """Start what is not there. One thread for all of them: they end with the thread that started them."""
+        """Restart parts that have ended. One thread does so for all, because they end with the thread that started
+        them."""
         while not self._closed.wait(0.05):
             for part in self.parts.values():
                 if not part.held_down and (part.process is None or part.process.poll() is not None):

@@ -1,4 +1,4 @@
-"""What goes wrong, in full or in small: each scenario runs the service, spoils something, and tells what came of it.
+"""Scenarios of faults, at full or small size: each runs the service, breaks something, and reports the outcome.
 
 The rows are those of the fault plan: 1 combined chaos, 3 and 4 the broker away, 6 and 7 the broker wiped and restarted,
 8 the database restarted, 10 and 11 schedulers, 13 a worker that was stopped for long, 17 a rolling deployment.
@@ -23,20 +23,20 @@ UNFINISHED = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether a scenario went as promised, and its figures."""
+    """The result of a scenario: passed or not, and its figures."""
 
     good: bool
     words: str
 
 
 def guests(count: int) -> list[str]:
-    """So many addresses, in as many domains as there are offices."""
+    """This many addresses, spread over the domains of all offices."""
     return [f"guest{number}@office{number % 50}.example" for number in range(count)]
 
 
 @contextmanager
 def again_and_again(seconds: float, act: Callable[[], None]) -> Iterator[None]:
-    """Do it every so many seconds, for the length of the block."""
+    """Act once per this many seconds during the block."""
     over = threading.Event()
 
     def repeat() -> None:
@@ -53,7 +53,7 @@ def again_and_again(seconds: float, act: Callable[[], None]) -> Iterator[None]:
 
 
 def finish(service: Service, *, within: float) -> float:
-    """Wait until every job has ended; how many seconds that took."""
+    """Wait until every job has ended. Returns the seconds that took."""
     began = time.monotonic()
     while service.rows(UNFINISHED)[0][0]:
         if time.monotonic() - began > within:
@@ -63,13 +63,13 @@ def finish(service: Service, *, within: float) -> float:
 
 
 def chaos(folder: Path, *, invitations: int, seed: int, within: float = 900) -> Outcome:
-    """Row 1: everything at once, until nearly every mail has been tried."""
+    """Row 1: all faults at once, until nearly every email has been tried."""
     sink = {"seed": seed, "refuse": 0.3, "drop": 0.01}
     with Service(folder, workers=4, sink=sink, worker_processes="1") as service:
         emails, workers = guests(invitations), cycle(name for name in service.parts if name.startswith("worker"))
 
         def kill_one_of(names: Iterable[str]) -> None:
-            """Kill the first that is at work: one that only starts has nothing to lose."""
+            """Kill the first one that is at work. One that is still starting has nothing to lose."""
             for name in filter(service.is_at_work, names):
                 service.kill(name)
                 return
@@ -99,10 +99,10 @@ def chaos(folder: Path, *, invitations: int, seed: int, within: float = 900) -> 
 
 
 def broker_away(folder: Path, *, invitations: int, seconds: float) -> Outcome:
-    """Rows 3 and 4: the broker away for long. Inviting goes on as fast as before, and mail keeps flowing."""
+    """Rows 3 and 4: the broker is away for long. Inviting continues at full speed, and emails are sent."""
     with Service(folder) as service:
         client, emails, pace = service.client, guests(invitations * 2), seconds / invitations
-        # As many a second before as without it, so that the two can be compared.
+        # The same rate before and during the outage, so that the two can be compared.
         _invite_at(client, emails[:invitations], pace)
         normal = client.percentile(0.99)
         finish(service, within=60)
@@ -121,7 +121,7 @@ def broker_away(folder: Path, *, invitations: int, seconds: float) -> Outcome:
 
 
 def idle_latency(folder: Path, *, invitations: int) -> Outcome:
-    """How long from the API's yes to the mail server's, with nothing else going on."""
+    """The time from the API's response to the mail server's acceptance, without other load."""
     with Service(folder) as service:
         first, *others = guests(invitations + 1)
         service.client.invite(first)
@@ -141,7 +141,7 @@ def idle_latency(folder: Path, *, invitations: int) -> Outcome:
 
 
 def single_crash(folder: Path, *, times: int) -> Outcome:
-    """Each part killed by itself, in the middle of twenty invitations: how long the slowest mail then takes."""
+    """Each part killed by itself during twenty invitations, and the time of the slowest email then."""
     slowest: dict[str, float] = {}
     with Service(folder) as service:
         emails = iter(guests(20 * times * len(service.parts)))
@@ -166,7 +166,7 @@ def single_crash(folder: Path, *, times: int) -> Outcome:
 
 
 def wiped_broker(folder: Path, *, invitations: int, times: int) -> Outcome:
-    """Rows 6 and 7: the broker killed and wiped again and again while people invite."""
+    """Rows 6 and 7: the broker killed and wiped repeatedly while people invite."""
     with Service(folder) as service:
         share = max(1, invitations // times)
         emails = guests(share * times)
@@ -179,7 +179,7 @@ def wiped_broker(folder: Path, *, invitations: int, times: int) -> Outcome:
 
 
 def restarted_database(folder: Path, *, invitations: int, times: int) -> Outcome:
-    """Row 8: PostgreSQL restarted at once, again and again, while people invite."""
+    """Row 8: PostgreSQL restarted at once, repeatedly, while people invite."""
     with Service(folder) as service:
         database = service.parts["postgres"]
 
@@ -200,7 +200,7 @@ def restarted_database(folder: Path, *, invitations: int, times: int) -> Outcome
 
 
 def rolling_deployment(folder: Path, *, invitations: int, every: float) -> Outcome:
-    """Row 17: every part asked to stop and started again, one after the other, while people invite."""
+    """Row 17: every part asked to stop and restarted, one after the other, while people invite."""
     with Service(folder) as service:
         parts = cycle(["worker0", "scheduler", "worker1"])
         with again_and_again(every, lambda: service.send(next(parts), signal.SIGTERM)):
@@ -211,7 +211,7 @@ def rolling_deployment(folder: Path, *, invitations: int, every: float) -> Outco
 
 
 def stopped_worker(folder: Path, *, invitations: int) -> Outcome:
-    """Row 13: workers stopped for longer than a lease, and going on as if nothing had been."""
+    """Row 13: workers frozen for longer than a lease, which then continue."""
     with Service(folder, workers=2) as service:
         service.client.invite_all(guests(invitations))
         service.send("worker0", signal.SIGSTOP, group=True)
@@ -223,7 +223,7 @@ def stopped_worker(folder: Path, *, invitations: int) -> Outcome:
 
 
 def slow_domain(folder: Path, *, invitations: int, seconds: float) -> Outcome:
-    """Row 20: a domain that takes its time for each mail. The others keep most of their speed."""
+    """Row 20: a domain that is slow for each email. The others keep most of their speed."""
     spans = {}
     for slow in (0.0, seconds):
         with Service(folder / f"{slow:.0f}", sink={"slow": slow}) as service:
@@ -236,11 +236,11 @@ def slow_domain(folder: Path, *, invitations: int, seconds: float) -> Outcome:
                 time.sleep(0.1)
             spans[slow] = time.monotonic() - began
     share = spans[0.0] / spans[seconds]
-    return Outcome(share >= 0.8, f"{invitations} mails beside a slow domain at {share:.0%} of their speed without it")
+    return Outcome(share >= 0.8, f"{invitations} emails beside a slow domain at {share:.0%} of their speed without it")
 
 
 def _invite_at(client: Client, emails: list[str], pace: float) -> None:
-    """Invite one every `pace` seconds."""
+    """Invite one address every `pace` seconds."""
     began = time.monotonic()
     for number, email in enumerate(emails):
         time.sleep(max(0.0, began + number * pace - time.monotonic()))

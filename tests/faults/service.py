@@ -1,4 +1,4 @@
-"""The whole service as processes of their own, on one host or on several, over one database, broker and mail server."""
+"""The whole service as separate processes, on one host or on several, over one database, broker and mail server."""
 
 import json
 import os
@@ -27,10 +27,10 @@ PASSWORD, OPERATOR_KEY = "correct horse battery", "the-operator-key-of-the-fault
 
 
 class Service(Parts):
-    """PostgreSQL, Valkey, a mail server, web, workers and scheduler in one folder; use it in a `with` block.
+    """PostgreSQL, Valkey, an SMTP server, web, workers and scheduler in one folder. Use it in a `with` block.
 
-    Each host is a group of web, scheduler and workers, at an address and with a journal of its own. Where there are
-    several, the names of their parts tell them apart: `web@127.0.0.2`.
+    Each host is a group of web, scheduler and workers, with its own address and journal. With several hosts, the names
+    of the parts include the address: `web@127.0.0.2`.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Service(Parts):
             "USHER_SECRET_KEYS": "a-secret-key-of-the-faults-and-of-nothing-else",
             "USHER_OPERATOR_KEY": OPERATOR_KEY,
             "USHER_DNS_SERVERS": "{}:{}".format(*self._names.address),
-            # What is tried here is what survives, not what is stopped.
+            # These tests are about surviving faults, not about limits.
             "USHER_INVITATIONS_PER_HOUR": "10000000",
             "USHER_INVITATIONS_PER_DAY": "10000000",
             "USHER_INVITATIONS_PER_INVITER": "10000000",
@@ -103,7 +103,7 @@ class Service(Parts):
         self._stop(last=frozenset({"postgres", "valkey"}))
 
     def client_of(self, *hosts: str) -> Client:
-        """A program that speaks to these hosts and no others."""
+        """A client of these hosts and no others."""
         places = [(host, self.settings.web_port) for host in hosts]
         return Client(places, self._owner.account_id, self._owner.api_key)
 
@@ -117,7 +117,7 @@ class Service(Parts):
             yield session
 
     def rows(self, query: str) -> list[Any]:
-        """What the database says, asked until it answers."""
+        """Run a query, and retry until the database answers."""
         deadline = time.monotonic() + 30
         while True:
             try:
@@ -128,6 +128,6 @@ class Service(Parts):
                 time.sleep(0.1)
 
     def lines(self) -> list[dict[str, Any]]:
-        """The ledger."""
+        """The lines of the ledger."""
         whole = self.ledger.read_text().rpartition("\n")[0]
         return [json.loads(line) for line in whole.splitlines()]

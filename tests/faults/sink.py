@@ -1,10 +1,10 @@
-"""A mail server that keeps an fsynced ledger of what it took and misbehaves by script; run as a process of its own.
+"""An SMTP server that misbehaves by script and keeps an fsynced ledger of accepted emails; run as a process.
 
     python -m tests.faults.sink PORT LEDGER '{"seed": 1, "refuse": 0.3, "drop": 0.01}' [ADDRESS]
 
-Each line of the ledger is one mail at its final dot: `taken` (in the ledger before the 250 goes out), `refused` (4xx),
-`dropped` (taken, and the connection broken instead of an answer) or `vanished` (not taken, and broken the same).
-Mails to slow.example are answered `slow` seconds late. SIGUSR1 ends all misbehaviour.
+Each line of the ledger is one email at its final dot: `taken` (in the ledger before the 250 goes out), `refused` (4xx),
+`dropped` (accepted, then disconnected without a reply) or `vanished` (not accepted, disconnected the same way).
+Emails to slow.example are answered `slow` seconds late. SIGUSR1 ends all misbehavior.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _MESSAGE_ID = re.compile(rb"^Message-ID: *<([^>]+)>", re.IGNORECASE | re.MULTILI
 
 
 class Sink:
-    """What all conversations of the server share: the script, the ledger, and how often each mail came."""
+    """The state shared by all connections: the script, the ledger, and the number of tries of each email."""
 
     def __init__(self, ledger: TextIO, *, seed: int, refuse: float = 0, drop: float = 0, slow: float = 0) -> None:
         self.ledger = ledger
@@ -31,11 +31,11 @@ class Sink:
         self.tries = Counter[str]()
 
     def calm(self) -> None:
-        """Misbehave no more."""
+        """Stop misbehaving."""
         self.refuse = self.drop = self.slow = 0
 
     def verdict(self, message_id: str) -> str:
-        """What to do with this mail now; the same for the same seed, mail and try."""
+        """Decide the fate of this email now. Deterministic for seed, email and try."""
         self.tries[message_id] += 1
         chance = random.Random(f"{self.seed} {message_id} {self.tries[message_id]}").random()
         if chance < self.refuse:
@@ -45,7 +45,7 @@ class Sink:
         return "taken"
 
     def write(self, **line: Any) -> None:
-        """Add a line that outlives us."""
+        """Write a line that survives our own death."""
         self.ledger.write(json.dumps({"at": time.time(), **line}) + "\n")
         self.ledger.flush()
         os.fsync(self.ledger.fileno())

@@ -1,6 +1,6 @@
-"""A broker that answers and takes nothing: a replica after a failover, full, asking for a password, paused, loading.
+"""A broker that answers but accepts nothing: a replica after a failover, full, password-protected, paused, or loading.
 
-No part ends, everything is mailed meanwhile by the scheduler, and by a worker again once the broker is well.
+No part ends. Meanwhile the scheduler sends all emails, and afterwards a worker does again.
 """
 
 import signal
@@ -57,11 +57,11 @@ def test_no_part_ends_and_mail_flows(service: Service, broker: redis.Redis, spoi
 
 
 def nothing_ends(service: Service, broker: redis.Redis, spoil: Commands, fix: Commands) -> None:
-    """Invite while the broker is spoiled by these commands, and again once it was mended by the others."""
+    """Invite while these commands break the broker, and again after the others have fixed it."""
     before = running(service)
     service.send("worker0", signal.SIGSTOP, group=True)
     publisher = Publisher(service.settings.broker_url)
-    for number in range(20):  # As a failover leaves them behind, where nobody can take them.
+    for number in range(20):  # Messages left over from a failover, which no consumer can take.
         publisher.publish([(JobKind.INVITATION_CHECK, f"job_{number}")])
     publisher.close()
     for command in spoil:

@@ -1,6 +1,6 @@
 """Each part of a running service killed, frozen, or missing for long, by itself and in small: nothing is lost.
 
-The rows are those of the fault plan. They share one service, which each leaves as it found it.
+The rows are those of the fault plan. They share one service, which each test leaves as it found it.
 """
 
 import signal
@@ -26,7 +26,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(autouse=True)
 def nothing_lost(service: Service) -> Iterator[None]:
-    """After each of them: all that was acknowledged has been mailed, once."""
+    """After each test, everything that was acknowledged has been emailed once."""
     yield
     finish(service, within=60)
     found = compare(service)
@@ -45,7 +45,7 @@ def mailed(service: Service, emails: list[str]) -> bool:
 
 
 def test_the_web_server_killed_right_after_its_answer(service: Service) -> None:
-    """Row 3: what it had not yet told the broker, the relay finds in the database."""
+    """Row 3: jobs that it had not yet sent to the broker are found in the database by the scheduler."""
     for number in range(3):
         service.client.invite(f"hasty{number}@office.example")
         service.kill("web")
@@ -54,7 +54,7 @@ def test_the_web_server_killed_right_after_its_answer(service: Service) -> None:
 
 
 def test_a_broker_that_is_frozen_makes_no_one_wait(service: Service) -> None:
-    """Row 5: connections to it stay open and nothing comes back."""
+    """Row 5: connections to it stay open, and no reply arrives."""
     service.send("valkey", signal.SIGSTOP)
     since = len(service.client.seconds)
     try:
@@ -66,7 +66,7 @@ def test_a_broker_that_is_frozen_makes_no_one_wait(service: Service) -> None:
 
 
 def test_a_worker_hears_the_broker_again_after_each_of_its_restarts(service: Service) -> None:
-    """Row 7: by itself, and not only the scheduler, which does the work as long as the broker is away."""
+    """Row 7: by itself. Otherwise only the scheduler would work, as it does while the broker is away."""
     for number in range(5):
         service.kill("valkey")
         invite(service, f"flap{number}-", 2)
@@ -83,7 +83,7 @@ def test_a_worker_hears_the_broker_again_after_each_of_its_restarts(service: Ser
 
 
 def test_a_database_that_restarts_keeps_what_was_acknowledged(service: Service) -> None:
-    """Row 8: whatever was cut off is sent again under its key, and is one invitation."""
+    """Row 8: requests that were cut off are sent again under their key, and create one invitation."""
     deaths = service.parts["postgres"].deaths
     with again_and_again(1.5, lambda: service.kill("postgres", signal.SIGQUIT)):
         while len(deaths) < 3:
@@ -100,9 +100,9 @@ def test_a_database_that_restarts_keeps_what_was_acknowledged(service: Service) 
     ],
     ids=["it only reads", "it takes no more connections"],
 )
-def test_a_database_that_takes_nothing_for_now_is_told_as_that(service: Service, spoil: str, fix: str) -> None:
-    """Row 9: a standby after a failover, or all connections in use. 503, when to come back, and nothing half done."""
-    # Over a connection that was kept for long, a question may meet its end; not over the one that tells this.
+def test_a_database_that_accepts_nothing_for_now_is_a_503(service: Service, spoil: str, fix: str) -> None:
+    """Row 9: a standby after a failover, or all connections in use. 503 with `Retry-After`, nothing is half done."""
+    # A statement may fail on a connection that was idle for long, but not on the one that reports this.
     eventually(service.client.ready, within=20)
     with admin(service, "template1") as connection:
         try:
@@ -112,7 +112,7 @@ def test_a_database_that_takes_nothing_for_now_is_told_as_that(service: Service,
             path = f"/v1/accounts/{service.client.account}/invitations"
             answers = [service.client.ask("POST", path, body) for _ in range(5)]
             ready, _ = service.client.ask("GET", "/readyz")
-            threading.Event().wait(1)  # Whoever works in the background meets it as well.
+            threading.Event().wait(1)  # Background processes meet it as well.
         finally:
             for statement in ("SET default_transaction_read_only = off", fix, "SELECT pg_reload_conf()", REST):
                 connection.execute(statement.encode())
@@ -124,7 +124,7 @@ def test_a_database_that_takes_nothing_for_now_is_told_as_that(service: Service,
 
 
 def test_what_fell_due_while_no_scheduler_ran_is_done_once_when_one_comes(service: Service) -> None:
-    """Row 11: an hour without any, as far as the rows can tell."""
+    """Row 11: an hour without a scheduler, as far as the rows can tell."""
     emails = invite(service, "late", 5)
     finish(service, within=30)
     service.hold_down("scheduler")

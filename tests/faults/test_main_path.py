@@ -1,4 +1,4 @@
-"""The main job on the running service, as separate processes: invited by HTTP, mailed by SMTP, a member."""
+"""The main path on the running service, as separate processes: invited over HTTP, emailed over SMTP, then a member."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_from_the_invitation_to_the_member(stack: Stack, owner):
     assert {part.get_content_type() for part in mail.walk()} == {"multipart/alternative", "text/plain", "text/html"}
     link = link_in(mail, "i")
     for method in ["GET", "HEAD"] * 10:
-        answer = stack.ask(method, f"/i/{link}", User_Agent="Mozilla/5.0 (compatible; a mail scanner)")
+        answer = stack.ask(method, f"/i/{link}", User_Agent="Mozilla/5.0 (compatible; mail scanner)")
         assert answer.status == 303
         assert link not in answer.headers["location"]
         followed = stack.ask(method, answer.headers["location"], Cookie=answer.headers["set-cookie"].split(";")[0])
@@ -65,7 +65,7 @@ def test_from_the_invitation_to_the_member(stack: Stack, owner):
     ]
 
 
-def test_the_mail_follows_within_a_second_or_so(stack: Stack, owner):
+def test_the_email_follows_within_a_second_or_so(stack: Stack, owner):
     seconds, _ = timed(lambda: (invite(stack, owner, "quick@corp.example"), stack.mail_to("quick@corp.example")))
     assert seconds < 10
 

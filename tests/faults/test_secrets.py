@@ -1,4 +1,4 @@
-"""Nothing that opens a door stands in the database, the broker or a log: everything is looked for in everything."""
+"""No secret is in the database, the broker or a log: every secret is searched for in all of them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from tests.stack import OPERATOR_KEY, PASSWORD, Stack, link_in
 
 @contextmanager
 def overheard(broker_url: str) -> Iterator[list[str]]:
-    """Every command that the broker gets meanwhile, with all that is in it."""
+    """Every command that the broker receives during the block, with its arguments."""
     plain = broker_url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
     client = redis.Redis.from_url(plain, socket_timeout=None)
     lines: list[str] = []
@@ -44,7 +44,7 @@ def tables(database_url: str) -> str:
             for (name,) in names
             for row in connection.execute(SQL("SELECT t::text FROM {} t").format(Identifier(name)))
         ]
-    # Text shows bytes as hex: a secret that a row kept as bytes would stand there as this.
+    # Text shows bytes as hex, so a secret that a row stores as bytes would appear like this.
     return "\n".join(text for (text,) in rows)
 
 

@@ -1,4 +1,4 @@
-"""Two hosts over one database and broker: one is lost, and the release is changed under way, while people invite."""
+"""Two hosts over one database and broker: one is lost, and releases are replaced, while people invite."""
 
 import sys
 from collections.abc import Iterator
@@ -32,10 +32,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(autouse=True)
 def nothing_lost(service: Service) -> Iterator[None]:
-    """After each of them: all that was acknowledged has been mailed, once but for what a dead host had in hand.
+    """After each test, everything acknowledged has been emailed once, except duplicates of a dead host's emails in
+    hand.
 
-    Nobody was told of an error. A request may meet a kept connection that is just being closed: it is sent again under
-    its key, to the other host.
+    No client saw an error. A request may meet a keep-alive connection that is just being closed; it is then sent again
+    under its key, to the other host.
     """
     yield
     finish(service, within=30)
@@ -46,7 +47,7 @@ def nothing_lost(service: Service) -> Iterator[None]:
 
 
 def test_a_host_that_is_lost_is_missed_by_no_one(service: Service) -> None:
-    """All its parts at once, for good or for a while: the other invites, mails, and sees to what falls due."""
+    """All its parts are lost at once, for good or for a while. The other host invites, emails, and does what is due."""
     lost = HOSTS[0]
     service.client.invite("falls-due@office.example")
     finish(service, within=30)
@@ -67,7 +68,7 @@ def test_a_host_that_is_lost_is_missed_by_no_one(service: Service) -> None:
 
 
 def test_a_release_replaces_another_while_people_invite(service: Service, tmp_path: Path) -> None:
-    """As the README says: the database, then workers and schedulers, then web, host by host."""
+    """In the README's order: the database, then workers and schedulers, then web, host by host."""
     newer = {"PYTHONPATH": str(next_release.make(tmp_path / "next"))}
     with people_inviting(service, "upgraded"):
         migrate_beside_a_long_report(service, usher("migrate", environment=service.environ | newer))
@@ -81,10 +82,10 @@ def test_a_release_replaces_another_while_people_invite(service: Service, tmp_pa
             eventually(lambda host=host: MARK in str(answer_of(service, host, "/healthz")), within=30)
         eventually(lambda: all(done_by(service, f"worker0@{host}") for host in HOSTS), within=30)
         with service.session() as session:
-            # A quarter of a minute later, as far as the row can tell: the old one had rung for it in vain.
+            # Fifteen seconds later, as far as the row can tell. The old release had dispatched it in vain.
             session.execute(text("UPDATE jobs SET ring_at = now() WHERE id = 'job_0'"))
     finish(service, within=20)
-    # There is nobody to say farewell to.
+    # The user doesn't exist, so there is no email to send.
     assert service.rows("SELECT state FROM jobs WHERE id = 'job_0'") == [("cancelled",)]
     assert service.rows("SELECT count(note) FROM invitations") == [(0,)]
     assert service.rows("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_jobs_lane'::regclass") == [(True,)]
@@ -95,7 +96,7 @@ SIGNS_OF_LIFE = f"SELECT count(*) FROM heartbeats WHERE data ->> 'release' = '{M
 
 
 def migrate_beside_a_long_report(service: Service, migrate: Command) -> None:
-    """On both hosts at once, while somebody reads the invitations for longer than a migration waits for them."""
+    """Migrate on both hosts at once, while a report reads the invitations for longer than a migration waits for it."""
     since = len(service.client.seconds)
     with ThreadPoolExecutor() as both:
         with psycopg.connect(service.settings.database_url) as report:
@@ -114,7 +115,7 @@ def migrate_beside_a_long_report(service: Service, migrate: Command) -> None:
 
 
 def enqueue_a_kind_of_the_next_release(service: Service) -> None:
-    """The old one rings for it in vain, takes it not, and shows it in its lists."""
+    """The old release dispatches it in vain, never takes it, and shows it in its lists."""
     with service.session() as session:
         row = {"kind": KIND, "account": service.client.account}
         session.execute(

@@ -1,4 +1,4 @@
-"""Five hundred invitations while the broker is wiped and workers die: none is lost, hardly one is mailed twice."""
+"""Five hundred invitations while the broker is wiped and workers die: none is lost, and hardly one is sent twice."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from tests.stack import Stack
 INVITATIONS = 500
 AT_A_TIME = 4
 A_HANDFUL = 25
-"""Three kills, each with a bounded number of mails that the server has taken and nobody has recorded yet."""
+"""Three kills, each with a bounded number of emails that were accepted but not yet recorded."""
 
 
 def test_five_hundred_invitations_all_arrive(servers_folder: Path, database_url: str):

@@ -1,4 +1,4 @@
-"""Lists as people bring them: one row for each person, understood or refused, and nothing moves to another row."""
+"""Recipient lists as people write them: one row per person, understood or refused, and nothing moves to another row."""
 
 import csv
 import io
@@ -92,7 +92,7 @@ def test_a_range_of_a_spreadsheet_keeps_its_roles_with_and_without_a_header():
         ("a@corp.example admin b@corp.example", ["row_not_understood"] * 2),
         ("a@corp.example <b@corp.example>", ["row_not_understood"] * 2),
         ("admin a@corp.example", ["row_not_understood"]),
-        ("a@corp.example, b@corp.example, nobody", [None, None, "address_missing"]),
+        ("a@corp.example, b@corp.example, no-one", [None, None, "address_missing"]),
         ("Adres e-mail;Rola\na@corp.example;admin", ["columns_not_understood"]),
         ("email,role,role\na@corp.example,admin,support", ["columns_not_understood"]),
         ("email,message\na@corp.example,Hello, you", ["too_many_cells"]),
@@ -110,7 +110,7 @@ def test_a_workbook_is_told_apart_from_a_table():
         read(b"PK\x03\x04....")
 
 
-def test_emails_are_folded_alike_wherever_they_are_written():
+def test_characters_are_folded_alike_wherever_they_are_written():
     assert {fold(text).lower() for text in ("Łukasz", "LUKASZ", "ｌｕｋａｓｚ", "łukász")} == {"lukasz"}
 
 

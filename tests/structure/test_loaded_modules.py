@@ -1,4 +1,4 @@
-"""What each part takes into memory: a library that comes along unasked costs megabytes in every process."""
+"""The modules that each part imports. An unneeded library costs megabytes in every process."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What every migration has to keep, because the previous release goes on working while and after it runs."""
+"""Rules for every migration, because the previous release continues to run during and after it."""
 
 import io
 import re
@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from shared import migrations
 from shared.migrations import indexes
 
-READ_THROUGH = "writes a table anew, or reads it through, while nobody else may"
+READ_THROUGH = "rewrites a table, or scans it, while it is locked for others"
 NOT_ALONE = "builds an index CONCURRENTLY, outside of the transaction, beside something else, and so can't be run again"
 
 RULES = {
@@ -28,15 +28,15 @@ RULES = {
         r"|ADD (CONSTRAINT \w+ )?(CHECK|FOREIGN KEY)(?!.*NOT VALID)"
     ),
 }
-"""By what can be seen in its SQL. A table that a migration makes itself it may treat as it likes."""
+"""The rules, by patterns in the SQL. They don't apply to tables that the migration itself creates."""
 
 STANDING = {("0002", READ_THROUGH), ("0005", READ_THROUGH), ("0006", READ_THROUGH)}
-"""These were there before the rules. Where a release has to break one (say, drop what no release has read for a while),
-its number comes here, with the reason."""
+"""Migrations older than the rules. If a release has to break one (such as dropping what no release has read for long),
+list its number here, with the reason."""
 
 
 def statements(upgrade: Callable[[], None]) -> list[str]:
-    """What a migration would have PostgreSQL do, each on one line."""
+    """The statements that a migration would run, each on one line."""
     written = io.StringIO()
     context = MigrationContext.configure(
         dialect_name="postgresql", opts={"as_sql": True, "output_buffer": written, "transaction_per_migration": True}

@@ -1,4 +1,4 @@
-"""The dashboard and the alert rules ask only for figures that exist, and every figure is on the dashboard."""
+"""The dashboard and the alert rules use only metrics that exist, and every metric is on the dashboard or an alert."""
 
 import json
 import re
@@ -26,7 +26,7 @@ READ_FROM_THE_DATABASE = {
 
 
 def metrics_in(name: str) -> set[str]:
-    """The figures that a file asks for, without the tails that Prometheus adds."""
+    """The metrics that a file uses, without the suffixes that Prometheus adds."""
     found = re.findall(r"\busher_[a-z_]+", (FOLDER / name).read_text())
     return {re.sub(r"_(bucket|count|sum|total)$", "", each) for each in found}
 

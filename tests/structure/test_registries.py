@@ -1,4 +1,4 @@
-"""Tests of the building itself: what must hold for every view, error, job and mail, however many come."""
+"""Completeness rules for every view, error, job and email, however many are added."""
 
 import inspect
 import json
@@ -41,7 +41,7 @@ PARTS = (
 def app():
     return create_app(
         Settings(
-            database_url="postgresql://nobody@127.0.0.1:9/none",
+            database_url="postgresql://no_one@127.0.0.1:9/none",
             broker_url="redis://127.0.0.1:9/0",
             smtp_url="smtp://127.0.0.1:9",
             mail_from="usher@corp.example",
@@ -113,12 +113,13 @@ def test_every_setting_is_described_on_the_operations_page(name):
 
 
 def test_the_clock_of_a_worker_decides_nothing():
-    """Row 16 of the fault plan: leases, deadlines and expiry are judged by the database's clock, an hour off or not."""
+    """Row 16 of the fault plan: leases, deadlines and expiry use the database's clock, so a wrong worker clock is
+    harmless."""
     room = Path(__file__).parents[2]
     asks = re.compile(r"time\.time\(\)|clock\.now\(\)|datetime\.(now|utcnow|today)|date\.today")
     sources = [path for part in PARTS for path in (room / part).rglob("*.py")]
     asking = {str(path.relative_to(room)) for path in sources if asks.search(path.read_text())}
-    # How old a list of networks is, and when the billing system was asked: what others made, by the time of the world.
+    # The age of network lists and the time of billing answers come from other systems, which use wall-clock time.
     assert asking == {"shared/networks/registry.py", "worker/lookups/contracts.py"}
 
 

@@ -1,7 +1,7 @@
-"""Words that the code doesn't use, with what to write instead: names everywhere, prose in every file that was revised.
+"""Words that the code avoids, with their replacements: in all names, and in the prose of every revised file.
 
-Files in `unrevised.txt` still have prose of the old kind. A file leaves the list once its prose is rewritten, and a
-clean file that is still in the list fails the test, so the list only ever gets shorter.
+Files in `unrevised.txt` still have unrevised prose. A file leaves the list once its prose is rewritten. A clean file
+that is still listed fails the test, so the list only gets shorter.
 """
 
 import ast
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 UNREVISED = Path(__file__).with_name("unrevised.txt")
 FOLDERS = ("shared", "web", "worker", "tests")
 
-# A regular expression over the words of an identifier (split at capitals and underscores): what to write instead.
+# A regular expression over the words of an identifier (split at capitals and underscores): the replacement.
 NAMES = {
     r"promised?|promises|promising": "enqueue, enqueued",
     r"ring|rings|ringing|rung|nudge|nudged|nudger|bell|doorbell": "dispatch, notify, notification, Notifier",
@@ -37,7 +37,7 @@ NAMES = {
     r"mails": "emails",
 }
 
-# The outward contract and the database keep their names: (path, identifier).
+# Public API names and database names stay: (path, identifier).
 KEPT = {
     ("*", "asked"): "a field of the answer to a request for a new link, and of its event",
     ("*", "AskedOut"): "that answer's schema, as the OpenAPI document names it",
@@ -48,7 +48,7 @@ KEPT = {
 }
 EXEMPT = ("shared/migrations/versions/*", "tests/structure/test_words.py")
 
-# A regular expression over prose (comments, docstrings, log messages, help): what to write instead.
+# A regular expression over prose (comments, docstrings, log messages, help): the replacement.
 PROSE = {
     r"\b(whoever|whomever|whom|somebody|someone else's|nobody)\b": "caller, user, member, inviter, invitee; no one",
     r"\bmend(s|ed|ing)?\b": "fix",
@@ -70,7 +70,7 @@ BEGINNINGS = re.compile(r"(What|Whoever|Whether|How|The same|Who|Whom)\b")
 
 
 class Finding(NamedTuple):
-    """One place with a banned word."""
+    """One occurrence of a banned word."""
 
     line: int
     kind: str
@@ -88,11 +88,11 @@ def words_of(identifier: str) -> list[str]:
 
 
 def bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Names that a file defines or assigns; what it only uses is named elsewhere."""
+    """Yield the names that a file defines or assigns. Imported names belong to other files."""
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                # The names of tests are sentences about people, and as such prose.
+                # The names of tests are sentences about people, so they count as prose.
                 if not name.startswith(("test_", "Test")):
                     yield node.lineno, name
             case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()):
@@ -114,7 +114,7 @@ def bad_names(path: Path) -> Iterator[Finding]:
 
 
 def translated_lines(tree: ast.AST) -> set[int]:
-    """Lines of texts that pages say: their words are those of the catalogues, and are revised with them."""
+    """The lines of translatable texts, whose words are revised together with the catalogues."""
     return {
         line
         for node in ast.walk(tree)

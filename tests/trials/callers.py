@@ -1,16 +1,16 @@
-"""Five kinds of callers of a running service, each with an account of its own and the ids of things in it."""
+"""Five kinds of callers of a running service, each with a separate account and the ids of things in it."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from tests.stack import OPERATOR_KEY, PASSWORD, Stack, link_in
 
-KINDS = ("nobody", "owner", "support", "api key", "operator")
+KINDS = ("anonymous", "owner", "support", "api key", "operator")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A credential, none for nobody, and real values: ids for path parameters by their names, and tokens of links."""
+    """A credential (none if anonymous) and real values: ids for path parameters by name, and tokens of links."""
 
     kind: str
     token: str | None
@@ -19,7 +19,7 @@ class Caller:
 
 
 class Furnished:
-    """An account with invitations, members, keys, exceptions and jobs, made over HTTP for one kind of caller."""
+    """An account with invitations, members, keys, exceptions and jobs, created over HTTP for one kind of caller."""
 
     def __init__(self, stack: Stack, kind: str) -> None:
         self._stack, self._name = stack, kind.replace(" ", "-")
@@ -51,7 +51,7 @@ class Furnished:
         return self._made(f"{self._path}/invitations", {"email": f"{name}@{self._name}.example", "role": role})
 
     def _join(self, name: str, role: str) -> str:
-        """The token of a new member's session."""
+        """The session token of a new member."""
         self._invite(name, role)
         body = {"token": self._link(name), "name": "Sam", "password": PASSWORD}
         return str(self._made("/v1/invitations/accept", body, token=None)["token"])

@@ -1,4 +1,4 @@
-"""What could not be tried on this machine is told at the end, where nobody overlooks it."""
+"""A summary of the trials that this machine couldn't run, at the end of the output where it is noticed."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""Hosts of their own on one machine: network namespaces, each joined to ours by a virtual cable. Linux and root only.
+"""Separate hosts on one machine: network namespaces, each connected to ours by a virtual cable. Linux and root only.
 
-A host that vanishes answers nothing any more, as after a power cut: no connection is closed, none is refused.
+A host that vanishes stops answering, as after a power cut: no connection is closed, and none is refused.
 """
 
 import os
@@ -22,7 +22,7 @@ class Host:
         self._cable = f"{name[:9]}-{number}"
 
     def make(self) -> None:
-        """Set it up, with a fixed entry for its hardware address: else ours would soon say that there is no route."""
+        """Create it with a static ARP entry. Otherwise our side would soon report that there is no route."""
         ip("netns", "add", self.name)
         ip("link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns", self.name)
         ip("addr", "add", f"{self.gateway}/24", "dev", self._cable)
@@ -34,19 +34,19 @@ class Host:
         ip("neigh", "replace", self.address, "lladdr", hardware, "dev", self._cable, "nud", "permanent")
 
     def remove(self) -> None:
-        """Take it away again; the cable goes with it."""
+        """Remove it, together with its cable."""
         subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
 
     def vanish(self) -> None:
-        """From now on every packet to it is lost, and it sends none."""
+        """Drop every packet to and from it."""
         self._inside("addr", "flush", "dev", "eth0")
 
     def come_back(self) -> None:
-        """Be there again, at the same address."""
+        """Make it reachable again, at the same address."""
         self._inside("addr", "add", f"{self.address}/24", "dev", "eth0")
 
     def runs(self, command: Command) -> Command:
-        """The command, to be run on this host; who it runs as is set once that is entered, which takes root."""
+        """Wrap the command to run on this host. Entering takes root; the user is set afterwards."""
         user = [] if command.user is None else ["--setuid", str(command.user), "--setgid", str(command.user)]
         within = ("nsenter", f"--net=/run/netns/{self.name}", *user, "--", *command.arguments)
         return replace(command, arguments=within, user=None)
@@ -56,12 +56,12 @@ class Host:
 
 
 def ip(*words: str) -> str:
-    """What the command says; raises `CalledProcessError`."""
+    """Return the command's output. Raises `CalledProcessError`."""
     return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
 
 
 def missing() -> str | None:
-    """Why no namespaces can be made here, or nothing."""
+    """Return the reason why no namespaces can be created here, or None."""
     if os.geteuid() != 0:
         return "network namespaces take root"
     if not (shutil.which("ip") and shutil.which("nsenter")):
@@ -75,7 +75,7 @@ def missing() -> str | None:
 
 @contextmanager
 def host(name: str, number: int) -> Iterator[Host]:
-    """A host for the length of the block, reached at 10.77.`number`.2."""
+    """A host during the block, at the address 10.77.`number`.2."""
     made = Host(f"{name}-{os.getpid()}", number)
     try:
         made.make()

@@ -1,4 +1,4 @@
-"""Headers and texts that only a broken or hostile program sends; Schemathesis loads its hook from here."""
+"""Headers and texts that only broken or hostile programs send. Schemathesis loads its hook from here."""
 
 import itertools
 from typing import Any
@@ -33,7 +33,7 @@ QUERIES = (
     "%F0%9F%92%A9" * 60,
     "%2527%20OR%201=1",
 )
-"""Values of a query parameter, as they travel: halves of pairs, no UTF-8, a NUL, half an escape, huge numbers."""
+"""Encoded values of a query parameter: lone surrogates, invalid UTF-8, a NUL, half an escape, huge numbers."""
 
 TEXTS = (
     '"\\ud800"',
@@ -47,13 +47,13 @@ TEXTS = (
     '"' + "x" * 300_000 + '"',
     "NaN",
 )
-"""Values of a field in a body, as they travel."""
+"""Encoded values of a body field."""
 
 _turns = itertools.cycle(HEADERS)
 
 
 @schemathesis.hook
 def map_case(context: Any, case: Any) -> Any:
-    """Give each case the next of the headers, beside its own."""
+    """Give each case the next of the headers, in addition to its own."""
     case.headers.update(next(_turns))
     return case

@@ -1,4 +1,4 @@
-"""More ways in which a broker answers and takes nothing; a replica and a full one are in the suite."""
+"""More ways in which a broker answers but accepts nothing. A replica and a full one are in the suite."""
 
 import pytest
 import redis

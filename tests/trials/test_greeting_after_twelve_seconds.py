@@ -1,4 +1,4 @@
-"""A mail server whose greeting takes twelve seconds, as those do that look callers up first."""
+"""An SMTP server whose greeting takes twelve seconds, as with servers that look callers up first."""
 
 from pathlib import Path
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""The database away for longer than a lease, while an email is in the mail server's hands: it goes out once."""
+"""The database is away for longer than a lease while the mail server has an email: it is sent once."""
 
 import time
 from pathlib import Path

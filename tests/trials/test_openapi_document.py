@@ -1,7 +1,7 @@
-"""The running service driven by its own OpenAPI document: each answer is one that the document names.
+"""The running service driven by its own OpenAPI document: every response is one that the document names.
 
-Schemathesis reads `/openapi.json` as served and sends what it allows and what it forbids, one call by itself and in
-chains of calls that hand each other's ids on. It draws the same requests in each run.
+Schemathesis reads `/openapi.json` as served. It sends valid and invalid requests, one call by itself and in chains of
+calls that pass ids on, and generates the same requests in each run.
 """
 
 import json
@@ -24,7 +24,7 @@ from tests.trials.odd_requests import QUERIES, TEXTS
 SCHEMATHESIS = Path(sysconfig.get_path("scripts")) / "schemathesis"
 ROOT = Path(__file__).parents[2]
 EXAMPLES = int(os.environ.get("USHER_TEST_EXAMPLES", "10"))
-"""How many requests Schemathesis draws for each call, beside those that it derives from the document."""
+"""The number of requests that Schemathesis generates per call, besides those it derives from the document."""
 
 SIGNS_ITSELF_OUT = "it ends the caller's own session, and each call after it would be answered 401"
 LEFT_OUT = {
@@ -34,13 +34,13 @@ LEFT_OUT = {
         "DELETE /v1/accounts/{account_id}/api-keys/{key_id}": "it finds its own id in the list, and ends itself"
     },
 }
-"""Calls that one kind of caller doesn't make, and why. All others make them."""
+"""The calls that one kind of caller doesn't make, with the reason. All others make them."""
 
 UNCHECKED = {
     "positive_data_acceptance": "a schema can't say what a good name, email address or domain is; 422 is documented",
     "ignored_auth": "wrong credentials meet 429 once there were many of them; the access matrix tries each route",
 }
-"""What isn't checked of any call, and why."""
+"""The checks that are skipped for all calls, with the reason."""
 
 UNCHECKED_OF = {
     "/v1/accounts/{account_id}/invitations/batch": {
@@ -55,7 +55,7 @@ UNCHECKED_OF = {
         "allow_header_conformance": "GET and PATCH lead to the invitation of the id `check`, which is never there",
     },
 }
-"""What isn't checked of one call, and why."""
+"""The checks that are skipped for one call, with the reason."""
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +67,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def callers(stack: Stack) -> dict[str, Caller]:
-    """All of them, before one of them tries so many wrong keys that this machine has to wait."""
+    """All callers, created before one of them tries so many invalid keys that this machine is slowed down."""
     return {kind: Furnished(stack, kind).caller(kind) for kind in KINDS}
 
 
-# Nobody comes last: their wrong keys keep this machine's other callers waiting.
+# The anonymous caller comes last, since its invalid keys slow down this machine's other callers.
 @pytest.mark.parametrize("kind", [*KINDS[1:], KINDS[0]])
 def test_every_answer_is_one_that_the_document_names(
     stack: Stack, callers: dict[str, Caller], tmp_path: Path, kind: str
@@ -91,7 +91,7 @@ def test_every_answer_is_one_that_the_document_names(
 
 
 def _shortened(report: str) -> str:
-    """The report with each line cut: a request that failed may have a body of 100,000 characters."""
+    """The report with each line shortened: a failed request may have a body of 100,000 characters."""
     return "\n".join(line[:300] for line in report.splitlines())[-30_000:]
 
 
@@ -139,7 +139,7 @@ def _status(stack: Stack, method: str, address: str, body: bytes | None, token: 
 
 
 def _settings(caller: Caller) -> str:
-    """What Schemathesis is told, in a file."""
+    """Schemathesis' settings, in a file."""
     lines = ["seed = 1", "continue-on-failure = true"]
     lines += ["[generation]", f"max-examples = {EXAMPLES}", "deterministic = true"]
     for check in UNCHECKED:

@@ -1,4 +1,4 @@
-"""The host of the database, the broker or the mail server vanishes without a word; people go on inviting."""
+"""The host of the database, the broker or the mail server vanishes without notice, while people invite."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""A host that vanishes under a running service: PostgreSQL, the broker or the mail server, in a namespace of its own.
+"""A host that vanishes under a running service: PostgreSQL, the broker or the mail server, in a separate namespace.
 
-People invite all the time. Once the host has been away for a while, the same server is started again on what it left
-behind, as on the machine that takes over, and answers at the same address.
+People invite all the time. Once the host has been away for a while, the same server is started again on its data, as on
+a machine that takes over, and answers at the same address.
 """
 
 import signal
@@ -47,12 +47,12 @@ class Far(Service):
         return self
 
     def vanish(self) -> None:
-        """From now on no packet comes through; the server dies with its host, and another is started on its data."""
+        """Drop all packets. The server dies with its host, and another one is started on its data."""
         self.away.vanish()
         self.kill(self.part, signal.SIGQUIT if self.part == "postgres" else signal.SIGKILL)
 
     def invite_once(self, client: Client) -> int:
-        """Invite, and take what is answered; what is acknowledged counts like all others."""
+        """Invite once, and return the status. Acknowledged invitations count like all others."""
         email = f"probe{time.monotonic_ns()}@probes.example"
         body = {"email": email, "role": "support"}
         status, answer = client.ask("POST", f"/v1/accounts/{client.account}/invitations", body)
@@ -61,7 +61,7 @@ class Far(Service):
         return status
 
     def running(self) -> dict[str, int]:
-        """The parts that run, each with the number of its process."""
+        """The running parts, each with its process id."""
         return {name: each.process.pid for name, each in self.parts.items() if each.process is not None}
 
     def _listening(self, part: str, command: Command) -> Command:
@@ -81,7 +81,7 @@ class Far(Service):
 
 
 class Probe:
-    """Asks the same again and again on connections of its own; remembers when, what came, and how long that took."""
+    """Sends the same request repeatedly on its own connections. Records times, statuses and durations."""
 
     def __init__(self, client: Client, ask: Callable[[Client], int]) -> None:
         self._client, self._ask = client, ask
@@ -90,7 +90,7 @@ class Probe:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Ask for the length of the block."""
+        """Send requests during the block."""
         over = threading.Event()
 
         def repeat() -> None:
@@ -116,10 +116,12 @@ class Probe:
         try:
             return self._ask(self._client)
         except (BrokenPipeError, RemoteDisconnected):
-            return self._ask(self._client)  # The kept connection was just being closed, as any client has to expect.
+            return self._ask(
+                self._client
+            )  # The keep-alive connection was just being closed, which any client has to expect.
 
     def first(self, status: int, *, after: float) -> float | None:
-        """How long after this moment the first such answer was there."""
+        """The seconds from this moment until the first response with this status."""
         answered = ((at + took, answer) for at, answer, took in self.found)
         return next((moment - after for moment, answer in answered if answer == status and moment >= after), None)
 
@@ -131,7 +133,7 @@ class Probe:
 
 
 def vanished_host(part: str, folder: Path, *, times: int, seconds: float) -> Outcome:
-    """The host of one part vanishes while people invite, so many times, each for so many seconds."""
+    """The host of one part vanishes while people invite: this many times, for this many seconds each."""
     first_503, again, done, healthz, slowest = [], [], [], [], []
     with host("usher", NUMBERS[part]) as away, Far(folder, part, away) as service:
         alive = Probe(service.client_of(*service.hosts), lambda client: client.ask("GET", "/healthz")[0])
@@ -167,7 +169,7 @@ def vanished_host(part: str, folder: Path, *, times: int, seconds: float) -> Out
     )
     return Outcome(
         kept(found)
-        and max(done) < 120  # A mail whose verdict was lost with the host is tried again after a minute.
+        and max(done) < 120  # An email whose reply was lost with the host is tried again after a minute.
         and alive.statuses() == {200}
         and inviting.statuses() <= {202, 503}
         and max(slowest) < 10

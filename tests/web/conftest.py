@@ -1,4 +1,4 @@
-"""The web application on a database of its own, and the people of the tests: Alice owns, Bob is a member, Charlie is a
+"""The web application on a separate database, and the tests' people: Alice is an owner, Bob a member, Charlie a
 stranger."""
 
 import json
@@ -32,12 +32,12 @@ from web.database import db
 
 PASSWORD = "correct horse battery"
 ROUNDS = int(os.environ.get("USHER_TEST_ROUNDS", "25"))
-"""How often each race is run; `make faults` runs each 500 times."""
+"""The number of runs of each race; `make faults` runs each 500 times."""
 
 
 @dataclass
 class Caller:
-    """Somebody with a bearer token, or nobody; speaks JSON."""
+    """A caller with a bearer token, or an anonymous one. Sends and receives JSON."""
 
     http: FlaskClient
     token: str | None = None
@@ -70,7 +70,7 @@ class Caller:
 
 
 def has_the_shape_it_should(app: Flask, answer: Any) -> None:
-    """It is what the OpenAPI document tells of, to the last field: some are written without being held against it."""
+    """Expect the response to match the OpenAPI document in every field, since some are sent without validation."""
     endpoint, _ = app.url_map.bind("").match(answer.request.path, method=answer.request.method)
     spec = getattr(app.view_functions[endpoint], "spec", None)
     if spec is not None and spec.response is not None:
@@ -79,7 +79,7 @@ def has_the_shape_it_should(app: Flask, answer: Any) -> None:
 
 
 class World:
-    """Makes the rows that a test begins with, without the calls that other tests are about."""
+    """Creates the rows that a test starts with, without the calls that other tests cover."""
 
     def __init__(self, app: Flask, settings: Settings, factory: sessionmaker[Session]) -> None:
         self.app, self.settings, self.sessions = app, settings, factory
@@ -142,25 +142,25 @@ class World:
         return Caller(self.app.test_client(), secret, key.id)
 
     def invited(self, account_id: str, by: Caller, email: str, role: Role = Role.DEVELOPER, **more: Any) -> str:
-        """The id of an invitation whose checks are done and whose link is out."""
+        """The id of an invitation that passed its checks and whose link was sent."""
         answer = by.post(f"/v1/accounts/{account_id}/invitations", {"email": email, "role": role, **more})
         assert answer.status_code == 202, answer.text
         self.check(answer.json["id"])
         return answer.json["id"]
 
     def check(self, invitation_id: str) -> None:
-        """What the worker does with the promised check."""
+        """Run the enqueued check as a worker does."""
         with transaction(self.sessions) as session:
             screen.screen(session, policy=self.rules, invitation_ids=[invitation_id])
 
     def token(self, invitation_id: str) -> str:
-        """The token that stands in the mail."""
+        """The token in the invitation's email."""
         with self.sessions() as session:
             generation = session.get_one(Invitation, invitation_id).generation
         return derive(self.settings.secret_keys[0], Purpose.INVITATION, invitation_id, generation)
 
     def at(self, invitation_id: str) -> datetime:
-        """When this invitation was made."""
+        """The time when this invitation was created."""
         with self.sessions() as session:
             return session.get_one(Invitation, invitation_id).created_at
 
@@ -171,7 +171,7 @@ class World:
 
 
 def unlimited(world: World, account: str) -> None:
-    """Let the account invite as many as a test is about."""
+    """Lift the account's limits on inviting."""
     names = ("invitations_per_hour", "invitations_per_day", "open_invitations", "new_domains_per_day")
     world.change(Account, account, invitation_limits=dict.fromkeys((*names, "inviter_per_hour"), 1_000_000))
 
@@ -187,7 +187,7 @@ _MADE: dict[str, Flask] = {}
 
 
 def application(settings: Settings) -> Flask:
-    """The application for these settings, made once in a run: that takes longer than many a test."""
+    """The application for these settings, created once in a run, since that takes longer than many a test."""
     key = settings.model_dump_json()
     if key not in _MADE:
         _MADE[key] = create_app(settings)

@@ -1,4 +1,4 @@
-"""A web server as a process of its own, and requests to it byte by byte, as no client library would send them."""
+"""A web server as a separate process, and requests to it byte by byte, as no client library would send them."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ class RawServer:
         return socket.create_connection(("127.0.0.1", self.port), timeout=15)
 
     def send(self, *parts: bytes) -> bytes:
-        """All that comes back until the connection ends."""
+        """Everything received until the connection ends."""
         with self.connect() as link:
             for part in parts:
                 link.sendall(part)
@@ -43,7 +43,7 @@ class RawServer:
 
 @contextmanager
 def raw_server(settings: Settings, folder: Path, *, output: str = "", **more: str) -> Iterator[RawServer]:
-    """The server until the block ends; what it says goes to `output`, or to a log in the folder."""
+    """A server during the block. Its output goes to `output`, or to a log in the folder."""
     port, log = free_port("127.0.0.1"), folder / "web.log"
     events = environment(settings) | {"USHER_WEB_PORT": str(port)} | more
     with Path(output or log).open("wb") as sink:

@@ -1,4 +1,4 @@
-"""Recipients who report abuse are heard: the operator sees them, and the third holds the account's invitations."""
+"""Abuse reports of recipients: the operator sees them, and the third one puts the account's invitations on hold."""
 
 from sqlalchemy import select
 

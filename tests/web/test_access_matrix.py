@@ -1,4 +1,4 @@
-"""Every call, by everybody: who is let in is compared with the table here. A new call needs a row."""
+"""Every call by every kind of caller: access is compared with the table here. A new call needs a row."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MEMBER, PROGRAM, OPERATOR, MAIL_SYSTEM = "member", "program", "operator", "mail_
 OR_OPERATOR = "operator or "
 OF_A_PERSON = "person with "
 
-# Who may call it: a permission in the account of the path, or one of the words above.
+# The required access: a permission in the account of the path, or one of the words above.
 TABLE = {
     "POST /v1/users": PUBLIC,
     "POST /v1/users/verify": PUBLIC,
@@ -85,14 +85,14 @@ TABLE = {
     "GET /v1/jobs/<job_id>": OPERATOR,
     "POST /v1/jobs/<job_id>/retry": OPERATOR,
     "POST /v1/jobs/<job_id>/cancel": OPERATOR,
-    # The last, since nobody is signed in after it.
+    # The last call, since no one is signed in after it.
     "DELETE /v1/sessions/current": SIGNED_IN,
 }
 
 
 @dataclass
 class Who:
-    """Somebody who calls, and what they are: their role in the account, and whether they are a person or a key."""
+    """A caller's name, role in the account, and kind: a person or a key."""
 
     name: str
     caller: Caller
@@ -125,16 +125,16 @@ def everybody(world: World, account: str, owner: Caller) -> list[Who]:
         Who("another account's owner", other, "user"),
         Who("another account's key", world.api_key(others, other, Role.OWNER), "key"),
         Who("operator", world.operator, "operator"),
-        Who("nobody", world.nobody, "nobody"),
+        Who("anonymous", world.nobody, "anonymous"),
     ]
 
 
 def expected(needs: str, who: Who) -> tuple[int, str | None] | None:
-    """The status and the named permission with which this one is turned away; None where they are let in."""
+    """The status and the named permission of the refusal; None if this caller is admitted."""
     if needs in {PUBLIC, MAIL_SYSTEM}:
-        # The mail system signs what it tells; these tests name no key to check that by.
+        # The mail system signs its requests. These tests configure no key for that.
         return None if needs == PUBLIC else (404, None)
-    if who.kind == "nobody":
+    if who.kind == "anonymous":
         return 401, None
     if _of_the_wrong_kind(needs, who):
         return 403, None
@@ -143,7 +143,7 @@ def expected(needs: str, who: Who) -> tuple[int, str | None] | None:
 
 
 def _of_the_wrong_kind(needs: str, who: Who) -> bool:
-    """Whether the credential is good, and only a person's would do."""
+    """True if the credential is valid, but only a person's is allowed."""
     if needs.startswith(OF_A_PERSON):
         return who.kind == "key" and who.role is not None
     return needs == SIGNED_IN and who.kind != "user"
@@ -164,7 +164,7 @@ def _by_what_they_are(needs: str, who: Who) -> tuple[int, str | None] | None:
 
 
 class Subjects:
-    """Fresh rows for each call to act on, so that one call doesn't spoil the next."""
+    """New rows for each call to act on, so that calls don't affect each other."""
 
     def __init__(self, world: World, account: str, owner: Caller, inviter: Caller) -> None:
         self.world, self.account, self.owner, self.inviter = world, account, owner, inviter
@@ -214,7 +214,7 @@ def test_every_call_has_a_row(app):
     assert sorted(calls(app)) == sorted(TABLE)
 
 
-def test_everybody_is_let_in_or_turned_away_as_the_table_says(world, alice, acme):
+def test_every_caller_is_admitted_or_refused_as_the_table_says(world, alice, acme):
     subjects = Subjects(world, acme, alice, world.api_key(acme, alice, Role.OWNER))
     bodies = examples(world.app)
     disagreements, asked = [], 0
@@ -233,9 +233,9 @@ def test_everybody_is_let_in_or_turned_away_as_the_table_says(world, alice, acme
 
 
 def disagreement(answer, turned_away: tuple[int, str | None] | None, needs: str) -> str | None:
-    """What is wrong with this answer, or None."""
+    """Describe the error in this response; None if it is correct."""
     if turned_away is None:
-        # Tokens and passwords of the examples open nothing, which the public calls say by 401, 404 or 410.
+        # The examples' tokens and passwords are invalid, which public calls answer with 401, 404 or 410.
         refused = {403} if needs == PUBLIC else {401, 403} if "/me/" in answer.request.path else {401, 403, 404}
         return f"turned away with {answer.status_code}" if answer.status_code in refused | {500} else None
     status, permission = turned_away
@@ -248,23 +248,23 @@ def disagreement(answer, turned_away: tuple[int, str | None] | None, needs: str)
 
 
 def test_no_write_takes_a_column_that_it_does_not_name(world, alice, operator, acme):
-    """Mass assignment: every column of every table, sent along with an example that is good."""
+    """Mass assignment: every column of every table, sent along with a valid example."""
     columns = {column.name for table in Base.metadata.tables.values() for column in table.columns}
     subjects = Subjects(world, acme, alice, alice)
     for call, example in examples(world.app).items():
         method, rule = call.split()
         if TABLE[call] == MAIL_SYSTEM:
-            continue  # Its own test sends one: nobody else comes so far.
+            continue  # A separate test covers it, since other callers don't reach the body.
         who = operator if TABLE[call] in {OPERATOR, PROGRAM} else alice
         properties = set(example) | taken(world.app, call)
         answer = who.ask(method, subjects.fill(rule), example | dict.fromkeys(columns - properties, "x"))
         assert answer.status_code == 422, (call, answer.text)
-        # The first of them are named, and all are counted.
+        # The first unknown fields are named, and all of them are counted.
         assert answer.json["error_count"] >= len(columns - properties), call
 
 
 def taken(app: Flask, call: str) -> set[str]:
-    """The fields that the body of a call has."""
+    """The fields of a call's body."""
     method, rule = call.split()
     document = app.test_client().get("/openapi.json").json
     operation = document["paths"][rule.replace("<", "{").replace(">", "}")][method.lower()]
@@ -277,8 +277,8 @@ MANAGERS = {Role.OWNER, Role.ADMIN}
 
 
 @pytest.mark.parametrize("as_key", [False, True], ids=["people", "keys"])
-def test_who_may_invite_change_and_remove_whom(world, alice, acme, as_key):
-    """Every role against every role: owner and admin give and take all but the owner's, the others nothing."""
+def test_each_role_can_invite_change_and_remove_only_what_it_may(world, alice, acme, as_key):
+    """Every role against every role: owner and admin may assign all but the owner's, the others none."""
     actors = {Role.OWNER: alice}
     for role in GIVABLE:
         actors[role] = world.person(f"{role}@corp.example")

@@ -1,4 +1,4 @@
-"""The archive of the audit, as the operator runs it: what goes, what stays, and what shows when somebody meddles."""
+"""The audit archive, as the operator runs it: what moves, what stays, and how tampering is detected."""
 
 import gzip
 import json
@@ -29,7 +29,7 @@ ARCHIVED = "What happened long ago is archived"
 
 
 class Operator:
-    """Whoever runs the commands, with a folder for the archive."""
+    """The operator's commands, with a folder for the archive."""
 
     def __init__(self, world: World, folder: Path) -> None:
         self.folder = folder
@@ -50,7 +50,7 @@ class Operator:
         return self.usher("audit", "verify", *words, "--archive", str(self.folder))
 
     def files(self, account_id: str) -> dict[str, list[dict]]:
-        """The lines of each file of an account."""
+        """The lines of each of an account's files."""
         found = sorted((self.folder / account_id).iterdir())
         return {file.name: [json.loads(line) for line in gzip.open(file, "rt")] for file in found}
 
@@ -66,7 +66,7 @@ def happen(alice: Caller, account_id: str, times: int) -> None:
 
 
 def long_ago(world: World, days: int = 400) -> None:
-    """Have all that is not sealed yet have happened so long ago in its account, and seal it."""
+    """Move all unsealed events this many days into the past, and seal them."""
     meddle(
         world,
         f"UPDATE audit_events SET at = at - interval '{days} days' "
@@ -76,7 +76,7 @@ def long_ago(world: World, days: int = 400) -> None:
 
 
 def moved(result: Result) -> int:
-    """How many events a run says that it has moved; the thread of another test's app may say something before it."""
+    """The number of events that a run reports as moved. A thread of another test's app may log something before it."""
     found = re.search(r"^Archived (\d+) events from before", result.stdout, re.MULTILINE)
     assert found, result.output
     return int(found[1])
@@ -84,7 +84,7 @@ def moved(result: Result) -> int:
 
 @pytest.fixture
 def old(world: World, alice: Caller, acme: str) -> str:
-    """An account in which five things happened 400 days ago, and two lately."""
+    """An account with five events from 400 days ago, and two recent ones."""
     happen(alice, acme, 5)
     long_ago(world)
     happen(alice, acme, 2)
@@ -117,7 +117,7 @@ def test_each_run_goes_on_where_the_last_one_ended(world, alice, operator, old):
     seal(world)
     happen(alice, old, 1)
     long_ago(world, 401)
-    # Something younger stands before it, and only the beginning of a chain is moved.
+    # A younger event precedes it, and only the beginning of a chain is moved.
     assert moved(operator.archives()) == 0
     assert list(operator.files(old)) == ["000000000001.jsonl.gz"]
     assert operator.verifies().exit_code == 0
@@ -231,7 +231,7 @@ def test_an_account_of_which_only_files_are_left_shows(world, operator, old):
     assert "the files end after event 5, and the database begins after event 0" in result.stderr
 
 
-def test_the_database_lets_go_nothing_that_is_not_archived(world, operator, old):
+def test_the_database_deletes_nothing_that_is_not_archived(world, operator, old):
     operator.archives()
     with pytest.raises(DBAPIError, match="append-only"), transaction(world.sessions) as session:
         session.execute(text("DELETE FROM audit_events WHERE account_id = :account"), {"account": old})
@@ -254,7 +254,7 @@ def test_a_chain_that_is_not_sound_stays_and_the_others_go(world, alice, operato
 
 @contextmanager
 def held_up(world: World, account_id: str) -> Iterator[None]:
-    """Somebody has a hand on one of the account's events, so that the database can't delete it for now."""
+    """Lock one of the account's events, so that the database can't delete it for now."""
     with world.sessions() as other:
         query = "SELECT seq FROM audit_events WHERE account_id = :account ORDER BY seq LIMIT 1 FOR UPDATE"
         other.execute(text(query), {"account": account_id})
@@ -262,7 +262,7 @@ def held_up(world: World, account_id: str) -> Iterator[None]:
 
 
 def deletes(world: World) -> bool:
-    """Whether somebody waits for a lock, as who deletes what another has a hand on."""
+    """True if a session waits for a lock, as a blocked delete does."""
     with world.sessions() as session:
         return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
@@ -282,8 +282,8 @@ def test_killed_between_writing_and_deleting_nothing_is_lost_or_doubled(world, a
     assert [len(lines) for lines in written.values()] == [5]
     assert len(alice.get(f"/v1/accounts/{acme}/audit-events").json["data"]) == 8
     assert operator.verifies().exit_code == 0
-    # PostgreSQL finds out that nobody listens any more only once it has deleted, and then undoes that. The file is
-    # taken as it is, and what is old enough besides by now goes into one of its own.
+    # PostgreSQL notices the broken connection only after the delete, and then rolls it back. The file is used as it is,
+    # and newly expired events go into another file.
     eventually(lambda: "7 events from before" in operator.archives(USHER_AUDIT_KEPT="90d").stdout)
     assert list(operator.files(acme)) == ["000000000001.jsonl.gz", "000000000006.jsonl.gz"]
     assert operator.files(acme).items() >= written.items()

@@ -1,4 +1,4 @@
-"""The audit: what stands in it, who may read it, and what shows when somebody meddles."""
+"""The audit log: its content, its readers, and how tampering is detected."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ def seal(world: World) -> int:
 
 
 def meddle(world: World, *statements: str) -> None:
-    """Change what no part of ours may change, as somebody with the database's keys could."""
+    """Change rows that no code of ours can change, as someone with the database's credentials could."""
     with transaction(world.sessions) as session:
         session.execute(text("ALTER TABLE audit_events DISABLE TRIGGER USER"))
         for statement in statements:
@@ -38,7 +38,7 @@ def verified(world: World, *words: str):
 
 @pytest.fixture
 def busy(world: World, alice, acme) -> str:
-    """An account in which five things have happened, all sealed."""
+    """An account with five events, all sealed."""
     for number in range(5):
         alice.patch(f"/v1/accounts/{acme}", {"name": f"Acme {number}"})
     seal(world)
@@ -149,7 +149,7 @@ def test_the_database_refuses_to_change_an_event(world, busy):
 
 
 def test_events_of_a_transaction_that_is_still_open_are_waited_for(world, alice, acme):
-    """Somebody writes slowly while Alice is quick: the slow one's events are sealed too, and none twice."""
+    """A transaction commits slowly while Alice is quick: the slow events are sealed too, and none twice."""
     with world.sessions() as slow:
         slow.execute(text("SELECT pg_current_xact_id()"))
         alice.patch(f"/v1/accounts/{acme}", {"name": "Quick"})

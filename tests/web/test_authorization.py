@@ -1,4 +1,4 @@
-"""May this user do this, and because of what?"""
+"""Authorization checks: the answer and the reason."""
 
 from shared.models import Membership
 from shared.permissions import PERMISSIONS_OF, Permission, Role

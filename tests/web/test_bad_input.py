@@ -1,4 +1,4 @@
-"""What can't be understood: each its own status, a stable code, a sentence; never a 500, never half a row."""
+"""Invalid input: a specific status, a stable code and a sentence; never a 500, never half a row."""
 
 import json
 
@@ -133,7 +133,7 @@ def test_a_nul_in_a_query_is_refused_by_the_name_of_its_field(alice, acme):
 
 @pytest.mark.parametrize("number", ["0", "17", "0.5", "1e9"])
 def test_a_number_is_no_date(alice, operator, acme, number):
-    """A day or a moment is written out; digits alone are not taken for seconds since 1970."""
+    """Dates and times must be written out. Digits alone are not read as seconds since 1970."""
     assert alice.get(f"/v1/accounts/{acme}/audit-events?since={number}").status_code == 422
     rule = {"effect": "block", "subject": "domain", "value": "rival.example", "reason": "Rivals."}
     contract = {"monthly_commitment": {"amount": "750.00", "currency": "USD"}, "ends_on": "2030-01-01"}

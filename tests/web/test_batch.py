@@ -1,4 +1,4 @@
-"""Many invitations at once: each row has an outcome of its own, and none is lost for another's sake."""
+"""Batches of invitations: each row has its own result, and a bad row doesn't affect the others."""
 
 from sqlalchemy import func, select
 

@@ -1,4 +1,4 @@
-"""A table that another operation holds, such as VACUUM FULL or an ALTER by hand: callers are told, nobody hangs."""
+"""A table locked by another operation, such as VACUUM FULL or a manual ALTER: callers get an error, and none hangs."""
 
 import threading
 import time
@@ -27,10 +27,10 @@ def locked(database_url: str, *tables: str) -> Iterator[None]:
         connection.rollback()
 
 
-def test_whoever_needs_a_locked_table_is_told_to_come_back_and_nothing_is_half_done(
+def test_a_call_on_a_locked_table_gets_a_503_and_nothing_is_half_done(
     world: World, alice: Caller, acme: str, database_url: str
 ):
-    """By each way in: a pipeline, one statement by itself, a session, a page, under an Idempotency-Key, a batch."""
+    """By each kind of access: a pipeline, a single statement, a session, a page, an Idempotency-Key, a batch."""
     key = world.api_key(acme, alice, Role.ADMIN)
     base = f"/v1/accounts/{acme}"
     person = {"email": "dora@corp.example", "role": "developer"}

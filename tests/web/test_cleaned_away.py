@@ -1,4 +1,4 @@
-"""The temporary folder is cleaned while the service runs, or its logs have nowhere to go: it works on."""
+"""The temporary folder is cleaned while the service runs, or its logs can't be written: it keeps working."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ COUNTED = b"usher_http_requests_total"
 
 
 def counts(server: RawServer, route: str) -> float:
-    """How many requests of a route the server says to have answered."""
+    """The number of requests to a route that the server reports."""
     found = server.ask("/metrics")
     assert found.startswith(b"HTTP/1.1 200"), found
     lines = [
@@ -25,7 +25,7 @@ def counts(server: RawServer, route: str) -> float:
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["the folder", "its files"])
-def test_who_cleans_the_temporary_folder_stops_neither_answers_nor_figures(tmp_path: Path, whole: bool) -> None:
+def test_cleaning_the_temporary_folder_stops_neither_answers_nor_figures(tmp_path: Path, whole: bool) -> None:
     folder = tmp_path / "figures"
     folder.mkdir()
     with raw_server(SETTINGS, tmp_path, **{METRICS_FOLDER: str(folder)}) as server:
@@ -38,7 +38,7 @@ def test_who_cleans_the_temporary_folder_stops_neither_answers_nor_figures(tmp_p
                 file.unlink()
         assert server.ask("/nowhere").startswith(b"HTTP/1.1 404")
         assert server.ask("/v1/sessions", method="POST", body=b"{}").startswith(b"HTTP/1.1 422")
-        # Within a second the figures go on, from the beginning.
+        # Within a second, counting restarts from zero.
         eventually(lambda: server.ask("/nowhere") and counts(server, 'route="none"') >= 1)
         assert "Traceback" not in server.log.read_text()
 

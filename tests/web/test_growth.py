@@ -1,6 +1,6 @@
-"""A table that has grown costs a call no more: nothing that is asked often reads one from end to end.
+"""Large tables don't slow calls down: no frequent query reads a table from end to end.
 
-PostgreSQL itself counts what it reads so, under the calls as they are made; no plan is guessed at.
+PostgreSQL itself counts the rows read during real calls, so no plan has to be inspected.
 """
 
 from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
 READ = "SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables"
-"""An index can be read from end to end too."""
+"""An index can also be read from end to end."""
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def grown(world: World, sessions: sessionmaker[Session], alice: Caller, acme: st
 
 @pytest.fixture
 def read_whole(grown: World, sessions: sessionmaker[Session]) -> Callable[[], AbstractContextManager[dict[str, int]]]:
-    """Says of a block which of the grown tables were read from end to end in it, and how many rows that took."""
+    """Yields, for a block, the grown tables that were read from end to end, and the number of rows read."""
 
     @contextmanager
     def watched() -> Iterator[dict[str, int]]:
@@ -75,7 +75,7 @@ def read_whole(grown: World, sessions: sessionmaker[Session]) -> Callable[[], Ab
 
 
 def _rows_read(world: World, sessions: sessionmaker[Session]) -> dict[str, int]:
-    # A connection tells its figures when it closes, which the server does a moment after we have.
+    # A connection reports its statistics when it closes, shortly after our side has closed it.
     let_go(world.app)
     sessions.kw["bind"].dispose()
     with sessions() as session:
@@ -85,12 +85,12 @@ def _rows_read(world: World, sessions: sessionmaker[Session]) -> dict[str, int]:
 
 def _is_alone(session: Session) -> bool:
     found = session.execute(text(OTHERS)).scalar_one()
-    session.rollback()  # Within a transaction, the server says the same again and again.
+    session.rollback()  # Within a transaction, the server repeats the same snapshot.
     return found == 0
 
 
 def test_inviting_reads_no_table_from_end_to_end(read_whole, world, alice, acme):
-    # The open invitations of an account are counted before its first one, and from then on.
+    # An account's open invitations are counted before its first invitation, and incrementally afterwards.
     world.invited(acme, alice, "first@corp.example")
     with read_whole() as found:
         for number in range(7):
@@ -137,12 +137,12 @@ def test_looking_around_reads_no_table_from_end_to_end(read_whole, world, alice,
 
 
 def test_what_was_planned_while_the_tables_were_empty_reads_no_more_once_they_fill(world, sessions, alice, acme):
-    """PostgreSQL looks at a table anew minutes later; a first long list of people comes before that."""
+    """PostgreSQL analyzes a table only minutes later. The first long list of people comes before that."""
     path, count = f"/v1/accounts/{acme}/invitations", 3000
     unlimited(world, acme)
 
     def go_on(name: str) -> None:
-        """Often enough that the plans are kept from then on."""
+        """Repeat until the connection keeps its generic plans."""
         for number in range(12):
             one = {"email": f"{name}{number}@corp.example", "role": "developer"}
             assert alice.post(path, one).status_code == 202
@@ -159,7 +159,7 @@ def test_what_was_planned_while_the_tables_were_empty_reads_no_more_once_they_fi
 
 
 def work(sessions: sessionmaker[Session]) -> None:
-    """What a scheduler and a worker do with the newest jobs, over a connection that is kept."""
+    """The work of a scheduler and a worker on the newest jobs, over a connection that stays open."""
     with transaction(sessions) as session:
         newest = list(session.scalars(text("SELECT id FROM jobs ORDER BY id DESC LIMIT 20")))
         expiry.expire(session)

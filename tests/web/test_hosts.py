@@ -1,4 +1,4 @@
-"""Which Host header is answered, and that nothing is ever built from it."""
+"""The Host headers that are answered. No link is ever built from them."""
 
 from collections.abc import Iterator
 

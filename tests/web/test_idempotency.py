@@ -1,4 +1,4 @@
-"""The same request sent twice: what is kept of it, and who may have the answer again."""
+"""Requests sent twice: what is stored, and who can get the stored response."""
 
 import json
 from hashlib import sha256
@@ -21,7 +21,7 @@ def test_a_stranger_who_knows_anothers_idempotency_key_learns_nothing(world, nob
     assert "Idempotent-Replayed" not in guessed.headers
 
 
-def test_what_is_kept_of_a_request_with_a_password_lets_no_one_guess_it(world, nobody):
+def test_what_is_stored_of_a_request_with_a_password_lets_no_one_guess_it(world, nobody):
     carol = {"email": "carol@corp.example", "name": "Carol", "password": PASSWORD}
     nobody.post("/v1/users", carol, Idempotency_Key="one")
     with world.sessions() as session:

@@ -1,4 +1,4 @@
-"""A table of people is imported: every row is understood or refused with its number, and nothing is guessed."""
+"""Imports of recipient lists: each row is understood, or refused with its line number. Nothing is guessed."""
 
 import pytest
 from sqlalchemy import func, select
@@ -15,7 +15,7 @@ SWALLOWING = (
 
 
 def post(who, account: str, data: bytes | str, media: str = "text/csv", *, query: str = "", **headers: str):
-    """The answer to a table sent as it is."""
+    """The response to a list, sent as it is."""
     headers = {"Authorization": f"Bearer {who.token}", "Content-Type": media} | headers
     path = f"/v1/accounts/{account}/invitations/import{query}"
     return who.http.post(path, data=data.encode() if isinstance(data, str) else data, headers=headers)
@@ -63,7 +63,7 @@ def test_a_quote_that_another_row_happens_to_close_invites_no_one_within(world, 
     assert invited(world) == {"cleo@corp.example": ("support", "Two lines\nwithout addresses")}
 
 
-def test_a_row_without_an_address_or_a_role_is_told_and_not_left_out(world, alice, acme):
+def test_a_row_without_an_address_or_a_role_is_refused_and_not_left_out(world, alice, acme):
     answer = post(alice, acme, "email,role\nann@corp.example,support\n,support\n\nbob@corp.example,\n")
     assert results(answer) == [(2, 202, None), (3, 422, "address_missing"), (5, 422, "role_missing")]
 
@@ -92,7 +92,7 @@ def test_a_cell_too_long_or_with_a_control_character_is_its_own_rows_error(world
     assert invited(world) == {"cleo@corp.example": ("support", "=HYPERLINK()")}
 
 
-def test_a_file_saved_by_windows_is_read_and_torn_emails_are_refused(world, alice, acme):
+def test_a_file_saved_by_windows_is_read_and_torn_characters_are_refused(world, alice, acme):
     table = "email,role,message\r\nann@corp.example,support,Viele Grüße\r\n"
     answer = post(alice, acme, table.encode("windows-1252"))
     assert answer.json["encoding"] == "windows-1252"

@@ -1,4 +1,4 @@
-"""Nobody floods others with invitations: every limit holds to the row, and says when and by whom it is raised."""
+"""No one can flood others with invitations: every limit is exact, and says when it resets and who can raise it."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -117,7 +117,7 @@ def test_one_key_reaches_only_so_many_foreign_domains(world, alice, acme):
     assert batch(key, acme, emails)[202] < 300
     with world.sessions() as session:
         found = session.scalars(select(Invitation.email)).all()
-    assert len({email.partition("@")[2] for email in found}) == 13  # 10 at 750 USD; Acme has committed 1,000
+    assert len({email.partition("@")[2] for email in found}) == 13  # 10 at 750 USD. Acme has committed 1,000.
 
 
 def test_a_new_customer_invites_a_thousand_colleagues_on_the_first_day(alice, acme):

@@ -1,4 +1,4 @@
-"""Inviting, as the account sees it."""
+"""Invitations, as their account sees them."""
 
 from datetime import timedelta
 
@@ -124,7 +124,7 @@ def test_only_an_annual_commitment_in_force_may_invite(
         assert codes(invited) == expected
 
 
-def test_a_member_without_the_right_is_told_which_one_is_missing(world, bob, acme):
+def test_a_member_without_the_permission_learns_which_one_is_missing(world, bob, acme):
     world.join(acme, bob, Role.DEVELOPER)
     answer = invite(bob, acme)
     assert (answer.status_code, answer.json["code"], answer.json["permission"]) == (
@@ -305,12 +305,12 @@ def test_who_may_invite_sees_the_members(world, alice, bob, acme):
 
 
 @pytest.mark.parametrize("email", ["dora@почта.example", "\u0430\u0441\u0430@corp.example"])
-def test_an_address_in_emails_that_look_like_others_is_shown_with_a_hint(alice, acme, email):
+def test_an_address_in_look_alike_characters_is_shown_with_a_hint(alice, acme, email):
     tried = alice.post(f"/v1/accounts/{acme}/invitations/check", {"email": email, "role": "support"}).json
     assert [reason["code"] for reason in tried["reasons"]] == ["address_lookalike"]
 
 
-def test_the_team_shows_a_domain_in_other_emails_in_plain_ones_too(world, alice, acme):
+def test_the_team_shows_a_domain_in_other_characters_in_plain_ones_too(world, alice, acme):
     world.invited(acme, alice, "dora@bücher.example")
     browser = world.app.test_client()
     browser.set_cookie("usher", alice.token)

@@ -1,4 +1,4 @@
-"""Jobs in plain sight: an operator sees all and may act, an account its own, a stranger nothing."""
+"""Jobs through the API: the operator sees all and may act, an account sees its own, a stranger none."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def only_job(world: World, kind: JobKind = JobKind.INVITATION_MAIL) -> Job:
 
 
 def fail(world: World, *, delivery: Delivery = Delivery.FAILED) -> str:
-    """Let the only mail fail, as a worker would; the id of its job."""
+    """Make the only email fail, as a worker would. Returns the id of its job."""
     job = only_job(world)
     with transaction(world.sessions) as session:
         assert queue.claim(session, [job.id], kinds=list(JobKind), owner="host/1/1")
@@ -86,7 +86,7 @@ def test_a_running_job_is_left_to_its_worker(world: World, operator, acme, alice
     assert only_job(world).state == JobState.RUNNING
 
 
-def test_the_summary_counts_what_waits_who_lives_and_what_is_held_back(world: World, operator, acme, alice):
+def test_the_summary_counts_waiting_jobs_live_processes_and_mail_pauses(world: World, operator, acme, alice):
     world.invited(acme, alice, "bob@corp.example")
     with transaction(world.sessions) as session:
         heartbeats.record(session, "host-1", Part.WORKER)

@@ -1,4 +1,4 @@
-"""Bob's link is dead, and he asks for a new one: whoever answers for his invitation is told, and decides."""
+"""Bob's link is dead and he requests a new one: the inviter is notified, and decides."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -29,7 +29,7 @@ def enqueued_jobs(world: World) -> list[Job]:
 
 
 def forget_when(world: World) -> None:
-    """Hours go by."""
+    """Let hours pass."""
     with world.sessions() as session, session.begin():
         session.query(Throttle).update({"window_ends_at": func.now()})
 
@@ -46,7 +46,7 @@ def forget_when(world: World) -> None:
         {},
     ],
 )
-def test_whoever_invited_is_asked_once_and_nothing_is_resent(world, alice, nobody, acme, invitation, change):
+def test_the_inviter_is_notified_once_and_nothing_is_resent(world, alice, nobody, acme, invitation, change):
     world.change(Invitation, invitation, **change)
     here = f"/v1/accounts/{acme}/invitations/{invitation}"
     before = alice.get(here).json
@@ -78,7 +78,7 @@ def test_a_replaced_link_asks_for_the_same_invitation(world, alice, nobody, acme
     assert ask(nobody, world.token(invitation)).status_code == 429
 
 
-def test_a_second_try_is_told_that_the_first_still_stands(world, nobody, invitation):
+def test_a_second_request_learns_that_the_first_one_counts(world, nobody, invitation):
     world.change(Invitation, invitation, status=Status.EXPIRED)
     first = ask(nobody, world.token(invitation))
     again = ask(world.nobody, world.token(invitation))
@@ -92,7 +92,7 @@ def test_a_second_try_is_told_that_the_first_still_stands(world, nobody, invitat
     assert len(enqueued_jobs(world)) == 2
 
 
-def test_twenty_at_once_make_one_mail(world, invitation):
+def test_twenty_at_once_send_one_email(world, invitation):
     world.change(Invitation, invitation, status=Status.EXPIRED)
     token, start = world.token(invitation), Barrier(20)
 
@@ -148,7 +148,7 @@ def test_one_place_can_not_ask_without_end(nobody):
     assert int(answers[100].headers["Retry-After"]) > 3500
 
 
-def test_the_token_stands_in_no_row(world, nobody, invitation):
+def test_the_token_is_in_no_row(world, nobody, invitation):
     ask(nobody, world.token(invitation))
     with world.sessions() as session:
         rows = [*session.scalars(select(Job)), *session.scalars(select(AuditEvent)), *session.scalars(select(Throttle))]

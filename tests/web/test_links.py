@@ -1,4 +1,4 @@
-"""What the person behind the link sees and does."""
+"""Actions with an invitation's link."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -143,15 +143,15 @@ def test_someone_elses_invitation_is_not_spent_by_trying(world, alice, bob, char
     assert accept(bob, token).status_code == 200
 
 
-def test_the_link_proves_the_address_of_whoever_signed_up_before(world, alice, nobody, acme):
+def test_the_link_verifies_the_address_of_an_earlier_sign_up(world, alice, nobody, acme):
     bob = world.person("bob@corp.example", proven=False)
     token = world.token(world.invited(acme, alice, "bob@corp.example"))
     assert accept(bob, token).status_code == 200
     assert bob.get("/v1/me").json["email_verified"] is True
 
 
-def test_whoever_reserved_the_address_before_gains_nothing(world, alice, nobody, acme):
-    """Somebody signs up with Bob's address and never proves it; Bob then joins by his link."""
+def test_a_stranger_who_signed_up_with_the_address_gains_nothing(world, alice, nobody, acme):
+    """A stranger signs up with Bob's address and never verifies it. Bob then joins with his link."""
     eve = world.person("bob@corp.example", proven=False, password_hash=passwords.hash_password("eves own password"))
     token = world.token(world.invited(acme, alice, "bob@corp.example"))
     assert accept(nobody, token, name="Bob", password=PASSWORD).status_code == 200
@@ -190,7 +190,7 @@ def test_a_declined_link_is_spent_and_the_account_sees_why(world, alice, bob, no
     assert (last["action"], last["data"]) == ("invitation.declined", {"reason": "Not me", "report_abuse": True})
 
 
-def test_acceptance_looks_again_at_whoever_invited(world, alice, bob, acme):
+def test_acceptance_checks_the_inviter_again(world, alice, bob, acme):
     dora = world.person("dora@corp.example")
     place = world.join(acme, dora, Role.ADMIN)
     token = world.token(world.invited(acme, dora, "bob@corp.example"))
@@ -201,7 +201,7 @@ def test_acceptance_looks_again_at_whoever_invited(world, alice, bob, acme):
     assert accept(bob, token).status_code == 200
 
 
-def test_acceptance_looks_again_at_the_contract_and_tells_the_invitee_no_more_than_needed(world, alice, bob, acme):
+def test_acceptance_checks_the_contract_again_and_tells_the_invitee_only_what_they_need(world, alice, bob, acme):
     token = world.token(world.invited(acme, alice, "bob@corp.example"))
     world.change(Contract, acme, amount=10)
     answer = accept(bob, token)
@@ -220,7 +220,7 @@ def test_a_member_who_accepts_stays_as_they_are(world, alice, bob, acme):
 
 
 def at_once(*calls):
-    """Make the calls at one moment, each on a thread of its own; their answers in the same order."""
+    """Make the calls at the same moment, each on its own thread. Returns the responses in the same order."""
     barrier = Barrier(len(calls))
 
     def begin(call):
@@ -277,7 +277,7 @@ def test_accepting_against_revoking_one_wins_and_the_other_is_told(world, alice,
         assert status == ("accepted" if accepted.status_code == 200 else "revoked")
 
 
-def test_an_acceptance_that_the_database_cuts_off_is_told_so_and_can_be_sent_again(world, alice, bob, acme):
+def test_an_acceptance_that_the_database_cuts_off_gets_a_503_and_can_be_sent_again(world, alice, bob, acme):
     token = world.token(world.invited(acme, alice, "bob@corp.example"))
     waiting = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
 
@@ -321,6 +321,6 @@ def test_fifty_equal_requests_under_one_key_invite_once(world, alice, acme):
         assert session.scalar(select(func.count()).select_from(Invitation)) == 1
 
 
-def test_an_empty_token_is_told_so(nobody):
+def test_an_empty_token_is_refused(nobody):
     answer = nobody.post("/v1/invitations/inspect", {"token": ""})
     assert answer.json["errors"] == [{"field": "token", "message": "Must not be empty."}]

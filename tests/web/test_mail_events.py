@@ -1,4 +1,4 @@
-"""What the mail system tells later: signed, in any order, twice, forged."""
+"""Delivery events from the mail system: signed, in any order, repeated, forged."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ def app(settings) -> Iterator[Flask]:
 
 
 def tell(world: World, *events: dict[str, str], key: str = KEY, age: int = 0) -> Any:
-    """Post these events as a mail system does that has this key."""
+    """Post these events as an email system with this key does."""
     body = json.dumps({"events": events}).encode()
     stamp = str(int(time.time()) - age)
     secret = base64.b64decode(key.removeprefix("whsec_"))
@@ -46,7 +46,7 @@ def shown(alice: Caller, acme: str, invitation_id: str) -> str:
     return str(alice.get(f"/v1/accounts/{acme}/invitations/{invitation_id}").json["delivery"])
 
 
-def test_a_mail_that_came_back_is_shown_told_of_and_not_sent_again(world: World, alice: Caller, acme: str) -> None:
+def test_a_bounced_email_is_shown_and_not_sent_again(world: World, alice: Caller, acme: str) -> None:
     bob = world.invited(acme, alice, "bob@corp.example")
     answer = tell(world, about(bob, "bounced", reason="550 5.1.1 no such user"))
     assert (answer.status_code, answer.json) == (200, {"changed": 1})
@@ -57,7 +57,7 @@ def test_a_mail_that_came_back_is_shown_told_of_and_not_sent_again(world: World,
         assert "550 5.1.1 no such user" in session.get_one(Suppression, "bob@corp.example").why
 
 
-def test_news_of_an_older_mail_is_not_shown_but_a_complaint_still_counts(
+def test_events_of_an_older_email_are_not_shown_but_a_complaint_still_counts(
     world: World, alice: Caller, acme: str
 ) -> None:
     bob = world.invited(acme, alice, "bob@corp.example")
@@ -68,7 +68,7 @@ def test_news_of_an_older_mail_is_not_shown_but_a_complaint_still_counts(
         assert session.get(Suppression, "bob@corp.example") is not None
 
 
-def test_a_mail_to_a_person_that_came_back_keeps_mail_from_them(world: World, nobody: Caller) -> None:
+def test_a_bounced_email_to_a_user_suppresses_their_address(world: World, nobody: Caller) -> None:
     who = {"email": "new@corp.example", "name": "New", "password": "correct horse battery"}
     assert nobody.post("/v1/users", who).status_code == 201
     with world.sessions() as session:
@@ -82,7 +82,7 @@ def test_a_mail_to_a_person_that_came_back_keeps_mail_from_them(world: World, no
     "message_id",
     ["", "<>", "<inv_nobody.1@x>", "<job_nobody@x>", "inv_.99999999999999", "inv_x.²@x", "<other@gmail.com>"],
 )
-def test_a_mail_that_is_none_of_ours_is_passed_over(world: World, message_id: str) -> None:
+def test_an_event_of_an_unknown_email_is_ignored(world: World, message_id: str) -> None:
     answer = tell(world, {"message_id": message_id, "type": "bounced"})
     assert (answer.status_code, answer.json.get("changed")) in {(200, 0), (422, None)}
 
@@ -114,7 +114,7 @@ def test_without_a_key_the_call_is_not_there(settings) -> None:
 
 
 def test_in_any_order_and_however_often_the_worst_news_stays(world: World, alice: Caller, acme: str) -> None:
-    """Row 21 of the fault plan in small: shuffled, doubled, one in twenty forged; the end is that of an oracle."""
+    """Row 21 of the fault plan in small: shuffled, doubled, one in twenty forged. The result matches an oracle's."""
     dice = random.Random(7)
     unlimited(world, acme)
     ids = [world.invited(acme, alice, f"guest{number}@corp{number}.example") for number in range(20)]

@@ -1,4 +1,4 @@
-"""What Prometheus reads, driven figure by figure, and what the service says of its parts."""
+"""Prometheus metrics, each produced and read, and the readiness of the parts."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from web.app import create_app
 
 
 def figures(nobody: Any) -> dict[str, dict[tuple[str, ...], float]]:
-    """Every sample by its name and its labels' values."""
+    """Every sample by its name and its label values."""
     answer = nobody.get("/metrics")
     assert answer.status_code == 200
     found: dict[str, dict[tuple[str, ...], float]] = {}
@@ -38,7 +38,7 @@ def test_requests_are_counted_by_route_never_by_address(nobody, acme, alice):
     assert seen["usher_http_requests_total"]["other", "none", "405"] >= 1
 
 
-def test_jobs_are_told_by_kind_and_state_with_the_age_of_the_oldest(world: World, nobody, acme, alice):
+def test_jobs_are_counted_by_kind_and_state_with_the_age_of_the_oldest(world: World, nobody, acme, alice):
     world.invited(acme, alice, "bob@corp.example")
     before = figures(nobody)
     assert before["usher_jobs"]["invitation.mail", "queued"] == 1
@@ -56,7 +56,7 @@ def test_jobs_are_told_by_kind_and_state_with_the_age_of_the_oldest(world: World
     assert after["usher_jobs_finished_last_minute"][()] == 1
 
 
-def test_workers_scheduler_and_pauses_are_told(world: World, nobody):
+def test_workers_scheduler_and_pauses_are_counted(world: World, nobody):
     before = figures(nobody)
     assert before["usher_parts_alive"] == {("worker",): 0, ("scheduler",): 0}
     assert before["usher_scheduler_heartbeat_timestamp_seconds"][()] == 0
@@ -72,7 +72,7 @@ def test_workers_scheduler_and_pauses_are_told(world: World, nobody):
 
 
 @pytest.mark.parametrize(("setting", "nobodys", "operators"), [("operator", 404, 200), ("off", 404, 404)])
-def test_metrics_are_for_whom_the_settings_say(settings, setting: str, nobodys: int, operators: int):
+def test_metrics_are_visible_as_the_settings_say(settings, setting: str, nobodys: int, operators: int):
     app = create_app(settings.model_copy(update={"metrics": setting}))
     key = {"Authorization": f"Bearer {settings.operator_key}"}
     assert app.test_client().get("/metrics").status_code == nobodys

@@ -1,4 +1,4 @@
-"""The document of all calls is valid, whole and true."""
+"""The OpenAPI document is valid, complete and true."""
 
 import pytest
 from openapi_spec_validator import validate
@@ -32,7 +32,7 @@ def test_every_call_is_in_it(app, nobody):
 
 
 def test_every_body_has_an_example_and_the_example_is_understood(world: World, alice, operator, acme):
-    """Each example is sent; it does what it says, or is refused for what it names, never for its form."""
+    """Each example is sent. It succeeds, or is refused for its content, never for its form."""
     invitation = world.invited(acme, alice, "emil@corp.example")
     dora = world.join(acme, world.person("dora@corp.example"), Role.DEVELOPER)
     sent = examples(world.app)

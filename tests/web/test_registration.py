@@ -1,4 +1,4 @@
-"""Signing up, proving an address, signing in and out, a forgotten password, one's own accounts."""
+"""Sign-up, verification, sign-in and sign-out, a forgotten password, the user's own accounts."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ DORA = {"email": "dora@corp.example", "name": "Dora Díaz", "password": PASSWORD
 
 
 def mailed(world: World, kind: str) -> tuple[User | Signup, int]:
-    """The user or sign-up, and the generation, of the newest promised mail of this kind."""
+    """The user or sign-up, and the generation, of the newest enqueued email of this kind."""
     with world.sessions() as session:
         job = session.scalars(select(Job).where(Job.kind == kind).order_by(Job.id.desc())).first()
         assert job is not None
@@ -44,7 +44,7 @@ def test_dora_signs_up_proves_her_address_signs_in_and_out(world, nobody):
     assert dora.get("/v1/me").status_code == 401
 
 
-def test_a_second_sign_up_looks_like_the_first_and_its_owner_is_told(world, nobody):
+def test_a_second_sign_up_looks_like_the_first_and_its_owner_is_notified(world, nobody):
     owner = world.person("dora@corp.example")
     known = nobody.post("/v1/users", DORA)
     unknown = nobody.post("/v1/users", {**DORA, "email": "emil@corp.example"})
@@ -69,7 +69,7 @@ def test_a_late_proof_is_refused_and_a_new_one_can_be_asked_for(world, nobody):
     assert nobody.post("/v1/users/verify", proof).status_code == 200
 
 
-def test_whoever_has_not_proven_the_address_makes_no_account(world):
+def test_an_unverified_user_cannot_create_an_account(world):
     dora = world.person("dora@corp.example", proven=False)
     answer = dora.post("/v1/accounts", {"name": "Acme"})
     assert (answer.status_code, answer.json["code"]) == (403, "permission_denied")
@@ -118,7 +118,7 @@ def test_a_proof_is_no_key_to_the_password(world, nobody):
     assert nobody.post("/v1/password-resets/confirm", body).status_code == 404
 
 
-def test_whoever_makes_an_account_owns_it_and_lands_where_they_like(world, alice):
+def test_the_creator_of_an_account_owns_it_and_chooses_the_default(world, alice):
     first = alice.post("/v1/accounts", {"name": "  Acme   Ltd "}).json
     second = alice.post("/v1/accounts", {"name": "Second"}).json
     assert first["name"] == "Acme Ltd"
@@ -145,7 +145,7 @@ def test_only_the_owner_renames_the_account(world, alice, bob, acme):
 @pytest.mark.parametrize(
     "name", ["", "   ", "x" * 101, "Acme\u202eevil", "www.evil.com", "https://evil.com", "a\u200bb"]
 )
-def test_a_name_that_would_mislead_in_a_mail_is_refused(alice, name):
+def test_a_name_that_would_mislead_in_an_email_is_refused(alice, name):
     assert alice.post("/v1/accounts", {"name": name}).status_code == 422
 
 
@@ -169,7 +169,7 @@ def test_only_the_operator_sets_a_contract(world, alice, nobody, operator, acme)
     assert operator.put("/v1/accounts/acc_unknown/contract", terms).status_code == 404
 
 
-def test_the_matrix_is_shown_to_whoever_is_signed_in(alice, nobody):
+def test_the_matrix_is_shown_to_signed_in_users(alice, nobody):
     roles = alice.get("/v1/roles").json["data"]
     assert [row["role"] for row in roles] == ["owner", "admin", "developer", "finance_analyst", "support"]
     support = roles[-1]["permissions"]

@@ -1,4 +1,4 @@
-"""People are found by their names as anybody would type them, whatever letters their own spelling has."""
+"""People are found by their names without diacritics, as anyone might type them."""
 
 from urllib.parse import quote
 
@@ -27,7 +27,7 @@ NAMES = {
 
 @pytest.fixture
 def team(world, acme) -> str:
-    """An account whose members are called so."""
+    """An account whose members have these names."""
     for number, name in enumerate(NAMES):
         person = world.person(f"p{number}@corp.example")
         world.change(User, person.id, name=name)
@@ -70,7 +70,7 @@ def test_an_account_is_found_without_its_accents(world, alice, acme):
     assert [account.id for account, _ in found] == [acme]
 
 
-def test_python_and_postgresql_fold_every_email_alike(sessions):
+def test_python_and_postgresql_fold_every_character_alike(sessions):
     characters = [chr(code) for code in (*_TABLE, *range(0x20, 0x2000), *range(0x3040, 0x3100), *range(0xFF01, 0xFF5F))]
     characters = [character for character in characters if character.isprintable()]
     with sessions() as session:

@@ -13,7 +13,7 @@ from tests.conftest import environment
 
 
 def test_a_server_that_is_stopped_while_it_starts_has_not_to_be_killed(settings: Settings, tmp_path: Path):
-    """The stop meets its worker while that is still loading."""
+    """The stop signal reaches its worker while it is still loading."""
     variables = environment(settings) | {"USHER_WEB_PORT": str(free_port("127.0.0.1"))}
     log = tmp_path / "web.log"
     with log.open("wb") as output:

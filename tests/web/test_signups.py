@@ -1,4 +1,4 @@
-"""Whose an address becomes: it takes the mailbox and the secret of the very sign-up that a link was mailed for."""
+"""Ownership of an address: it takes the mailbox and the secret of the sign-up that the link was emailed for."""
 
 from datetime import timedelta
 from functools import partial
@@ -19,7 +19,7 @@ STRANGER = {**ALICE, "name": "Mallory", "password": "the stranger's own secret"}
 
 
 def sign_up(world: World, body: dict[str, str]) -> str:
-    """The id of the sign-up, which its user will have."""
+    """The id of the sign-up, which its user will keep."""
     answer = world.nobody.post("/v1/users", body)
     assert answer.status_code == 201, answer.text
     return str(answer.json["id"])
@@ -52,7 +52,7 @@ def strangers(world: World) -> tuple[str, str]:
 
 
 def test_a_stranger_who_signs_up_later_owns_nothing(world, nobody, alice, acme, strangers):
-    """The attack: Amy confirms by the newest email, which belongs to the stranger's sign-up."""
+    """The attack: Amy confirms with the newest email, which belongs to the stranger's sign-up."""
     world.invited(acme, alice, "amy@corp.example", "admin")
     newest = proof(world, strangers[1])
     stranger = session_of(world, STRANGER)
@@ -100,9 +100,9 @@ def test_a_password_can_be_chosen_once_and_not_by_a_link_that_was_used(world, no
     chosen = {"token": link, "new_password": "amys second password"}
     for _ in range(2):
         assert nobody.post("/v1/users/verify", chosen).status_code == 200
-    late = nobody.post("/v1/users/verify", {**chosen, "new_password": "somebody's third password"})
+    late = nobody.post("/v1/users/verify", {**chosen, "new_password": "another third password"})
     assert late.status_code == 401
-    assert signs_in(world, {**ALICE, "password": "somebody's third password"}) == 401
+    assert signs_in(world, {**ALICE, "password": "another third password"}) == 401
 
 
 def test_guessing_the_password_of_a_sign_up_by_its_link_is_slowed_down(world, nobody, strangers):
@@ -112,7 +112,7 @@ def test_guessing_the_password_of_a_sign_up_by_its_link_is_slowed_down(world, no
 
 
 def test_strangers_can_neither_push_amys_sign_up_out_nor_keep_hers_out(world, nobody):
-    """However many sign up with her address: what she can do with the emails in her mailbox stays."""
+    """However many strangers sign up with her address, Amy can still use the emails in her mailbox."""
     first = sign_up(world, ALICE)
     for number in range(8):
         with world.sessions.begin() as session:
@@ -144,7 +144,7 @@ def test_when_two_prove_at_once_one_owns_the_address(world):
 
 
 def at_once(*calls: Any) -> list[int]:
-    """The statuses of calls that begin together."""
+    """The statuses of calls that start together."""
     gate, statuses = Barrier(len(calls)), []
 
     def run(call: Any) -> None:
@@ -178,7 +178,7 @@ def test_amy_joins_by_the_link_with_the_session_of_her_sign_up(world, alice, acm
     assert stranger.get("/v1/me").status_code == 401
 
 
-def test_a_forgotten_password_of_an_unproven_address_leads_to_its_proof(world, nobody, strangers):
+def test_a_forgotten_password_of_an_unverified_address_leads_to_its_verification(world, nobody, strangers):
     assert nobody.post("/v1/password-resets", {"email": "amy@corp.example"}).status_code == 202
     assert emails(world, JobKind.PASSWORD_RESET_MAIL) == 0
     link = proof(world, strangers[1], 2)
@@ -219,7 +219,7 @@ def test_sign_ups_that_no_one_proves_are_gone_after_seven_days(world, nobody, st
 
 @pytest.fixture
 def earlier(world: World) -> Caller:
-    """Somebody who signed up under the release before, where sign-ups were rows of `users`."""
+    """A person who signed up under the previous release, where sign-ups were rows of `users`."""
     amy = world.person("amy@corp.example", proven=False, password_hash=passwords.hash_password(PASSWORD))
     world.change(
         User,
@@ -239,7 +239,7 @@ def test_a_sign_up_from_before_the_upgrade_can_be_confirmed(world, nobody, earli
     assert session_of(world, ALICE).id == earlier.id
 
 
-def test_a_sign_up_from_before_the_upgrade_makes_way_for_the_one_that_is_proven(world, nobody, earlier):
+def test_a_sign_up_from_before_the_upgrade_makes_way_for_the_verified_one(world, nobody, earlier):
     newer = sign_up(world, {**ALICE, "password": "amys second password"})
     body = {"token": proof(world, newer), "password": "amys second password"}
     assert nobody.post("/v1/users/verify", body).status_code == 200

@@ -1,4 +1,4 @@
-"""A database that says nothing any more: its process is frozen, or a proxy in between doesn't know that it is gone."""
+"""A database that stops responding: its process is frozen, or a proxy in between doesn't notice that it is gone."""
 
 import time
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ def world(relay: Relay, settings: Settings, sessions: sessionmaker[Session]) -> 
     let_go(app)
 
 
-def test_everybody_is_told_within_ten_seconds_and_then_at_once_until_it_answers(world, relay, alice, acme):
-    calls = [("GET", None), ("PATCH", {"name": "Acme"})]  # A bare connection, and one of the pool.
+def test_every_caller_gets_a_503_within_ten_seconds_and_then_at_once_until_it_answers(world, relay, alice, acme):
+    calls = [("GET", None), ("PATCH", {"name": "Acme"})]  # An autocommit connection, and one of the pool.
 
     def ask(number: int) -> tuple[int, str | None, float]:
         began = time.monotonic()
@@ -42,7 +42,7 @@ def test_everybody_is_told_within_ten_seconds_and_then_at_once_until_it_answers(
         next_ones = list(threads.map(ask, range(20)))
     assert {(status, again) for status, again, _ in first + next_ones} == {(503, "5")}
     assert max(seconds for *_, seconds in first + next_ones) < 10
-    # Nobody waits again for what the first have waited for, but one at a time who tries.
+    # No caller waits again for what the first ones have waited for, except one probe at a time.
     assert sorted(seconds for *_, seconds in next_ones)[len(next_ones) * 3 // 4] < 0.5
     relay.speak()
     deadline = time.monotonic() + 10

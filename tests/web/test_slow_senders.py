@@ -1,4 +1,4 @@
-"""Callers who send slowly, too much, or nothing more, at a real web server."""
+"""Callers who send slowly, too much, or nothing more, to a real web server."""
 
 import json
 import re
@@ -25,7 +25,7 @@ HALF_A_BODY = (
 TOO_MUCH = 3_000_000
 
 
-NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
+NOWHERE = "postgresql://no_one@127.0.0.1:1/nothing"
 SETTINGS = Settings(
     database_url=NOWHERE,
     broker_url="redis://127.0.0.1:1/0",
@@ -38,14 +38,14 @@ SETTINGS = Settings(
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawServer]:
-    """What it is asked here needs no database."""
+    """A server whose tests need no database."""
     with raw_server(SETTINGS, tmp_path_factory.mktemp("web")) as running:
         yield running
 
 
 @pytest.fixture(scope="module", autouse=True)
 def slow(server: RawServer) -> Iterator[list[socket.socket]]:
-    """Two hundred who send half a head or half a body, all the while."""
+    """Two hundred callers who have sent half a head or half a body, during the whole test."""
     with ExitStack() as stack:
         links = [stack.enter_context(server.connect()) for _ in range(200)]
         for number, link in enumerate(links):
@@ -71,7 +71,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_comes(server: RawServer) 
         assert link.recv(4096).startswith(b"HTTP/1.1 413")
 
 
-def test_who_sends_too_much_before_reading_gets_to_read_why(server: RawServer) -> None:
+def test_a_caller_who_sends_too_much_before_reading_gets_to_read_why(server: RawServer) -> None:
     piece = b"10000\r\n" + b"a" * 65536 + b"\r\n"
     head = b"POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert server.send(head, piece * (TOO_MUCH // 65536), b"0\r\n\r\n").startswith(b"HTTP/1.1 413")
@@ -108,7 +108,7 @@ def test_one_connection_carries_several_requests_at_once(server: RawServer) -> N
     assert statuses == [b"200", b"422", b"404"]
 
 
-def test_half_a_request_that_is_given_up_costs_nothing(server: RawServer) -> None:
+def test_half_a_request_that_is_abandoned_costs_nothing(server: RawServer) -> None:
     for _ in range(50):
         with server.connect() as link:
             link.sendall(HALF_A_BODY)
@@ -116,7 +116,7 @@ def test_half_a_request_that_is_given_up_costs_nothing(server: RawServer) -> Non
     assert "error" not in server.log.read_text()
 
 
-def test_who_sends_too_slowly_is_told_so_and_let_go(server: RawServer, slow: list[socket.socket]) -> None:
+def test_a_slow_sender_gets_408_and_is_disconnected(server: RawServer, slow: list[socket.socket]) -> None:
     trickling = slow[2]
     trickling.settimeout(0.2)
     answer = b""

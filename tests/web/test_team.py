@@ -1,4 +1,4 @@
-"""Changing roles, removing, leaving; what becomes of invitations and keys; accounts and landing."""
+"""Role changes, removal, leaving, and their effects on invitations and keys; accounts and the default account."""
 
 from datetime import datetime, timedelta
 
@@ -47,7 +47,7 @@ def test_a_removed_member_is_out_at_once_with_their_keys(world, alice, bob, acme
     assert key.get(f"/v1/accounts/{acme}").status_code == 401
 
 
-def test_what_a_removed_member_invited_is_held_until_someone_answers_for_it(world, alice, bob, acme):
+def test_what_a_removed_member_invited_is_held_until_another_member_takes_it_over(world, alice, bob, acme):
     place = world.join(acme, bob, Role.ADMIN)
     dora = world.person("dora@corp.example")
     invitation = world.invited(acme, bob, dora.email)
@@ -82,7 +82,7 @@ def test_a_member_leaves_and_the_account_is_their_landing_no_more(world, alice, 
     assert bob.get(f"/v1/accounts/{acme}").status_code == 404
 
 
-def test_a_key_does_not_remove_whoever_answers_for_it(world, alice, bob, acme):
+def test_a_key_does_not_remove_its_creator(world, alice, bob, acme):
     place = world.join(acme, bob, Role.ADMIN)
     key = world.api_key(acme, bob, Role.ADMIN)
     assert key.delete(f"/v1/accounts/{acme}/members/{place}").json["code"] == "own_role"
@@ -110,7 +110,7 @@ def test_the_offer_of_an_open_invitation_changes_and_acceptance_takes_the_newest
     assert (late.status_code, late.json["code"]) == (409, "invitation_closed")
 
 
-def test_invitations_wait_for_a_proven_address_and_are_accepted_without_the_mail(world, alice, bob, charlie, acme):
+def test_invitations_wait_for_a_verified_address_and_are_accepted_without_the_email(world, alice, bob, charlie, acme):
     invitation = world.invited(acme, alice, bob.email)
     (waiting,) = bob.get("/v1/me/invitations").json["data"]
     assert (waiting["id"], waiting["account"], waiting["role"]) == (invitation, {"name": "Acme"}, "developer")
@@ -125,7 +125,7 @@ def test_invitations_wait_for_a_proven_address_and_are_accepted_without_the_mail
     assert bob.post(f"{path}/decline", {}).status_code == 410
 
 
-def test_an_unproven_address_is_told_of_nothing(world, alice, acme):
+def test_an_unverified_address_sees_no_invitations(world, alice, acme):
     dora = world.person("dora@corp.example", proven=False)
     invitation = world.invited(acme, alice, dora.email)
     assert dora.get("/v1/me/invitations").json["data"] == []
@@ -211,8 +211,8 @@ def test_a_key_can_do_no_more_than_its_maker_nor_ever_after(world, alice, bob, a
     assert program.get(path).json["permission"] == "credentials:view"
 
 
-def test_a_key_makes_and_ends_no_keys(world, alice, acme):
-    """One that could would outlive its own end, under another name."""
+def test_a_key_creates_and_revokes_no_keys(world, alice, acme):
+    """A key that could would outlive its own revocation under another name."""
     path = f"/v1/accounts/{acme}/api-keys"
     key, other = world.api_key(acme, alice, Role.OWNER), world.api_key(acme, alice, Role.SUPPORT)
     for answer in (
@@ -227,7 +227,7 @@ def test_a_key_makes_and_ends_no_keys(world, alice, acme):
         assert [row.revoked_at for row in session.scalars(select(ApiKey))] == [None, None]
 
 
-def test_no_one_ends_a_key_of_a_role_above_their_own_but_everybody_their_own(world, alice, bob, acme):
+def test_a_key_above_ones_role_can_only_be_revoked_by_its_creator(world, alice, bob, acme):
     place = world.join(acme, bob, Role.ADMIN)
     path = f"/v1/accounts/{acme}/api-keys"
     owners, admins = world.api_key(acme, alice, Role.OWNER), world.api_key(acme, alice, Role.ADMIN)
@@ -242,14 +242,14 @@ def test_no_one_ends_a_key_of_a_role_above_their_own_but_everybody_their_own(wor
     assert alice.delete(f"{path}/{owners.id}").status_code == 204
 
 
-def test_a_key_that_is_good_and_of_the_wrong_kind_is_told_so(world, alice, operator, acme):
+def test_a_valid_key_of_the_wrong_kind_gets_403(world, alice, operator, acme):
     for who in (world.api_key(acme, alice, Role.OWNER), operator):
         answer = who.get("/v1/me")
         assert (answer.status_code, answer.json["code"]) == (403, "credential_not_allowed")
     assert Caller(world.app.test_client(), "ushk_" + "x" * 43).get("/v1/me").status_code == 401
 
 
-def test_a_key_ends_when_it_was_said_to(world, alice, acme):
+def test_a_key_expires_on_its_date(world, alice, acme):
     path = f"/v1/accounts/{acme}/api-keys"
     past = {"name": "x", "role": "support", "expires_at": rfc3339(now() - timedelta(minutes=1))}
     assert alice.post(path, past).status_code == 422
@@ -260,7 +260,7 @@ def test_a_key_ends_when_it_was_said_to(world, alice, acme):
     assert program.get(f"/v1/accounts/{acme}").status_code == 401
 
 
-def test_what_a_revoked_key_invited_is_held_and_whoever_resends_answers_for_it(world, alice, acme):
+def test_what_a_revoked_key_invited_is_held_until_another_member_resends_it(world, alice, acme):
     key = world.api_key(acme, alice, Role.ADMIN)
     invitation = world.invited(acme, key, "dora@corp.example")
     other = world.invited(acme, key, "emil@corp.example")

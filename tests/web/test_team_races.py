@@ -1,4 +1,4 @@
-"""Two people at one moment: whatever comes first, only legal ends, and the audit tells them in their order."""
+"""Two people act at the same moment: every outcome is legal, and the audit log has the events in their true order."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,11 +26,11 @@ from tests.web.conftest import ROUNDS, Caller, World
 
 
 class Race:
-    """Lets callers begin at one moment, each on a thread and in a transaction of its own.
+    """Starts callers at the same moment, each on a thread and in a transaction of its own.
 
-    Who needs fewer statements would nearly always come first. So each caller in turn begins up to 4 ms before the
-    others, a little more each time; and the first rounds go one after another, each caller first once, so that
-    every order that a test waits for is certain to come.
+    The caller with fewer statements would nearly always come first. So each caller in turn starts up to 4 ms before the
+    others, a little more each time. The first rounds run one after another, each caller first once, so every order that
+    a test waits for is certain to occur.
     """
 
     def __init__(self, world: World, size: int, in_turn: bool = True) -> None:
@@ -38,7 +38,7 @@ class Race:
         self.in_turn, self.rounds = in_turn, 0
 
     def __call__(self, *calls: Callable[[Session], Any]) -> list[Any]:
-        """What each has returned, or the named error that it met."""
+        """Returns each call's result, or the named error that it raised."""
         this, self.rounds = self.rounds, self.rounds + 1
         early = this % len(calls)
         if self.in_turn and this < len(calls):
@@ -62,14 +62,14 @@ class Race:
 
 
 class Team:
-    """The rows of a round, made straight in the database."""
+    """The rows of a round, inserted directly in the database."""
 
     def __init__(self, world: World, account: str) -> None:
         self.world, self.account = world, account
         self.rules = world.rules
 
     def member(self, role: Role) -> tuple[str, Actor]:
-        """A fresh member, and them as they act by that role."""
+        """A new member, and the actor with that role."""
         with transaction(self.world.sessions) as session:
             user = self._user(session)
             place = Membership(id=new_id("mem"), account_id=self.account, user_id=user.id, role=role)
@@ -114,7 +114,7 @@ class Team:
         return call
 
     def now(self, invitation: Invitation, user: User) -> tuple[Invitation, Membership | None, list[str]]:
-        """The invitation, the membership it led to, and what the audit tells of it, in its order."""
+        """The invitation, its membership, and its events in the audit log, in order."""
         with self.world.sessions() as session:
             row = session.get_one(Invitation, invitation.id)
             place = session.scalars(select(Membership).where(Membership.user_id == user.id)).one_or_none()
@@ -155,7 +155,7 @@ def test_no_check_that_begins_after_a_demotion_was_answered_says_the_old_thing(w
         answered.append(Role.SUPPORT)
 
     def watch(session: Session) -> list[str | None]:
-        """The answers to all that was asked once the change was answered."""
+        """The answers to all checks that began after the change was answered."""
         while not answered:
             authorization.roles_of(session, accounts=[acme], users=[str(bob.user_id)])
         return authorization.roles_of(session, accounts=[acme] * 3, users=[str(bob.user_id)] * 3)
@@ -236,7 +236,7 @@ def test_two_admins_who_remove_each_other(world, crew, acme):
         assert sorted(isinstance(outcome, NotFound) for outcome in outcomes) == [False, True]
 
 
-# What an event makes of an invitation, and where it must have stood.
+# The statuses from which each event leads, and the one to which it leads.
 _STEPS = {
     "invitation.accepted": ({"pending"}, "accepted"),
     "invitation.revoked": ({"pending", "checking"}, "revoked"),
@@ -246,7 +246,7 @@ _STEPS = {
 
 
 def test_revoking_accepting_expiring_and_resending_at_once(world, crew, owner, acme):
-    """The events, taken in the order of the audit, lead from `pending` to where the invitation stands."""
+    """The events in the audit log's order lead from `pending` to the invitation's final status."""
     race, ends = Race(world, 4), set()
     for round_ in range(ROUNDS):
         soon = func.now() + timedelta(milliseconds=round_ % 20 if round_ > 3 else 3000)

@@ -1,4 +1,4 @@
-"""Whose address a request is counted and judged by, with a real web server and, where there is one, nginx in front."""
+"""The client address of a request, with a real web server and, if it is installed, nginx in front."""
 
 import json
 import shutil
@@ -50,7 +50,7 @@ def test_an_address_is_understood_however_proxies_write_it(entry: str, address: 
     "entry",
     ["unknown", "_hidden", "[2001:db8::7", "203.0.113.8:port", "203.0.113.008", "1.2.3.4.5", "a.example", "", " , ,"],
 )
-def test_what_our_proxy_wrote_and_no_one_can_read_makes_the_address_unknown(entry: str) -> None:
+def test_an_unreadable_entry_of_our_proxy_makes_the_address_unknown(entry: str) -> None:
     found = find_client("127.0.0.1", {"X-Forwarded-For": [entry]}, TRUSTED)
     assert found.address is None
     behind_another = find_client("127.0.0.1", {"X-Forwarded-For": [entry, "10.0.0.7"]}, TRUSTED)
@@ -92,7 +92,7 @@ def custom_settings(settings: Settings) -> dict[str, str]:
 
 
 def reasons(server: RawServer, who: Caller, account: str, *headers: str) -> list[str]:
-    """What the checks say of an invitation that is asked for with these headers."""
+    """The reasons of the checks for an invitation that is sent with these headers."""
     body = json.dumps({"email": "dora@corp.example", "role": "developer"}).encode()
     path = f"/v1/accounts/{account}/invitations/check"
     answer = server.ask(path, f"Authorization: Bearer {who.token}", *headers, method="POST", body=body)
@@ -108,16 +108,16 @@ def test_a_vpn_is_found_behind_any_proxy_and_no_look_alike_of_the_header_hides_i
         ask = lambda *headers: reasons(server, alice, acme, *headers)  # noqa: E731
         assert ask(vpn) == ["proxy_vpn"]
         assert ask(f"X-Forwarded-For: {office}:44321") == []
-        # A name with an underscore is another header, wherever it stands and however it is written.
+        # A name with an underscore is another header, in any position and spelling.
         assert ask(vpn, f"X_Forwarded_For: {office}") == ["proxy_vpn"]
         assert ask(f"x_forwarded-for: {office}", vpn, f"X-Forwarded_For: {office}") == ["proxy_vpn"]
-        # Lines of one name are one list; the last is our proxy's.
+        # Lines of one header are one list. The last entry is our proxy's.
         assert ask(f"X-Forwarded-For: {office}", vpn) == ["proxy_vpn"]
         assert ask("X-Forwarded-For: unknown") == ["proxy_not_checked"]
         assert ask("X-Forwarded-For: \xff") == ["proxy_not_checked"]
         assert ask("X-Forwarded-For:") == ["proxy_not_checked"]
         assert ask(f"X-Forwarded-For: \xff, {CALLER}") == ["proxy_vpn"]
-        # No header of ours is taken from a name that only looks like it.
+        # No header of ours is read from a name that only looks like it.
         answer = server.ask("/v1/me", f"Authorization_: Bearer {alice.token}", "X_Request_Id: from-a-stranger")
         assert answer.startswith(b"HTTP/1.1 401")
         assert b"from-a-stranger" not in answer
@@ -125,7 +125,7 @@ def test_a_vpn_is_found_behind_any_proxy_and_no_look_alike_of_the_header_hides_i
 
 @contextmanager
 def nginx(folder: Path, upstream: int) -> Iterator[int]:
-    """nginx in front of the server, as an operator would set it up; the port that it listens at."""
+    """nginx in front of the server, as an operator would set it up. Yields its port."""
     port, settings = free_port("127.0.0.1"), folder / "nginx.conf"
     settings.write_text(
         f"pid {folder}/nginx.pid; error_log {folder}/nginx.log; daemon off; events {{}} http {{ access_log off; "
@@ -144,12 +144,12 @@ def nginx(folder: Path, upstream: int) -> Iterator[int]:
         process.wait(10)
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="NGINX IS MISSING: install it to try what stands in front")
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="NGINX IS MISSING: install it to test a proxy in front")
 def test_nginx_in_front_tells_who_calls(trusting: Settings, world: World, alice: Caller, acme: str, tmp_path: Path):
     with raw_server(trusting, tmp_path, **custom_settings(trusting)) as behind, nginx(tmp_path, behind.port) as port:
         front = RawServer(port, behind.process, behind.log)
         eventually(front.is_up)
-        # nginx calls from 127.0.0.1, and so do we: all are ours, and the first of them is the caller.
+        # nginx calls from 127.0.0.1, and so do the tests: all are ours, and the first of them is the client.
         assert reasons(front, alice, acme) == []
         assert reasons(front, alice, acme, f"X-Forwarded-For: {CALLER}") == ["proxy_vpn"]
         assert reasons(front, alice, acme, f"X_Forwarded_For: {CALLER}") == []

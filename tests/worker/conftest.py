@@ -1,4 +1,5 @@
-"""What the workers' tests share: a mail server, Alice's account with a contract, and a runtime over real parts."""
+"""Fixtures of the workers' tests: an SMTP server, Alice's account with a contract, and a worker context over real
+parts."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from worker.context import WorkerContext
 
 @pytest.fixture(autouse=True, scope="session")
 def logs() -> None:
-    """Logs as in production: the library's own way prints each variable of each frame, which takes minutes."""
+    """Logs as in production. The library's default prints each variable of each frame, which takes minutes."""
     log.configure("WARNING")
 
 
@@ -32,7 +33,7 @@ def smtp() -> Iterator[SmtpServer]:
 
 @pytest.fixture
 def custom_settings(settings: Settings, smtp: SmtpServer) -> Settings:
-    """The settings, with a mail server that answers."""
+    """The settings, with an SMTP server that responds."""
     return settings.model_copy(update={"smtp_url": smtp.url("?starttls=off")})
 
 

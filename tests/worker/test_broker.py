@@ -1,4 +1,4 @@
-"""Ringing: what goes into a message, and what a broker that is away costs."""
+"""Dispatching: the content of messages, and the cost of an unavailable broker."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ def waiting(broker_url: str, queue: str) -> int:
 
 
 def queued_ids(broker_url: str, queue: str) -> set[str]:
-    """The ids of the jobs that the queue's messages ring for."""
+    """The ids of the jobs in the queue's messages."""
     with redis.Redis.from_url(address(broker_url)) as client:
         bodies = [json.loads(message)["body"] for message in client.lrange(queue, 0, -1)]
     return {job_id for body in bodies for job_id in json.loads(base64.b64decode(body))[0][0]}
@@ -45,7 +45,7 @@ def eventually(condition: Callable[[], bool], *, seconds: float = 10) -> None:
 
 @pytest.fixture
 def silent_broker() -> str:
-    """A broker that takes connections and never answers."""
+    """A broker that accepts connections and never responds."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(10)
@@ -81,7 +81,7 @@ def test_a_publisher_says_how_much_waits_even_after_the_broker_forgot_everything
     publisher.close()
 
 
-def test_a_broker_that_is_away_is_told_at_once_and_left_alone_for_a_moment() -> None:
+def test_an_unavailable_broker_fails_fast_and_is_left_alone_for_a_moment() -> None:
     publisher = Publisher("redis://127.0.0.1:1/0")
     with pytest.raises(BrokerUnavailable):
         publisher.publish([(JobKind.INVITATION_MAIL, "job_1")])
@@ -100,7 +100,7 @@ def test_a_notification_reaches_the_broker_behind_the_callers_back(broker_url: s
     notifier = Notifier(broker_url)
     for number in range(3):
         notifier.notify([(JobKind.INVITATION_CHECK, f"job_{number}")])
-    # All of them: what comes later than this test would be taken for another's.
+    # All of them, since a later one would count in another test.
     eventually(lambda: queued_ids(broker_url, "checks") == {"job_0", "job_1", "job_2"})
     assert 1 <= waiting(broker_url, "checks") <= 3
 
@@ -122,7 +122,7 @@ def test_a_notification_waits_for_no_broker(away: str, silent_broker: str) -> No
     assert time.monotonic() - began < 2
 
 
-def test_a_nudger_made_before_a_fork_works_in_the_child(broker_url: str) -> None:
+def test_a_notifier_created_before_a_fork_works_in_the_child(broker_url: str) -> None:
     program = (
         "import os, sys, time, redis\n"
         "from shared.jobs.notifier import Notifier\n"

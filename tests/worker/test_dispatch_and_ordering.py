@@ -1,4 +1,4 @@
-"""Messages that come five times and in any order, jobs that kill their workers, servers that greylist or dawdle."""
+"""Messages that arrive five times and in any order, jobs that kill their workers, servers that greylist or are slow."""
 
 import random
 
@@ -46,7 +46,7 @@ def test_an_account_that_is_alone_is_dispatched_for_with_all_of_a_dispatch(world
 
 
 def test_a_job_of_a_kind_that_only_a_newer_release_knows_stops_no_other(world: World) -> None:
-    """During a rolling deployment, the newer web may promise what this relay has no task for."""
+    """During a rolling deployment, a newer web server may enqueue jobs that this scheduler has no task for."""
     world.invite()
     with transaction(world.sessions) as session:
         session.execute(text("ALTER TABLE jobs DROP CONSTRAINT ck_jobs_kind"))
@@ -58,7 +58,7 @@ def test_a_job_of_a_kind_that_only_a_newer_release_knows_stops_no_other(world: W
     assert unknown.state == JobState.QUEUED
 
 
-def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(
+def test_a_job_that_kills_its_workers_is_marked_dead_and_the_others_go_on(
     context: WorkerContext, custom_settings: Settings, world: World, smtp: SmtpServer
 ) -> None:
     poison, harmless = world.invite_many("poison@corp.example", "bob@corp.example")
@@ -76,7 +76,7 @@ def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(
     assert "died 5 times" in world.events(poison)[-1].data["why"]
 
 
-def test_a_server_that_greylists_gets_each_mail_at_the_second_try(
+def test_a_server_that_greylists_gets_each_email_at_the_second_try(
     context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:
     world.invite_many(*GUESTS[:10])

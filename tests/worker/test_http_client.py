@@ -1,4 +1,4 @@
-"""Requests to other systems: what is slow, large or broken ends in a named error, and no key is logged."""
+"""Requests to other systems: slow, large or broken responses raise a named error, and no key is logged."""
 
 import logging
 import socket

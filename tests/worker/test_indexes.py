@@ -1,4 +1,4 @@
-"""What is looked for every moment is found by its small index, however many finished rows there are."""
+"""Frequent queries use a small partial index, however many finished rows there are."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from shared.jobs import dispatch, queue
 from tests.cli.processes import eventually
 
 JOBS = ["ix_jobs_ringing", "ix_jobs_open", "ix_jobs_taking_turns"]
-"""The indexes that hold no finished job."""
+"""The indexes without finished jobs."""
 
 
 @pytest.mark.parametrize(
@@ -20,16 +20,16 @@ JOBS = ["ix_jobs_ringing", "ix_jobs_open", "ix_jobs_taking_turns"]
     [
         (JOBS, lambda session: dispatch.take_due(session, limit=10)),
         (JOBS, queue.mark_lost_dead),
-        (JOBS, lambda session: queue.renew(session, owners=["somebody"])),
-        (JOBS, lambda session: queue.release_all(session, owners="somebody")),
+        (JOBS, lambda session: queue.renew(session, owners=["worker-1"])),
+        (JOBS, lambda session: queue.release_all(session, owners="worker-1")),
         (["ix_invitations_ending"], expiry.expire),
     ],
-    ids=["ring", "bury", "renew", "release", "expire"],
+    ids=["dispatch", "mark_dead", "renew", "release", "expire"],
 )
 def test_finished_rows_are_not_read_to_find_the_others(
     database_url: str, sessions: sessionmaker[Session], partial: list[str], look: Callable[[Session], Any]
 ) -> None:
-    # As PostgreSQL plans once a statement is prepared: without looking at its parameters.
+    # As PostgreSQL plans a prepared statement: without looking at its parameters.
     options = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
     engine = create_engine(
         database_url.replace("://", "+psycopg://", 1), connect_args={"options": options, "prepare_threshold": 0}

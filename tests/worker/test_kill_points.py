@@ -1,8 +1,8 @@
-"""A worker killed at each named point of its work: nothing is lost, and only after the final dot is anything doubled.
+"""A worker killed at each named point of its work: nothing is lost, and emails are doubled only after the final dot.
 
-The next one of this machine goes on at once, without waiting for the dead one's leases.
+The next worker on this machine continues at once, without waiting for the dead one's leases.
 
-USHER_TEST_ROUNDS says how often each point is tried; `make faults` tries each twenty times.
+USHER_TEST_ROUNDS sets how often each point is tried; `make faults` tries each twenty times.
 """
 
 import os

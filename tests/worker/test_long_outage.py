@@ -1,4 +1,4 @@
-"""What a worker has mailed and could not record in time goes out once: it was frozen, or the database was away."""
+"""Emails that a worker sent and could not record in time are sent once: it was frozen, or the database was away."""
 
 import time
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def test_what_was_mailed_is_recorded_however_long_the_database_is_away(
 
 
 def test_a_lease_that_has_run_out_is_not_revived_by_a_renewal(context: WorkerContext, world: World) -> None:
-    """Other processes may hold its jobs by now, and mail them."""
+    """Other processes may have its jobs by now, and send their emails."""
     with context.leases.take() as lease:
         context.leases.renew()
         assert lease.holds()
@@ -71,7 +71,7 @@ def test_a_lease_that_has_run_out_is_not_revived_by_a_renewal(context: WorkerCon
 
 @contextmanager
 def away(admin: psycopg.Connection, name: str) -> Iterator[None]:
-    """The database takes no connections for the length of the block, and has ended those that it had."""
+    """During the block, the database accepts no connections and has closed its current ones."""
     admin.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(Identifier(name)))
     admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
     try:

@@ -1,4 +1,4 @@
-"""The bytes of a mail, and what people read in it."""
+"""The bytes of an email, and the text that people read."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ SENDER = Sender.of("Usher <invitations@usher.example>")
 
 
 class FewSettings:
-    """The few settings that a writer reads."""
+    """The few settings that the renderer reads."""
 
     mail_from = "Usher <invitations@usher.example>"
     public_url = "https://usher.example"
@@ -70,7 +70,7 @@ def outgoing(kind: JobKind = JobKind.INVITATION_MAIL, *, key: str = KEY, **words
 
 
 def read(raw: bytes) -> Message:
-    """The mail as a receiver gets it: without the final dot, and with dots undoubled."""
+    """The email as a receiver gets it: without the final dot, and with dots unstuffed."""
     assert raw.endswith(b"\r\n.\r\n")
     return message_from_bytes(raw.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n."))
 
@@ -98,7 +98,7 @@ def test_an_invitation_says_who_what_until_when_and_what_to_do(writer: Renderer)
 
 
 @pytest.mark.parametrize("kind", sorted(MAIL_KINDS))
-def test_each_mail_has_a_subject_a_text_and_the_same_words_in_html(writer: Renderer, kind: JobKind) -> None:
+def test_each_email_has_a_subject_a_text_and_the_same_words_in_html(writer: Renderer, kind: JobKind) -> None:
     raw = writer.render_message(outgoing(kind))
     mail = read(raw)
     assert mail["Subject"]
@@ -194,11 +194,11 @@ def test_the_sender_is_quoted_and_its_domain_encoded() -> None:
     assert Sender.of("Größe <a@acme.example>").header == "=?utf-8?b?R3LDtsOfZQ==?= <a@acme.example>"
 
 
-def test_a_link_whose_key_is_gone_is_said_to_be_so(writer: Renderer) -> None:
+def test_a_link_whose_key_is_gone_raises_a_named_error(writer: Renderer) -> None:
     with pytest.raises(KeyGone, match="USHER_SECRET_KEYS"):
         writer.render_message(outgoing(key="another-key-that-the-settings-no-longer-hold"))
 
 
-def test_a_mail_is_dated_when_it_was_enqueued() -> None:
+def test_an_email_is_dated_when_it_was_enqueued() -> None:
     raw = build(SENDER, recipient="b@c.example", content=Content("s", "t", "h"), message_id="x", date=WHEN)
     assert read(raw)["Date"] == "Tue, 01 Dec 2026 10:00:00 +0000"

@@ -1,4 +1,4 @@
-"""What follows from a mail server's answer: the table, reply by reply."""
+"""The consequences of an SMTP server's replies: the table, reply by reply."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ from worker.mail.outcome import (
 WEEK = timedelta(days=7)
 
 TABLE = [
-    # The server is away, or unfit: everybody waits, nobody is blamed.
+    # The server is unavailable or faulty: all emails wait, and no recipient is blamed.
     (Stage.CONNECT, None, "Connection refused", FailureClass.SERVER),
     (Stage.CONNECT, None, "no answer in time", FailureClass.SERVER),
     (Stage.CONNECT, None, "Name or service not known", FailureClass.SERVER),
@@ -40,7 +40,7 @@ TABLE = [
     (Stage.SENDER, None, "Connection unexpectedly closed", FailureClass.SERVER),
     (Stage.SENDER, 421, "4.4.2 idle for too long", FailureClass.SERVER),
     (Stage.SENDER, 451, "4.3.2 not accepting messages", FailureClass.SERVER),
-    # It refuses us: an operator must mend the settings.
+    # It refuses us: an operator must fix the settings.
     (Stage.LOGIN, 535, "5.7.8 authentication credentials invalid", FailureClass.SETUP),
     (Stage.LOGIN, 534, "5.7.9 mechanism too weak", FailureClass.SETUP),
     (Stage.SENDER, 530, "5.7.0 must issue STARTTLS first", FailureClass.SETUP),
@@ -48,7 +48,7 @@ TABLE = [
     (Stage.SENDER, 553, "5.1.8 sender domain unknown", FailureClass.SETUP),
     (Stage.RECIPIENT, 530, "authentication required", FailureClass.SETUP),
     (Stage.RECIPIENT, 554, "5.7.8 sign in first", FailureClass.SETUP),
-    # Its domain has had enough for now.
+    # Its domain accepts no more for now.
     (Stage.RECIPIENT, 450, "4.3.2 system going down", FailureClass.THROTTLED),
     (Stage.RECIPIENT, 451, "4.7.1 rate limit exceeded", FailureClass.THROTTLED),
     (Stage.RECIPIENT, 421, "4.7.0 too many errors for this recipient", FailureClass.THROTTLED),
@@ -63,7 +63,7 @@ TABLE = [
     (Stage.CONTENT, None, "no answer in time", FailureClass.LATER),
     (Stage.CONTENT, 452, "4.3.1 insufficient storage", FailureClass.LATER),
     (Stage.VERDICT, 451, "4.3.0 queue file write error", FailureClass.LATER),
-    # Handed over, and no answer.
+    # Sent, but no reply.
     (Stage.VERDICT, None, "Connection unexpectedly closed", FailureClass.UNANSWERED),
     (Stage.VERDICT, None, "no answer in time", FailureClass.UNANSWERED),
     # Full.
@@ -71,7 +71,7 @@ TABLE = [
     (Stage.VERDICT, 552, "5.2.3 message too large", FailureClass.FULL),
     (Stage.RECIPIENT, 552, "quota exceeded", FailureClass.FULL),
     (Stage.SENDER, 552, "5.3.4 message size exceeds limit", FailureClass.FULL),
-    # Nobody there.
+    # No such mailbox.
     (Stage.RECIPIENT, 550, "5.1.1 user unknown", FailureClass.ADDRESS),
     (Stage.RECIPIENT, 450, "5.1.1 user unknown", FailureClass.ADDRESS),
     (Stage.RECIPIENT, 550, "5.1.2 host unknown", FailureClass.ADDRESS),
@@ -82,13 +82,13 @@ TABLE = [
     (Stage.VERDICT, 550, "5.1.1 no such user", FailureClass.ADDRESS),
     (Stage.RECIPIENT, 550, "no such user here", FailureClass.ADDRESS),
     (Stage.RECIPIENT, 553, "mailbox name not allowed", FailureClass.ADDRESS),
-    # The mail is unwanted, not the address wrong.
+    # The email is unwanted, not the address wrong.
     (Stage.RECIPIENT, 550, "5.7.1 relaying denied", FailureClass.POLICY),
     (Stage.VERDICT, 550, "5.7.26 unauthenticated mail is not accepted", FailureClass.POLICY),
     (Stage.VERDICT, 550, "5.7.515 access denied, sender requirements", FailureClass.POLICY),
     (Stage.RECIPIENT, 554, "blocked by our spam list", FailureClass.POLICY),
     (Stage.RECIPIENT, 550, "relay not permitted", FailureClass.POLICY),
-    # Permanent, and that is all we know.
+    # Permanent, without further details.
     (Stage.VERDICT, 554, "transaction failed", FailureClass.REFUSED),
     (Stage.RECIPIENT, 554, "5.0.0 no", FailureClass.REFUSED),
     (Stage.RECIPIENT, 553, "5.6.7 the mail server offers no SMTPUTF8", FailureClass.REFUSED),
@@ -122,13 +122,13 @@ def test_a_bad_address_bounces_at_once() -> None:
 
 
 @pytest.mark.parametrize("text", ["5.7.26 not authenticated", "5.0.0 no"])
-def test_a_policy_fails_the_mail_without_blaming_the_address(text: str) -> None:
+def test_a_policy_fails_the_email_without_blaming_the_address(text: str) -> None:
     outcome = outcome_of(Answer(Stage.VERDICT, 550, text))
     assert isinstance(outcome, GiveUp)
     assert outcome.delivery is Delivery.FAILED
 
 
-def test_a_mail_that_is_put_off_waits_longer_each_time() -> None:
+def test_a_deferred_email_waits_longer_each_time() -> None:
     answer = Answer(Stage.RECIPIENT, 450, "4.7.1 greylisted")
     waits = [outcome_of(answer, attempts=attempts) for attempts in range(1, 8)]
     assert [wait.after for wait in waits if isinstance(wait, TryAgain)] == [*DELAYS, DELAYS[-1], DELAYS[-1]]
@@ -157,7 +157,7 @@ def test_a_server_in_trouble_costs_no_attempt_and_is_asked_again_ever_more_seldo
     assert (outcome.after, outcome.counts) == (wait, False)
 
 
-def test_a_refused_sign_in_names_the_settings_to_fix_and_fails_no_mail() -> None:
+def test_a_refused_sign_in_names_the_settings_to_fix_and_fails_no_email() -> None:
     outcome = outcome_of(Answer(Stage.LOGIN, 535, "5.7.8 credentials invalid"))
     assert isinstance(outcome, TryAgain)
     assert not outcome.counts
@@ -184,13 +184,13 @@ def test_nothing_is_tried_beyond_the_end_of_the_invitation(code: int | None) -> 
     assert "No time is left" in outcome.why
 
 
-def test_no_mail_is_tried_for_longer_than_two_days() -> None:
+def test_no_email_is_tried_for_longer_than_two_days() -> None:
     answer = Answer(Stage.RECIPIENT, 450, "4.7.1 not now")
     assert isinstance(outcome_of(answer, attempts=9, age=GIVE_UP_AFTER, left=None), GiveUp)
 
 
 @pytest.mark.parametrize("answer", [Answer(Stage.CONNECT, None, "refused"), Answer(Stage.LOGIN, 535, "5.7.8 no")])
-def test_a_server_in_trouble_fails_no_mail_however_long_it_lasts(answer: Answer) -> None:
+def test_a_server_in_trouble_fails_no_email_however_long_it_lasts(answer: Answer) -> None:
     outcome = outcome_of(answer, attempts=9, age=GIVE_UP_AFTER * 2, left=timedelta(seconds=1))
     assert isinstance(outcome, TryAgain)
     assert (outcome.rest, outcome.counts) == (Rest.ALL, False)

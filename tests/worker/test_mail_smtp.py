@@ -1,4 +1,4 @@
-"""The conversation with a real mail server: how far a mail came, and what the connection is worth afterwards."""
+"""The conversation with a real SMTP server: how far an email got, and the state of the connection afterwards."""
 
 import socket
 import socketserver
@@ -30,7 +30,7 @@ BOB, CAROL = "bob@corp.example", "carol@corp.example"
 def way(smtp_url: str) -> Route:
     return route_of(
         Settings(
-            database_url="postgresql://nobody/nothing",
+            database_url="postgresql://no_one/nothing",
             broker_url="redis://nobody",
             smtp_url=smtp_url,
             mail_from="usher@corp.example",
@@ -73,7 +73,7 @@ def pipelining() -> Iterator[SmtpServer]:
 
 @contextmanager
 def closing_server() -> Iterator[tuple[str, list[bytes]]]:
-    """A server that says yes to one mail, and hangs up at once; the bytes of those that it took."""
+    """A server that accepts one email and disconnects at once. Yields the bytes of the accepted emails."""
     taken: list[bytes] = []
 
     class Conversation(socketserver.StreamRequestHandler):
@@ -108,7 +108,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext,
     return context, path
 
 
-def test_a_mail_arrives_as_it_was_built(server: SmtpServer) -> None:
+def test_an_email_arrives_as_it_was_built(server: SmtpServer) -> None:
     with mailer_to(server.url()) as mailer:
         answer = mailer.send(SENDER.address, BOB, mail_of(text=".\n.a\nb"))
     assert answer == Answer(Stage.VERDICT, 250, "2.0.0 taken")
@@ -131,7 +131,7 @@ def test_one_packet_carries_the_envelope_where_the_server_allows_it() -> None:
     assert packet.endswith(b"DATA\r\n")
 
 
-def test_the_next_envelope_travels_behind_the_mail_in_hand(pipelining: SmtpServer) -> None:
+def test_the_next_envelope_travels_behind_the_email_in_hand(pipelining: SmtpServer) -> None:
     with mailer_to(pipelining.url()) as mailer:
         send(mailer, "1", following=CAROL)
         eventually(lambda: pipelining.commands.count("RCPT") == 2)
@@ -146,7 +146,7 @@ def test_to_a_server_that_takes_one_command_after_the_other_nothing_is_sent_ahea
     assert [(mail.recipient, mail.connection) for mail in server.emails] == [(BOB, 1), (CAROL, 1)]
 
 
-def test_a_mail_that_does_not_come_leaves_nothing_behind(pipelining: SmtpServer) -> None:
+def test_an_email_that_does_not_come_leaves_nothing_behind(pipelining: SmtpServer) -> None:
     with mailer_to(pipelining.url()) as mailer:
         send(mailer, "1", following=CAROL)
         mailer.forget_following()
@@ -162,7 +162,7 @@ def test_what_the_server_says_to_an_envelope_sent_ahead_is_about_its_own_mail(
     pipelining: SmtpServer, step: str, stage: Stage
 ) -> None:
     pipelining.say(step, USUAL)
-    pipelining.say(step, "550 5.1.1 nobody")
+    pipelining.say(step, "550 5.1.1 no such user")
     with mailer_to(pipelining.url()) as mailer:
         answers = [send(mailer, str(number), following=BOB) for number in (1, 2, 3)]
     assert [(answer.stage, answer.code) for answer in answers] == [
@@ -175,7 +175,7 @@ def test_what_the_server_says_to_an_envelope_sent_ahead_is_about_its_own_mail(
 
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize("reply", [DROP, SILENCE, "421 4.3.2 going down"])
-def test_a_mail_whose_envelope_met_a_server_that_leaves_is_carried_again(
+def test_an_email_whose_envelope_met_a_server_that_leaves_is_sent_again(
     pipelining: SmtpServer, step: str, reply: str
 ) -> None:
     pipelining.say(step, USUAL)
@@ -183,13 +183,13 @@ def test_a_mail_whose_envelope_met_a_server_that_leaves_is_carried_again(
     with mailer_to(pipelining.url(), command_timeout=0.5) as mailer:
         answers = [send(mailer, str(number), following=BOB) for number in (1, 2, 3, 4)]
         assert {(answer.stage, answer.code) for answer in answers} == {(Stage.VERDICT, 250)}
-        # It is asked no more of such a server.
+        # Such a server gets no further commands.
         assert pipelining.commands.count("MAIL") == 5
     assert [mail.message_id for mail in pipelining.emails] == [f"<{number}@corp.example>" for number in (1, 2, 3, 4)]
 
 
-def test_a_server_that_closes_after_each_mail_gets_none_twice() -> None:
-    """What was sent ahead meets a closed socket then, and its reset must not cost the answer that came before it."""
+def test_a_server_that_closes_after_each_email_gets_none_twice() -> None:
+    """An envelope sent ahead then meets a closed socket, and its reset must not lose the reply that came before it."""
     with closing_server() as (url, taken):
         for number in range(0, 40, 2):
             with mailer_to(url) as mailer:
@@ -210,7 +210,9 @@ def test_a_server_that_closes_after_each_mail_gets_none_twice() -> None:
     ],
 )
 @pytest.mark.parametrize("reply", ["451 4.3.0 not now", "554 5.0.0 never", DROP])
-def test_the_stage_at_which_a_mail_failed_is_told(server: SmtpServer, step: str, stage: Stage, reply: str) -> None:
+def test_the_stage_at_which_an_email_failed_is_reported(
+    server: SmtpServer, step: str, stage: Stage, reply: str
+) -> None:
     server.say(step, reply)
     with mailer_to(server.url()) as mailer:
         answer = send(mailer)
@@ -218,7 +220,7 @@ def test_the_stage_at_which_a_mail_failed_is_told(server: SmtpServer, step: str,
     assert (answer.stage, answer.code) == (stage, code)
 
 
-def test_a_server_that_breaks_off_after_the_dot_may_have_taken_the_mail(server: SmtpServer) -> None:
+def test_a_server_that_breaks_off_after_the_dot_may_have_accepted_the_email(server: SmtpServer) -> None:
     server.say("DOT", DROP)
     with mailer_to(server.url()) as mailer:
         assert send(mailer, "same").stage is Stage.VERDICT
@@ -233,7 +235,7 @@ def test_a_server_that_says_nothing_after_the_dot_is_waited_for_only_so_long(ser
     assert (answer.stage, answer.code) == (Stage.VERDICT, None)
 
 
-def test_a_bad_recipient_costs_the_next_mail_nothing(server: SmtpServer) -> None:
+def test_a_bad_recipient_does_not_affect_the_next_email(server: SmtpServer) -> None:
     server.say("RCPT", "550 5.1.1 user unknown")
     with mailer_to(server.url()) as mailer:
         assert send(mailer, "1").enhanced == "5.1.1"
@@ -243,7 +245,7 @@ def test_a_bad_recipient_costs_the_next_mail_nothing(server: SmtpServer) -> None
     assert "RSET" in server.commands
 
 
-def test_a_server_that_lets_data_through_after_a_refusal_gets_no_mail_from_it() -> None:
+def test_a_server_that_accepts_data_after_a_refusal_gets_no_email_from_it() -> None:
     with SmtpServer(pipelining=True) as server, mailer_to(server.url()) as mailer:
         server.say("RCPT", "550 5.1.1 user unknown")
         server.say("DATA", "354 go on all the same")
@@ -312,7 +314,7 @@ def test_starttls_can_be_turned_off(authority: tuple[ssl.SSLContext, Path]) -> N
         assert "STARTTLS" not in server.commands
 
 
-def test_a_server_without_the_starttls_that_is_required_gets_no_mail(server: SmtpServer) -> None:
+def test_a_server_without_the_required_starttls_gets_no_email(server: SmtpServer) -> None:
     with mailer_to(server.url("?starttls=require")) as mailer:
         answer = send(mailer)
     assert (answer.stage, answer.code) == (Stage.TLS, None)
@@ -338,7 +340,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(authority: tuple[ssl.S
         assert not server.emails
 
 
-def test_credentials_open_the_door_and_wrong_ones_are_told(authority: tuple[ssl.SSLContext, Path]) -> None:
+def test_credentials_sign_in_and_wrong_ones_are_reported(authority: tuple[ssl.SSLContext, Path]) -> None:
     context, ca = authority
     with SmtpServer(starttls=context, login=("usher", "p@ss/word")) as server:
         with mailer_to(server.url(f"?ca={ca}", credentials="usher:p%40ss%2Fword@")) as mailer:

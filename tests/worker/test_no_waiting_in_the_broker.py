@@ -1,4 +1,4 @@
-"""Waiting is a time in a row: nothing of ours may wait, retry or keep results through Celery."""
+"""Waiting is a time in a row: no task may wait, retry or store results through Celery."""
 
 import re
 from pathlib import Path

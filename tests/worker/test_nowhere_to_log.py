@@ -1,4 +1,4 @@
-"""Workers and schedulers whose standard error goes nowhere: a full disk, or a pipe that nobody reads any more."""
+"""Workers and schedulers whose standard error can't be written: a full disk, or a pipe without a reader."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from tests.worker.world import World
 
 @contextmanager
 def without_a_log(name: str, settings: Settings, kind: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The part, with all it says going to a full disk or to a pipe whose reader has gone."""
+    """The part, whose output goes to a full disk or to a pipe without a reader."""
     reading, writing = os.pipe()
     sink = writing if kind == "closed pipe" else os.open("/dev/full", os.O_WRONLY)
     custom_settings = os.environ | environment(settings) | {"USHER_LOG_LEVEL": "DEBUG"}

@@ -1,4 +1,4 @@
-"""Mails held back: a domain that takes no more or is slow, and a server that refuses us; and whose turn it is."""
+"""Paused emails: a domain that accepts no more or is slow, a server that refuses us; and fairness among accounts."""
 
 import struct
 import time
@@ -22,7 +22,7 @@ CHECK, MAIL = JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL
 
 
 def states(world: World) -> dict[str, tuple[str, int]]:
-    """State and attempts of each mail's job, by the address it goes to."""
+    """State and attempts of each email's job, by the recipient's address."""
     query = select(Invitation.email, Job.state, Job.attempts).join(Job, Job.subject_id == Invitation.id)
     with world.sessions() as session:
         return {row.email: (row.state, row.attempts) for row in session.execute(query.where(Job.kind == MAIL))}
@@ -70,7 +70,7 @@ def test_a_server_that_refuses_our_password_pauses_all_emails_and_fails_none(
             mail_all(context, world)
             tried = server.connections
             mail_all(context, world)
-        assert server.connections == tried == 1  # Nobody asks again before the pause is over.
+        assert server.connections == tried == 1  # No worker tries again before the pause is over.
         assert set(states(world).values()) == {(JobState.QUEUED, 0)}
         assert "SMTP_URL" in held(world)[ALL_MAIL]
         end_pauses(world)
@@ -80,7 +80,7 @@ def test_a_server_that_refuses_our_password_pauses_all_emails_and_fails_none(
         assert len(server.emails) == 5
 
 
-def test_an_address_that_bounced_is_not_mailed_again_by_anybody(
+def test_an_address_that_bounced_gets_no_further_email_from_any_account(
     context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:
     invitation = world.invite("gone@corp.example")
@@ -116,7 +116,7 @@ def test_what_is_no_fault_of_the_address_suppresses_nothing(
     assert len(smtp.emails) == 1
 
 
-def test_a_revocation_and_a_new_role_between_promise_and_send_win(
+def test_a_revocation_and_a_new_role_between_enqueueing_and_sending_win(
     context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:
     revoked, changed = world.invite_many("a@corp.example", "b@corp.example")
@@ -142,14 +142,14 @@ def test_one_account_of_many_jobs_leaves_another_its_turn(world: World) -> None:
 
 
 def silent(pulse: Pulse) -> Pulse:
-    """A pulse that last beat longer ago than anybody waits."""
+    """A pulse whose last beat is older than the limit."""
     moment = time.monotonic() - STUCK_AFTER.total_seconds() - 1
     pulse._memory[:] = struct.pack("d", moment)
     return pulse
 
 
 def ignore_for_long(world: World) -> None:
-    """Let a job have been due, and rung for, for two minutes."""
+    """Make a job look due and dispatched for two minutes."""
     with transaction(world.sessions) as session:
         past = func.now() - STUCK_AFTER * 2
         session.execute(update(Job).values(created_at=past, due_at=past, ring_at=func.now() + STUCK_AFTER))
@@ -158,9 +158,9 @@ def ignore_for_long(world: World) -> None:
 
 def test_a_worker_that_hears_nothing_is_found_out(custom_settings: Settings, world: World) -> None:
     watch = Watchdog(custom_settings, "host-1", silent(Pulse()), end_stuck=lambda: None)
-    assert not watch.check()  # Nothing to hear.
+    assert not watch.check()  # Nothing to receive.
     world.invite()
-    assert not watch.check()  # Not for long.
+    assert not watch.check()  # Not for long enough.
     ignore_for_long(world)
     assert watch.check()
 

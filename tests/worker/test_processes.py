@@ -1,4 +1,4 @@
-"""A real worker and a real scheduler: killed, stopped, and started where nothing answers."""
+"""A real worker and a real scheduler: killed, stopped, and started with nothing to connect to."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def part(name: str, custom_settings: Settings, log: Path) -> Iterator[subprocess
 
 
 def stopped(process: subprocess.Popen[bytes], *, within: float = 12) -> float:
-    """Ask the process to stop; returns how many seconds it took."""
+    """Ask the process to stop. Returns the seconds it took."""
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(within) == 0
@@ -64,7 +64,7 @@ def test_workers_killed_in_the_middle_of_their_work_lose_nothing(
         with part("worker", custom_settings, tmp_path / "worker2.log"):
             eventually(lambda: all_sent(world), within=30)
     assert {mail.recipient for mail in smtp.emails} == set(GUESTS)
-    assert len(smtp.emails) <= len(GUESTS) + 2  # What each of the two processes had just handed over.
+    assert len(smtp.emails) <= len(GUESTS) + 2  # Emails that each of the two processes had just sent.
 
 
 def test_a_child_that_is_killed_is_replaced_and_idle_parts_stop_at_once(
@@ -101,11 +101,11 @@ def test_a_stop_puts_back_what_a_silent_mail_server_keeps_waiting(
 def test_a_part_starts_without_broker_and_database_and_stops_when_asked(
     name: str, custom_settings: Settings, world: World, tmp_path: Path
 ) -> None:
-    away = {"broker_url": "redis://127.0.0.1:1/0", "database_url": "postgresql://nobody@127.0.0.1:1/nothing"}
+    away = {"broker_url": "redis://127.0.0.1:1/0", "database_url": "postgresql://no_one@127.0.0.1:1/nothing"}
     log = tmp_path / "part.log"
-    log.write_bytes(b"ready")  # It can't be: nobody waits for it.
+    log.write_bytes(b"ready")  # It isn't ready, since the test doesn't wait for that.
     with part(name, custom_settings.model_copy(update=away), log) as process:
         eventually(lambda: b"Connection refused" in log.read_bytes() or b"refused" in log.read_bytes(), within=40)
         process.terminate()
-        # Asked before it has come so far as to listen for it, it ends at once, with nothing in hand.
+        # A stop before it handles signals ends it at once, with nothing in hand.
         assert process.wait(20) in {0, -signal.SIGTERM}

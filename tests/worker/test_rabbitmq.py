@@ -1,4 +1,4 @@
-"""RabbitMQ as the broker, by setting alone. Its server comes from the machine; where there is none, this is skipped."""
+"""RabbitMQ as the broker, by setting alone. Skipped if its server isn't installed."""
 
 import os
 import re
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="no RabbitMQ is inst
 
 @pytest.fixture(scope="module")
 def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a RabbitMQ of our own, on loopback and in a folder that goes with it."""
+    """The address of a new RabbitMQ on loopback, in a temporary folder."""
     folder, port, distribution = tmp_path_factory.mktemp("r"), free_port("127.0.0.1"), free_port("127.0.0.1")
     variables = {
         "HOME": str(folder),
@@ -50,7 +50,7 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(30)
-            # Erlang's directory of nodes stays behind by itself.
+            # Erlang's port mapper daemon would otherwise keep running.
             subprocess.run(["epmd", "-kill"], env=os.environ | variables, stdout=output, stderr=output, check=False)
 
 
@@ -61,7 +61,7 @@ def test_invitations_are_checked_and_mailed_through_it(
     world.invite_many("bob@corp.example", "dora@corp.example")
     with part("scheduler", settings, tmp_path / "scheduler.log"), part("worker", settings, tmp_path / "worker.log"):
         eventually(lambda: [job.state for job in world.jobs(JobKind.INVITATION_MAIL)] == [JobState.DONE] * 2, within=30)
-        # By the worker, and not by the scheduler, which does it where the broker is away.
+        # By the worker, and not by the scheduler, which takes over while the broker is away.
         (name,) = set(re.findall(r"usher@([\w-]+)", (tmp_path / "worker.log").read_text()))
         assert {str(job.worker).partition("/")[0] for job in world.jobs()} == {name}
     assert {mail.recipient for mail in smtp.emails} == {"bob@corp.example", "dora@corp.example"}

@@ -1,4 +1,4 @@
-"""The scheduler: rings for what is due, sees to the chores, and does the work itself while the broker is away."""
+"""The scheduler: dispatches due jobs, runs periodic tasks, and does the work itself while the broker is away."""
 
 import threading
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def test_it_dispatches_for_what_is_due_and_only_once(
     world.invite_many(*(f"guest{number}@corp.example" for number in range(25)))
     with scheduler_over(custom_settings, context, broker_url) as one:
         one.tick()
-        assert waiting(broker_url, "checks") == 0  # The first second belongs to the nudge.
+        assert waiting(broker_url, "checks") == 0  # The first second belongs to the notification.
         make_due(world)
         one.tick()
         one.tick()
@@ -95,7 +95,7 @@ def test_it_dispatches_for_nothing_more_while_no_one_reads(
     assert world.again(old).status == Status.EXPIRED
 
 
-def test_it_buries_a_job_whose_workers_keep_dying(
+def test_it_marks_a_job_dead_whose_workers_keep_dying(
     custom_settings: Settings, context: WorkerContext, world: World, broker_url: str
 ) -> None:
     invitation = world.invite()
@@ -110,7 +110,7 @@ def test_it_buries_a_job_whose_workers_keep_dying(
     assert waiting(broker_url, "checks") == 0
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # The cut connections are the point.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # The broken connections are intended.
 def test_it_outlives_a_database_that_drops_its_connections(
     custom_settings: Settings, context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:

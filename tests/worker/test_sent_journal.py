@@ -1,4 +1,4 @@
-"""What a killed process leaves: found by the next, never by mistake, and never a stumbling block."""
+"""The journal of a killed process: its successor finds it, never by mistake, and damage never stops it."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from worker.sent_journal import Leftover, SentJournal, find_leftovers, unrecorde
 
 
 def die_with(folder: Path, *notes: tuple[str, str, str], tail: bytes = b"") -> None:
-    """A process that notes this and is killed, with this at the end of its file."""
+    """A process that writes these notes and is killed, with `tail` at the end of its file."""
     pid = os.fork()
     if not pid:
         journal = SentJournal(folder, "host/7/")
@@ -56,7 +56,7 @@ def test_what_a_stopping_process_could_not_record_is_left_for_the_next(tmp_path:
 def test_what_was_not_taken_up_is_still_there(tmp_path: Path) -> None:
     die_with(tmp_path, ("host/7/1", "job_a", "250 ok"))
     for _ in find_leftovers(tmp_path):
-        break  # As when the database goes away meanwhile.
+        break  # As when the database becomes unavailable meanwhile.
     assert [left.owners for left in find_leftovers(tmp_path)] == ["host/7/"]
 
 

@@ -1,4 +1,4 @@
-"""Mail servers that take their time before they greet, or never do."""
+"""Mail servers that greet late or never."""
 
 import socket
 import time
@@ -32,7 +32,7 @@ def test_a_server_that_is_slow_to_greet_is_waited_for(settings: Settings, smtp: 
         mailer = SmtpClient(route(settings, port), patience=lambda: nullcontext(8.0))
         began = time.monotonic()
         assert mailer.send(SENDER, RECIPIENT, MESSAGE).code == 250
-        # What the server takes until it greets says nothing of the recipient's domain.
+        # The server's time before its greeting says nothing about the recipient's domain.
         assert mailer.thought_for.total_seconds() <= time.monotonic() - began - 1.4
         mailer.close()
 

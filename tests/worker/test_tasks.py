@@ -1,4 +1,4 @@
-"""Checking and mailing, against a real database and a real mail server."""
+"""Checking and emailing, with a real database and a real SMTP server."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +50,7 @@ def due_now(sessions: sessionmaker[Session]) -> None:
 
 @contextmanager
 def another(custom_settings: Settings, policy: PolicyContext, **options: object) -> Iterator[WorkerContext]:
-    """A second worker's runtime."""
+    """A second worker's context."""
     context = WorkerContext(custom_settings, policy, name="another", **({"stopping": lambda: False} | options))  # type: ignore[arg-type]
     try:
         yield context
@@ -59,7 +59,7 @@ def another(custom_settings: Settings, policy: PolicyContext, **options: object)
 
 
 def spoil(sessions: sessionmaker[Session], invitation: Invitation) -> None:
-    """Have the database refuse every change of this row."""
+    """Make the database refuse every change of this row."""
     with transaction(sessions) as session:
         session.execute(
             text(
@@ -110,7 +110,7 @@ def test_a_second_dispatch_does_nothing(context: WorkerContext, world: World, sm
 
 
 @pytest.mark.parametrize("status", [Status.REVOKED, Status.ACCEPTED, Status.DECLINED, Status.EXPIRED])
-def test_an_invitation_that_ended_before_its_mail_went_is_not_mailed(
+def test_an_invitation_that_ended_before_its_email_was_sent_is_not_emailed(
     context: WorkerContext, world: World, smtp: SmtpServer, status: Status
 ) -> None:
     invitation = world.invite()
@@ -151,7 +151,7 @@ def test_a_bad_address_is_shown_on_its_invitation_and_the_others_are_mailed(
     assert {job.state for job in world.jobs(MAIL)} == {JobState.DEAD, JobState.DONE}
 
 
-def test_a_mail_that_is_put_off_waits_in_its_row_and_is_the_same_when_it_goes(
+def test_a_deferred_email_waits_in_its_row_and_is_unchanged_when_it_is_sent(
     context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:
     invitation = world.invite()
@@ -169,7 +169,7 @@ def test_a_mail_that_is_put_off_waits_in_its_row_and_is_the_same_when_it_goes(
     assert world.again(invitation).delivery == Delivery.SENT
 
 
-def test_a_mail_server_that_is_away_costs_no_attempt(world: World, settings: Settings) -> None:
+def test_an_unavailable_mail_server_costs_no_attempt(world: World, settings: Settings) -> None:
     world.invite_many("bob@corp.example", "charlie@corp.example")
     with another(settings, world.rules) as context:
         check_all(context, world)
@@ -250,14 +250,14 @@ def test_a_lease_that_is_renewed_stays(world: World, context: WorkerContext) -> 
         run_out(world)
         context.leases.renew()
         with transaction(world.sessions) as session:
-            assert queue.claim(session, ids, kinds=[CHECK], owner="somebody else") == []
+            assert queue.claim(session, ids, kinds=[CHECK], owner="another worker") == []
             assert queue.lock_held(session, ids, owner=lease.owner) == set(ids)
 
 
 def test_what_was_mailed_is_recorded_on_top_of_what_changed_that_very_moment(
     world: World, context: WorkerContext
 ) -> None:
-    """A renewal and a new link are in front of it: it waits for them, and none of its three effects is left out."""
+    """A renewal and a new link come first. The record waits for them, and keeps all three of its effects."""
     invitations = world.invite_many("bob@corp.example", "carol@corp.example")
     check_all(context, world)
     ids = world.job_ids(MAIL)
@@ -353,15 +353,15 @@ def test_a_stopping_worker_finishes_the_mail_in_hand_and_puts_the_rest_back(
     assert len(smtp.emails) == 4
 
 
-def test_a_check_notifications_for_its_mail_only_after_the_commit(context: WorkerContext, world: World) -> None:
+def test_a_check_notifies_of_its_email_only_after_the_commit(context: WorkerContext, world: World) -> None:
     world.invite()
     check_all(context, world)
     with transaction(world.sessions) as session:
-        assert dispatch.take_due(session, limit=10) == []  # The relay leaves the first second to the nudge.
+        assert dispatch.take_due(session, limit=10) == []  # The scheduler leaves the first second to the notification.
 
 
 @pytest.mark.parametrize(("guests", "mailed"), [(MAX_EMAILS_TO_SEND, MAX_EMAILS_TO_SEND), (MAX_EMAILS_TO_SEND + 1, 0)])
-def test_a_few_emails_are_carried_by_whoever_checked_and_many_are_left_to_all(
+def test_a_few_emails_are_sent_by_the_worker_that_checked_and_many_are_left_to_all(
     context: WorkerContext, world: World, smtp: SmtpServer, guests: int, mailed: int
 ) -> None:
     world.invite_many(*(f"guest{number}@corp.example" for number in range(guests)))
@@ -441,7 +441,7 @@ def ask_for_a_new_link(world: World, context: WorkerContext, invitation: Invitat
         link_requests.request_link(session, actor=Actor(ActorKind.ANYONE), token=token)
 
 
-def test_whoever_invited_reads_who_asks_for_a_new_link_and_where_to_send_it(
+def test_the_inviter_reads_who_requests_a_new_link_and_where_to_send_it(
     context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:
     invitation = world.invite()
@@ -478,7 +478,7 @@ def test_a_request_that_was_met_meanwhile_is_not_mailed(
     assert world.jobs(JobKind.NEW_LINK_MAIL)[0].state == JobState.CANCELLED
 
 
-def test_an_inviter_no_one_has_is_told_of_no_more_and_the_invitation_is_left_alone(
+def test_an_inviter_without_a_user_gets_no_email_and_the_invitation_stays(
     context: WorkerContext, world: World, smtp: SmtpServer
 ) -> None:
     invitation = world.invite()
@@ -498,7 +498,7 @@ def test_an_inviter_no_one_has_is_told_of_no_more_and_the_invitation_is_left_alo
     assert len(smtp.emails) == 1
 
 
-def test_a_proof_that_was_given_meanwhile_is_not_asked_for_again(
+def test_an_address_that_was_verified_meanwhile_gets_no_email(
     context: WorkerContext, world: World, bob: User, smtp: SmtpServer
 ) -> None:
     with transaction(world.sessions) as session:

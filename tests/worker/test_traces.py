@@ -1,4 +1,4 @@
-"""The traces that go from the request to the mail server."""
+"""Traces from the request to the mail server."""
 
 import gzip
 import threading
@@ -17,7 +17,7 @@ from worker.context import WorkerContext
 
 
 class Collector(ThreadingHTTPServer):
-    """Takes spans as OpenTelemetry's collector does."""
+    """Receives spans as OpenTelemetry's collector does."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Receiver)
@@ -53,7 +53,7 @@ def collector() -> Iterator[Collector]:
         server.shutdown()
 
 
-def test_a_mail_belongs_to_the_trace_of_its_request(
+def test_an_email_belongs_to_the_trace_of_its_request(
     custom_settings: Settings, world: World, smtp: SmtpServer, collector: Collector
 ) -> None:
     tracing.configure(collector.url, "web")

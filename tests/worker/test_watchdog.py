@@ -1,4 +1,4 @@
-"""A part that hangs in a call ends itself, and whoever runs it starts it anew."""
+"""A part that hangs in a call exits, and its supervisor starts it again."""
 
 import subprocess
 import sys

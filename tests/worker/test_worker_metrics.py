@@ -1,4 +1,4 @@
-"""What workers count for Prometheus, driven figure by figure and read as Prometheus reads it."""
+"""Prometheus metrics of workers, each produced, and read as Prometheus reads it."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from worker.tasks.mail import send_emails
 
 
 def figure(name: str, **labels: str) -> float:
-    """The sample of this name and these labels; nothing counted yet is 0."""
+    """The sample with this name and these labels; 0 if nothing was counted yet."""
     for family in text_string_to_metric_families(generate_latest().decode()):
         for sample in family.samples:
             if (sample.name, sample.labels) == (name, labels):
@@ -33,7 +33,7 @@ def test_each_answer_of_the_mail_server_is_counted_by_its_class(
     timed = figure("usher_request_to_mail_seconds_count", kind="invitation.mail")
     world.invite_many(*(f"{name}@corp.example" for name in "abc"))
     check_all(context, world)
-    smtp.say("RCPT", "550 5.1.1 nobody here")
+    smtp.say("RCPT", "550 5.1.1 no such user")
     smtp.say("RCPT", "450 4.7.1 greylisted")
     mail_all(context, world)
     assert {name: figure("usher_smtp_replies_total", outcome=name) - before[name] for name in names} == dict.fromkeys(
@@ -85,15 +85,15 @@ def test_a_completion_that_comes_too_late_is_counted(
     ids = world.job_ids(MAIL)
 
     def lease_is_lost() -> bool:
-        """Asked before each mail: once the first is out, somebody else takes the job of the second."""
+        """Called before each email: after the first one, another worker takes the second one's job."""
         if smtp.emails:
             run_out(world)
             with transaction(world.sessions) as session:
-                queue.claim(session, ids, kinds=[MAIL], owner="somebody else")
+                queue.claim(session, ids, kinds=[MAIL], owner="another worker")
         return False
 
     with another(custom_settings, world.rules, stopping=lease_is_lost) as slow:
         send_emails(slow, ids)
     assert len(smtp.emails) == 2
     assert figure("usher_late_completions_total") > before
-    assert world.jobs(MAIL)[1].lease_owner == "somebody else"
+    assert world.jobs(MAIL)[1].lease_owner == "another worker"

@@ -1,4 +1,4 @@
-"""Alice's account, and what tests ask of it."""
+"""Alice's account, and helpers for the workers' tests."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from shared.policy_context import PolicyContext
 
 @dataclass(frozen=True)
 class World:
-    """Alice owns Acme, which has a contract; she invites, and tests look at what became of it."""
+    """Alice owns Acme, which has a contract. She invites, and tests look at the results."""
 
     sessions: sessionmaker[Session]
     rules: PolicyContext
@@ -41,7 +41,7 @@ class World:
         return [job.id for job in self.jobs(kind)]
 
     def again(self, invitation: CreatedInvitation | Invitation) -> Invitation:
-        """The invitation as it stands now."""
+        """The invitation as it is now."""
         with self.sessions() as session:
             return session.get_one(Invitation, invitation.id)
 

@@ -1,1 +1,1 @@
-"""What a page and a REST call both do."""
+"""Actions that the pages and the REST API share."""

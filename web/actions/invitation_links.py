@@ -1,4 +1,4 @@
-"""Accept, decline, or request a new link, for the holder of an invitation's link."""
+"""Accept or decline an invitation, or request a new link, with the token of its link."""
 
 from shared.accounts import password_policy, sessions
 from shared.errors import LinkDead, Unauthenticated
@@ -14,14 +14,17 @@ from web.schemas.invitations import DeclineBody
 
 
 def accept_by_link(token: str, name: str | None, password: str | None) -> tuple[Joined, str | None]:
-    """Accept for whoever is signed in, or sign them up; the session's token where somebody new was signed up."""
+    """Accept as the signed-in user, or sign up a new user.
+
+    Returns the membership, and the session token if a new user was signed up.
+    """
     if password is not None and identity.credential().user is None:
         return _accept_signing_up(token, name, password)
     return _accept(token), None
 
 
 def decline_by_link(body: DeclineBody) -> None:
-    """Decline for whoever holds the link."""
+    """Decline with the link's token."""
     with transaction() as session:
         invitee.decline(
             session, actor=actor(), token=body.token, reason=body.reason or None, report_abuse=body.report_abuse
@@ -29,7 +32,7 @@ def decline_by_link(body: DeclineBody) -> None:
 
 
 def request_link(token: str) -> LinkRequest:
-    """Ask whoever answers for the invitation for a new link."""
+    """Ask the inviter for a new link. Raises `TooSoon` beyond the limit per network."""
     attempt_limits.count_attempt("new_link", attempt_limits.client_key())
     with transaction() as session:
         return link_requests.request_link(session, actor=actor(), token=token)
@@ -67,7 +70,7 @@ def _accept_signing_up(token: str, name: str | None, password: str) -> tuple[Joi
         return _accept(token), None
     if before is not None:
         return before, _signed_in(before)
-    # The hash takes longer than everything else together, so no row is locked and no connection held meanwhile.
+    # The hash takes longer than everything else, so meanwhile no row is locked and no connection is held.
     sign_up = SignUp(name or "", _digest(token, name or "", password))
     try:
         with transaction() as session:
@@ -76,7 +79,7 @@ def _accept_signing_up(token: str, name: str | None, password: str) -> tuple[Joi
             )
             return joined, _signed_in(joined)
     except LinkDead:
-        # The same person's first press may have come between.
+        # The same person's first request may have succeeded meanwhile.
         if meanwhile := _accepted_by(token, password):
             return meanwhile, _signed_in(meanwhile)
         raise
@@ -90,14 +93,15 @@ def _signed_in(joined: Joined) -> str:
 
 
 def _digest(token: str, name: str, password: str) -> str:
-    """The hash of the password that somebody new chose; raises `PasswordCommon`."""
+    """Hash the password that a new user chose. Raises `PasswordCommon`."""
     with transaction() as session:
         address = links.find_by_token(session, token).email_key
     return password_policy.chosen(password, about=(name, address), settings=app_context().settings)
 
 
 def _accepted_by(token: str, password: str) -> Joined | None:
-    """What this link made of whoever has this password: a request that is sent twice gets the same answer."""
+    """Return the membership that the owner of this password has accepted with this link, so that a repeated request
+    gets the same result; None otherwise."""
     with transaction() as session:
         if links.find_by_token(session, token).status != Status.ACCEPTED:
             return None

@@ -1,4 +1,4 @@
-"""Accept or decline, for the signed-in invitee."""
+"""Actions of the signed-in user: list failed sign-ins, accept or decline an invitation."""
 
 from shared.accounts import failed_sign_ins
 from shared.invitations import accept, invitee
@@ -12,7 +12,7 @@ from web.schemas.invitations import RefusalBody
 
 
 def failed(*, before: str | None, limit: int) -> list[FailedSignIn]:
-    """The failed sign-ins with the signed-in person's address; none while they have not proven that it is theirs."""
+    """List the failed sign-ins with the signed-in user's address; none until the address is verified."""
     me = identity.user()
     if me.email_verified_at is None:
         return []
@@ -21,7 +21,7 @@ def failed(*, before: str | None, limit: int) -> list[FailedSignIn]:
 
 
 def accept_own(invitation_id: str) -> Joined:
-    """Accept for the signed-in person."""
+    """Accept an invitation as the signed-in user."""
     with pipelined_transaction() as connection:
         joined = accept.accept_own(
             connection, actor=actor(), policy=app_context().policy, user=identity.user(), invitation_id=invitation_id
@@ -30,7 +30,7 @@ def accept_own(invitation_id: str) -> Joined:
 
 
 def decline_own(invitation_id: str, body: RefusalBody) -> None:
-    """Decline for the signed-in person."""
+    """Decline an invitation as the signed-in user."""
     with transaction() as session:
         invitee.decline_own(
             session,

@@ -1,4 +1,4 @@
-"""Actions that the pages and the API share: passwords."""
+"""Reset or change a password."""
 
 from shared.accounts import api_keys, password_policy, password_resets, registration, sessions
 from shared.errors import Invalid, Unauthenticated
@@ -14,7 +14,8 @@ from web.schemas.users import ChangePasswordBody, NewPasswordBody
 
 
 def email_reset(email: str) -> None:
-    """Enqueue an email with a link that sets a new password, where there is a user to send it to, within the limits."""
+    """Enqueue an email with a link to set a new password, if a user has this address. Raises `TooSoon` beyond the
+    limits."""
     address = address_of(email)
     with even_time():
         attempt_limits.count_email(address)
@@ -23,16 +24,16 @@ def email_reset(email: str) -> None:
 
 
 def keys_behind(token: str) -> list[tuple[ApiKey, str]]:
-    """The API keys of the person whose password this link sets, each with its account's name."""
+    """List the API keys of the user whose password this link resets, each with its account's name."""
     with transaction() as session:
         user = password_resets.find_reset(session, token=token)
         return api_keys.of_creator(session, created_by=user.id)
 
 
 def set_password(body: NewPasswordBody) -> tuple[User, list[tuple[ApiKey, str]]]:
-    """Set a new password by the link that was emailed: the user, and their API keys that live on.
+    """Set a new password with the token of the emailed link.
 
-    The slow hash is made only for a link that works.
+    Returns the user, and their API keys that remain valid. The slow hash is computed only for a valid link.
     """
     with transaction() as session:
         user = password_resets.find_reset(session, token=body.token)
@@ -45,7 +46,7 @@ def set_password(body: NewPasswordBody) -> tuple[User, list[tuple[ApiKey, str]]]
 
 
 def change_password(body: ChangePasswordBody) -> None:
-    """Change the signed-in person's password; tries of the present one are limited."""
+    """Change the signed-in user's password. Attempts at the current one are limited."""
     me = identity.user()
     with transaction() as session:
         person = session.get(User, me.id) or session.get(Signup, me.id)
@@ -54,7 +55,7 @@ def change_password(body: ChangePasswordBody) -> None:
             lambda: sessions.check_password([person] if person else [], body.current), "me", me.id
         )
     except Unauthenticated:
-        # Not a 401: the caller is signed in, and a program would take that for the end of the session.
+        # Not a 401: the caller is signed in, and a program would think that the session has ended.
         raise Invalid([("current", "This is not your current password.")]) from None
     digest = password_policy.chosen(
         body.new, about=(me.name, me.email_key), settings=app_context().settings, field="new"

@@ -1,4 +1,4 @@
-"""Sign up, verify an address, reset a password."""
+"""Sign up, and verify an email address."""
 
 from shared.accounts import password_policy, sessions, signups
 from shared.accounts.signups import Chosen, Unproven
@@ -13,7 +13,7 @@ from web.schemas.users import ProofBody, SignUpBody
 
 
 def sign_up_user(body: SignUpBody) -> Signup:
-    """Sign somebody up, within the limits, and enqueue the email that proves the address."""
+    """Sign up a user within the limits, and enqueue the email that verifies the address."""
     address = address_of(body.email)
     attempt_limits.count_attempt("sign_up", attempt_limits.client_key())
     attempt_limits.count_email(address)
@@ -31,7 +31,10 @@ def sign_up_user(body: SignUpBody) -> Signup:
 
 
 def sign_up_of(token: str) -> tuple[Unproven, bool]:
-    """The sign-up that a link belongs to, and whether the caller needs no password: it is proven, or theirs."""
+    """Return the sign-up that a link belongs to, and True if the caller needs no password.
+
+    They need none if the address is already verified or the sign-up is their own.
+    """
     with transaction() as session:
         found = signups.find(session, token=token)
     me = identity.credential().user
@@ -39,11 +42,11 @@ def sign_up_of(token: str) -> tuple[Unproven, bool]:
 
 
 def verify_email(body: ProofBody) -> User:
-    """Prove the address that this link was emailed to."""
+    """Verify the address that this link was emailed to."""
     found, is_theirs = sign_up_of(body.token)
     chosen = None
     if found.email_verified_at is not None and body.new_password is not None:
-        # A form that was sent twice has set this password; any other one is too late.
+        # A repeated form has already set this password. Any other form is too late.
         _check_password(found, body.new_password)
     elif body.new_password is not None:
         chosen = _choose(body, found)
@@ -54,7 +57,7 @@ def verify_email(body: ProofBody) -> User:
 
 
 def resend_own_proof() -> None:
-    """Email the link of the signed-in person's own sign-up anew, within the limits."""
+    """Email the verification link of the signed-in user's sign-up again, within the limits."""
     me = identity.user()
     attempt_limits.count_email(address_of(me.email))
     with transaction() as session:
@@ -62,7 +65,7 @@ def resend_own_proof() -> None:
 
 
 def address_of(email: str) -> EmailAddress:
-    """The address, or the error that names the field."""
+    """Parse the address. Raises `Invalid`, which names the field."""
     try:
         return parse(email)
     except BadAddress as error:

@@ -15,7 +15,7 @@ from web.database import transaction
 
 
 class SignedIn(NamedTuple):
-    """A session that was just started: whose, its token and end, and the account to begin with."""
+    """A session that was just started: its user, token and end, and the account to show first."""
 
     user: User | Signup
     token: str
@@ -24,7 +24,10 @@ class SignedIn(NamedTuple):
 
 
 def open_session(email: str, password: str) -> SignedIn:
-    """Sign in by address and password; tries are limited by address and by caller."""
+    """Sign in with address and password.
+
+    Attempts are limited by address and by caller. Raises `Unauthenticated` or `TooSoon`.
+    """
     try:
         key = parse(email).key
     except BadAddress:
@@ -34,7 +37,7 @@ def open_session(email: str, password: str) -> SignedIn:
         usual = failed_sign_ins.usual_origins(session, email_key=key)
     place = _place(people, usual)
     buckets = guess_limits.on_account(folded(key), place), guess_limits.from_caller(attempt_limits.client_key())
-    # No connection is held while the password is compared: it takes longer than everything else together.
+    # No connection is held during the password check, which takes longer than everything else.
     try:
         who = guess_limits.tried(
             lambda: sessions.check_password(people, password), *buckets, origin=identity.client_address(), address=key
@@ -51,7 +54,7 @@ def open_session(email: str, password: str) -> SignedIn:
 
 
 def _place(people: list[User | Signup], usual: set[str]) -> str:
-    """What the address's owner is known by here: their browser or their network; empty for strangers."""
+    """Return what identifies the address's owner here: their browser or their network; empty for strangers."""
     for person in people:
         if person.email_verified_at is not None and known_devices.is_known(person.id):
             return "device"

@@ -1,4 +1,4 @@
-"""The REST calls, one file a resource."""
+"""The REST calls, one module per resource."""
 
 from flask import Flask
 
@@ -34,6 +34,6 @@ _RESOURCES = (
 
 
 def register(app: Flask) -> None:
-    """Put every call where it is reached; importing a resource has declared its calls."""
+    """Register every call. Importing a resource module has declared its calls."""
     app.register_blueprint(v1)
     app.register_blueprint(system.system)

@@ -1,4 +1,4 @@
-"""Reports of abuse, for the operator."""
+"""Abuse reports, for the operator."""
 
 from typing import Any
 
@@ -14,7 +14,10 @@ from web.schemas.abuse import AbuseDecidedOut, AbuseDecisionBody, AbuseQuery, Ab
 @operator
 @endpoint("Abuse", query=AbuseQuery, response=AbuseReportsOut)
 def list_abuse_reports(query: AbuseQuery) -> dict[str, Any]:
-    """List the reports of recipients who declined an invitation as abuse, the newest first."""
+    """List abuse reports, newest first.
+
+    Recipients report abuse when they decline an invitation.
+    """
     with transaction() as session:
         found = abuse_reports.reports(
             session,
@@ -36,9 +39,9 @@ def list_abuse_reports(query: AbuseQuery) -> dict[str, Any]:
     example={"decision": "clear", "reason": "Former employees reported their own company."},
 )
 def decide_abuse_reports(account_id: str, body: AbuseDecisionBody) -> dict[str, Any]:
-    """Decide about an account's open reports.
+    """Decide an account's open abuse reports.
 
-    `clear` lifts the hold and checks its held invitations again; `keep` leaves its new invitations on hold.
+    `clear` lifts the hold and checks the account's held invitations again. `keep` leaves its new invitations on hold.
     """
     with transaction() as session:
         account = abuse_reports.decide(

@@ -1,4 +1,4 @@
-"""Accounts: made by whoever then owns them; their contract; whether they may invite."""
+"""Accounts, their contracts, and their eligibility to invite."""
 
 from typing import Any
 
@@ -28,7 +28,10 @@ from web.schemas.accounts import (
 @idempotent
 @endpoint("Accounts", body=AccountBody, response=AccountOut, status=201, problems=(403, 409), example={"name": "Acme"})
 def create_account(body: AccountBody) -> Any:
-    """Make an account; the caller is its owner. Their address has to be proven."""
+    """Create an account, owned by the caller.
+
+    The caller's email address must be verified.
+    """
     with transaction() as session:
         account = accounts.create(session, actor=actor(), owner=identity.user(), name=body.name)
     return account, {"Location": f"/v1/accounts/{account.id}"}
@@ -38,7 +41,7 @@ def create_account(body: AccountBody) -> Any:
 @member
 @endpoint("Accounts", response=AccountOut)
 def show_account(account_id: str) -> Any:
-    """Show an account."""
+    """Get an account."""
     with transaction() as session:
         return accounts.get(session, account_id)
 
@@ -52,10 +55,11 @@ def show_account(account_id: str) -> Any:
     example={"name": "Acme Europe", "lapsed_contract": "hold", "invitation_hours": 72},
 )
 def change_account(account_id: str, body: AccountChange) -> Any:
-    """Change an account's name, how long its new invitations last, or what pending ones come to without a contract.
+    """Update an account's settings.
 
-    When its contract lapses, they wait until one is in force again with `hold`, the default; with `allow` they can be
-    accepted.
+    `name` renames it, and `invitation_hours` sets how long new invitations can be accepted. `lapsed_contract` sets what
+    happens to pending invitations when the contract ends: with `hold`, the default, they wait until a contract is in
+    force again; with `allow` they can still be accepted.
     """
     with transaction() as session:
         return accounts.change(session, actor=actor(), account_id=account_id, changes=body.changes())
@@ -65,9 +69,9 @@ def change_account(account_id: str, body: AccountChange) -> Any:
 @requires(Permission.TEAM_VIEW)
 @endpoint("Accounts", response=EligibilityOut)
 def show_eligibility(account_id: str) -> dict[str, Any]:
-    """Say whether the account may invite now, and if not, why and who can change that.
+    """Check if an account can invite people now, and if not, get the reasons and who can fix them.
 
-    That is by its contract, by its limits on inviting, and by reports of abuse.
+    This depends on its contract, its limits on inviting, and abuse reports.
     """
     with transaction() as session:
         check, terms = contracts.check_account(session, policy=app_context().policy, account_id=account_id)
@@ -90,7 +94,10 @@ def show_eligibility(account_id: str) -> dict[str, Any]:
     },
 )
 def set_contract(account_id: str, body: ContractBody) -> dict[str, Any]:
-    """Record what the account has committed to spend each month, in place of what was recorded before."""
+    """Set an account's committed monthly spend.
+
+    Replaces the contract that was recorded before.
+    """
     with transaction() as session:
         contract = contracts.set_terms(
             session,

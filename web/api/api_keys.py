@@ -1,4 +1,4 @@
-"""The keys with which programs act in an account."""
+"""API keys, with which programs act in an account."""
 
 from typing import Any
 
@@ -23,9 +23,10 @@ from web.schemas.base import PageQuery
     example={"name": "the deployment", "role": "developer"},
 )
 def create_api_key(account_id: str, body: ApiKeyBody) -> Any:
-    """Make an API key with a role that allows no more than one's own; `key` is shown this once.
+    """Create an API key, whose role can't exceed your own.
 
-    It takes no `Idempotency-Key`, because an answer that is given again would have to be kept, and the key with it.
+    `key` is shown only once. This call takes no `Idempotency-Key`, because repeating the response would require storing
+    the key.
     """
     with transaction() as session:
         key, secret = api_keys.issue(
@@ -38,7 +39,7 @@ def create_api_key(account_id: str, body: ApiKeyBody) -> Any:
 @requires(Permission.CREDENTIALS_VIEW)
 @endpoint("API keys", query=PageQuery, response=ApiKeysOut)
 def list_api_keys(account_id: str, query: PageQuery) -> dict[str, Any]:
-    """List the API keys of an account, the newest first; those that were revoked are among them."""
+    """List an account's API keys, newest first, including revoked ones."""
     with transaction() as session:
         rows = api_keys.list_keys(session, account_id=account_id, before=decode(query.cursor), limit=query.limit + 1)
     return page([api_key_out(row) for row in rows], limit=query.limit, key=lambda shown: str(shown["id"]))
@@ -48,9 +49,10 @@ def list_api_keys(account_id: str, query: PageQuery) -> dict[str, Any]:
 @person_with(Permission.CREDENTIALS_EDIT)
 @endpoint("API keys", status=204)
 def revoke_api_key(account_id: str, key_id: str) -> None:
-    """Revoke an API key: it opens nothing from now on, and what it invited is held.
+    """Revoke an API key.
 
-    403 for a key with a role above your own, unless you created it.
+    It stops working at once, and its pending invitations are put on hold. Returns 403 for a key whose role exceeds your
+    own, unless you created it.
     """
     with transaction() as session:
         changes.revoke_api_key(session, actor=actor(), account_id=account_id, key_id=key_id)

@@ -1,4 +1,4 @@
-"""What happened in an account: page by page, and as a table to take away."""
+"""An account's audit log, as pages and as CSV."""
 
 import csv
 import io
@@ -24,7 +24,10 @@ _CHUNK = 1000
 @requires(Permission.AUDIT_VIEW)
 @endpoint("Audit", query=AuditFilter, response=AuditEventsOut)
 def list_audit_events(account_id: str, query: AuditFilter) -> dict[str, Any]:
-    """Tell what happened in an account, the oldest first: who, what, when, from where, before and after."""
+    """List an account's audit events, oldest first.
+
+    Each event says who did what, when and from where, with the values before and after.
+    """
     rows = _events(account_id, query, after=decode_number(query.cursor), limit=query.limit + 1)
     return page(rows, limit=query.limit, key=lambda shown: str(shown["seq"]))
 
@@ -33,7 +36,10 @@ def list_audit_events(account_id: str, query: AuditFilter) -> dict[str, Any]:
 @requires(Permission.AUDIT_VIEW)
 @endpoint("Audit", query=AuditFilter)
 def export_audit_events(account_id: str, query: AuditFilter) -> Response:
-    """Give all events as CSV, from the cursor on; `limit` is of no account here."""
+    """Export all audit events as CSV, from the cursor on.
+
+    `limit` is ignored.
+    """
     after = decode_number(query.cursor)
     lines = stream_with_context(_lines(account_id, query, after))
     disposition = {"Content-Disposition": 'attachment; filename="audit-events.csv"'}

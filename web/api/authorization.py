@@ -1,4 +1,4 @@
-"""What other services ask before they let somebody do something."""
+"""Authorization checks for other services, before they let a user do something."""
 
 from flask import Response
 
@@ -12,7 +12,7 @@ from web.http.body_limits import LARGE
 from web.http.endpoint import endpoint, v1
 from web.schemas.authorization import CheckBody, CheckOut, DecisionOut
 
-# There are few answers, so all are written beforehand.
+# There are few possible answers, so each is serialized once, in advance.
 _WRITTEN = {
     question: DecisionOut.model_validate(decision).model_dump_json().encode()
     for question, decision in authorization.DECISIONS.items()
@@ -29,9 +29,10 @@ _WRITTEN = {
     example={"account_id": "acc_01k9", "user_id": "usr_01k9", "permission": "billing:view"},
 )
 def check(body: CheckBody) -> Response:
-    """Say whether a user may do something in an account, and because of what; for up to 1,000 questions at once.
+    """Check if a user has a permission in an account, with the reason; up to 1,000 checks at once.
 
-    A key may ask about its own account. An unknown user and a stranger are answered alike: not allowed, no role.
+    An API key can check only its own account. An unknown user and a non-member get the same answer: not allowed, no
+    role.
     """
     accounts = [question.account_id for question in body.questions]
     users = [question.user_id for question in body.questions]

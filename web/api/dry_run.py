@@ -1,4 +1,4 @@
-"""What would come of invitations, before anybody is invited."""
+"""Dry runs: the checks of invitations without sending them."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ from web.schemas.dry_run import TrialBody, TrialsOut
     example={"email": "bob@corp.example", "role": "developer"},
 )
 def try_invitations(account_id: str, body: TrialBody) -> Response:
-    """Say what would come of an invitation, or of each of up to 1,000; nothing is recorded, nothing is sent.
+    """Check one invitation, or up to 1,000, without sending or recording anything.
 
-    Name servers are not asked: what they last said within the hour counts.
+    No name servers are queried. Their answers of the last hour are used.
     """
     with transaction() as session:
         found = dry_run.dry_run(

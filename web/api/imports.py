@@ -1,4 +1,4 @@
-"""Imports: a table of people to invite."""
+"""Imports of recipient lists."""
 
 from flask import Response
 
@@ -29,10 +29,11 @@ from web.schemas.imports import TEXTS, ImportBody, ImportOut, ImportQuery, impor
     max_body=LARGE,
 )
 def import_invitations(account_id: str, body: ImportBody | None, query: ImportQuery) -> Response:
-    """Invite everybody in a table of up to 1,000 rows and 2 MB. Each row has a result with its line number.
+    """Invite everyone in a list of up to 1,000 rows and 2 MB.
 
-    The table is CSV, tab-separated, or a list of addresses, in UTF-8, UTF-16 or Windows-1252. A row that isn't
-    understood is refused, and nothing takes the place of an unknown role. `?role=` is for rows that have none.
+    The list is CSV, tab-separated, or plain addresses, in UTF-8, UTF-16 or Windows-1252. Each row has a result with its
+    line number. A row that can't be understood is refused, and an unknown role is never replaced. `?role=` applies to
+    rows without a role.
     """
     table = table_of(body)
     rows = list_import.settled(table.rows, role=query.role)

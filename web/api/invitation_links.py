@@ -1,4 +1,4 @@
-"""What the person behind an invitation's link can do: look, accept, decline, ask for a new one."""
+"""Actions with an invitation's link: inspect it, accept, decline, or request a new one."""
 
 from typing import Any
 
@@ -27,7 +27,10 @@ _TOKEN = "x" * 43
 @public
 @endpoint("Links", body=TokenBody, response=OfferOut, problems=(404, 410), example={"token": _TOKEN})
 def inspect_link(body: TokenBody) -> dict[str, Any]:
-    """Show what a link offers. Nothing changes, however often this is asked."""
+    """Show the invitation behind a link.
+
+    This never changes anything.
+    """
     with transaction() as session:
         return offer_out(invitee.inspect(session, token=body.token))
 
@@ -42,9 +45,9 @@ def inspect_link(body: TokenBody) -> dict[str, Any]:
     example={"token": _TOKEN, "name": "Bob Li", "password": "correct horse battery"},
 )
 def accept_invitation(body: AcceptBody) -> Response:
-    """Accept: by whoever is signed in with the invited address, or by signing up with a name and a password.
+    """Accept an invitation, signed in with the invited address, or sign up with a name and a password.
 
-    The same person again gets the same answer. A link alone signs nobody in.
+    Repeating the request returns the same result. The link alone signs no one in.
     """
     joined, token = accept_by_link(body.token, body.name, body.password)
     return json_response({"membership": joined, "token": token})
@@ -60,7 +63,10 @@ def accept_invitation(body: AcceptBody) -> Response:
     example={"token": _TOKEN, "reason": "I have left the company.", "report_abuse": False},
 )
 def decline_invitation(body: DeclineBody) -> None:
-    """Decline; the link is spent then."""
+    """Decline an invitation.
+
+    Its link no longer works.
+    """
     decline_by_link(body)
 
 
@@ -75,8 +81,9 @@ def decline_invitation(body: DeclineBody) -> None:
     example={"token": _TOKEN},
 )
 def request_new_link(body: TokenBody) -> dict[str, Any]:
-    """Ask for a new link in place of one that is dead. Whoever invited is told by mail, and sends it or doesn't.
+    """Request a new link in place of one that no longer works.
 
-    They are asked about the same invitation once in six hours. Nothing is sent to the invited address by this.
+    The inviter is notified by email and decides to resend the invitation. They are notified about one invitation at
+    most once in six hours. Nothing is sent to the invited address.
     """
     return link_request_out(request_link(body.token))

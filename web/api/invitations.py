@@ -1,4 +1,4 @@
-"""Invitations, as the account sees them."""
+"""Invitations of an account."""
 
 from typing import Any
 
@@ -45,11 +45,12 @@ from web.schemas.invitations import (
     example={"email": "bob@corp.example", "role": "developer", "message": "Welcome aboard!"},
 )
 def invite(account_id: str, body: InviteBody) -> Any:
-    """Invite somebody. It is promised once this answers, and checked and mailed by the workers.
+    """Invite someone to an account.
 
-    422 with `reasons` where an instant check refuses, 429 where a limit on inviting is reached; nothing is sent then.
-    `RateLimit` tells what is left. `Prefer: wait=N` (N up to 10 seconds)
-    answers only once the checks are done.
+    Returns 202 once the invitation is enqueued. Workers run the remaining checks and send the email. Returns 422 with
+    `reasons` if an instant check refuses, and 429 if a limit on inviting is reached; nothing is sent then. `RateLimit`
+    tells how much of the limits is left. With `Prefer: wait=N` (N up to 10 seconds) the response waits until the checks
+    are done.
     """
     with autocommit_or_transaction() as connection:
         invitation = create.invite(
@@ -71,9 +72,10 @@ def invite(account_id: str, body: InviteBody) -> Any:
     example={"invitations": [{"email": "carol@corp.example", "role": "support"}, {"email": "dan@corp.example"}]},
 )
 def invite_many(account_id: str, body: BatchBody) -> Response:
-    """Invite up to 1,000 at once. Each row has an outcome of its own; one that is refused stops no other.
+    """Invite up to 1,000 people at once.
 
-    Rows beyond a limit on inviting are refused with `invitation_limit`; those before them go.
+    Each row has its own result, and a refused row doesn't affect the others. Rows beyond a limit on inviting are
+    refused with `invitation_limit`; the rows before them are invited.
     """
     rows = [parsed_row(row) for row in body.invitations]
     requests = [request_of(row) for row in rows if isinstance(row, InviteBody)]
@@ -93,7 +95,7 @@ def invite_many(account_id: str, body: BatchBody) -> Response:
 @requires(Permission.TEAM_VIEW)
 @endpoint("Invitations", query=InvitationQuery, response=InvitationsOut)
 def list_invitations(account_id: str, query: InvitationQuery) -> Response:
-    """List the invitations of an account, the newest first."""
+    """List an account's invitations, newest first."""
     before, limit = decode(query.cursor), query.limit + 1
     if query.narrows:
         with transaction() as session:
@@ -116,7 +118,7 @@ def list_invitations(account_id: str, query: InvitationQuery) -> Response:
 @requires(Permission.TEAM_VIEW)
 @endpoint("Invitations", response=InvitationOut)
 def show_invitation(account_id: str, invitation_id: str) -> dict[str, Any]:
-    """Show an invitation, with its checks and its delivery."""
+    """Get an invitation, with its checks and its delivery."""
     with transaction() as session:
         return invitation_out(manage.get(session, account_id=account_id, invitation_id=invitation_id))
 
@@ -125,7 +127,10 @@ def show_invitation(account_id: str, invitation_id: str) -> dict[str, Any]:
 @requires(Permission.TEAM_VIEW)
 @endpoint("Invitations", query=PageQuery, response=EventsOut)
 def list_invitation_events(account_id: str, invitation_id: str, query: PageQuery) -> dict[str, Any]:
-    """Tell what happened to an invitation, the oldest first; what is archived is not among it."""
+    """List the events of an invitation, oldest first.
+
+    Archived events are not included.
+    """
     with transaction() as session:
         manage.get(session, account_id=account_id, invitation_id=invitation_id)
         rows = audit_log.timeline(
@@ -143,7 +148,10 @@ def list_invitation_events(account_id: str, invitation_id: str, query: PageQuery
 @prefer_wait
 @endpoint("Invitations", response=InvitationOut, status=202, problems=(409, 422, 429))
 def resend_invitation(account_id: str, invitation_id: str) -> Any:
-    """Send an invitation again under a fresh link; the link before it ends. An expired one comes back to life."""
+    """Resend an invitation with a new link.
+
+    The previous link stops working. An expired invitation becomes pending again.
+    """
     with transaction() as session:
         invitation = manage.resend(
             session, actor=actor(), policy=app_context().policy, account_id=account_id, invitation_id=invitation_id
@@ -155,7 +163,10 @@ def resend_invitation(account_id: str, invitation_id: str) -> Any:
 @requires(Permission.TEAM_EDIT)
 @endpoint("Invitations", response=InvitationOut, problems=(409,))
 def revoke_invitation(account_id: str, invitation_id: str) -> dict[str, Any]:
-    """Withdraw an invitation; its link is dead from now on."""
+    """Revoke an invitation.
+
+    Its link stops working at once.
+    """
     with transaction() as session:
         return invitation_out(manage.revoke(session, actor=actor(), account_id=account_id, invitation_id=invitation_id))
 
@@ -164,7 +175,10 @@ def revoke_invitation(account_id: str, invitation_id: str) -> dict[str, Any]:
 @requires(Permission.TEAM_EDIT)
 @endpoint("Invitations", body=RoleBody, response=InvitationOut, problems=(409,), example={"role": "support"})
 def change_invitation(account_id: str, invitation_id: str, body: RoleBody) -> dict[str, Any]:
-    """Have an open invitation offer another role; whoever accepts gets the role of that moment."""
+    """Change the role that an open invitation offers.
+
+    The invitee gets the role at the time of acceptance.
+    """
     with transaction() as session:
         return invitation_out(
             changes.change_invitation_role(

@@ -1,4 +1,4 @@
-"""Background jobs in plain sight: all of them for the operator, an account's own for those who may see its audit."""
+"""Background jobs: all of them for the operator, an account's own for its members with access to the audit log."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from web.schemas.jobs import (
 @operator
 @endpoint("Jobs", query=JobQuery, response=JobsOut)
 def list_jobs(query: JobQuery) -> dict[str, Any]:
-    """List background jobs, the newest first."""
+    """List all background jobs, newest first."""
     return _page(query, query.account_id)
 
 
@@ -33,7 +33,10 @@ def list_jobs(query: JobQuery) -> dict[str, Any]:
 @operator
 @endpoint("Jobs", response=SummaryOut)
 def sum_up_jobs() -> dict[str, Any]:
-    """Sum up the background work: how much waits and for how long, who is alive, what is held back and why."""
+    """Get a summary of all background jobs.
+
+    It says how many jobs wait and for how long, which processes are alive, and which mail is paused and why.
+    """
     with transaction() as session:
         return summary_out(job_admin.summary(session))
 
@@ -42,7 +45,10 @@ def sum_up_jobs() -> dict[str, Any]:
 @operator
 @endpoint("Jobs", response=JobOut, problems=(404,))
 def show_job(job_id: str) -> dict[str, Any]:
-    """Show a job: its attempts, its times, its last error in words, its worker, and the invitation it serves."""
+    """Get a background job.
+
+    It has the job's attempts, times, last error, worker, and the invitation it is for.
+    """
     with transaction() as session:
         return job_out(job_admin.get(session, job_id=job_id))
 
@@ -51,7 +57,10 @@ def show_job(job_id: str) -> dict[str, Any]:
 @operator
 @endpoint("Jobs", response=JobOut, problems=(404, 409))
 def retry_job(job_id: str) -> dict[str, Any]:
-    """Do a dead or cancelled job again, or one that waits at once. 409 where it runs, or is done."""
+    """Retry a dead or cancelled job, or run a waiting one now.
+
+    Returns 409 for a job that is running or done.
+    """
     with transaction() as session:
         return job_out(job_admin.retry(session, actor=actor(), job_id=job_id))
 
@@ -60,7 +69,10 @@ def retry_job(job_id: str) -> dict[str, Any]:
 @operator
 @endpoint("Jobs", response=JobOut, problems=(404, 409))
 def cancel_job(job_id: str) -> dict[str, Any]:
-    """Call off a job that waits; its invitation shows it. 409 where it runs, or has ended."""
+    """Cancel a waiting job.
+
+    Its invitation shows that. Returns 409 for a job that is running or has ended.
+    """
     with transaction() as session:
         return job_out(job_admin.cancel(session, actor=actor(), job_id=job_id))
 
@@ -69,7 +81,7 @@ def cancel_job(job_id: str) -> dict[str, Any]:
 @requires(Permission.AUDIT_VIEW)
 @endpoint("Jobs", query=AccountJobQuery, response=JobsOut)
 def list_account_jobs(account_id: str, query: AccountJobQuery) -> dict[str, Any]:
-    """List the background jobs of an account, the newest first."""
+    """List an account's background jobs, newest first."""
     return _page(query, account_id)
 
 
@@ -77,7 +89,7 @@ def list_account_jobs(account_id: str, query: AccountJobQuery) -> dict[str, Any]
 @requires(Permission.AUDIT_VIEW)
 @endpoint("Jobs", response=AccountSummaryOut)
 def sum_up_account_jobs(account_id: str) -> dict[str, Any]:
-    """Sum up the background work of an account."""
+    """Get a summary of an account's background jobs."""
     with transaction() as session:
         return summary_out(job_admin.summary(session, account_id=account_id))
 
@@ -86,7 +98,7 @@ def sum_up_account_jobs(account_id: str) -> dict[str, Any]:
 @requires(Permission.AUDIT_VIEW)
 @endpoint("Jobs", response=JobOut)
 def show_account_job(account_id: str, job_id: str) -> dict[str, Any]:
-    """Show a job of an account."""
+    """Get a background job of an account."""
     with transaction() as session:
         return job_out(job_admin.get(session, job_id=job_id, account_id=account_id))
 

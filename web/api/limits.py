@@ -1,4 +1,4 @@
-"""The limits on an account's invitations."""
+"""Limits on an account's invitations."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from web.schemas.limits import LimitsBody, LimitsOut, limits_out
 @operator_or(Permission.TEAM_VIEW)
 @endpoint("Accounts", response=LimitsOut)
 def show_limits(account_id: str) -> dict[str, Any]:
-    """Show how many invitations an account can send, and how many of them it has sent."""
+    """Get an account's limits on inviting, and their current use."""
     with transaction() as session:
         found = limits.standing(session, actor=actor(), policy=app_context().policy, account_id=account_id)
     return limits_out(found)
@@ -25,9 +25,9 @@ def show_limits(account_id: str) -> dict[str, Any]:
 @operator
 @endpoint("Accounts", body=LimitsBody, response=LimitsOut, problems=(404,), example={"invitations_per_day": 20000})
 def set_limits(account_id: str, body: LimitsBody) -> dict[str, Any]:
-    """Set an account's limits on inviting, in place of those set before.
+    """Set an account's limits on inviting.
 
-    Limits that you leave out follow the account's committed spend.
+    Replaces the limits set before. Limits that are left out follow the account's committed spend.
     """
     with transaction() as session:
         overrides = body.model_dump(exclude_none=True)

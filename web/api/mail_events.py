@@ -1,4 +1,4 @@
-"""What the operator's mail system tells of mails that it took from us."""
+"""Delivery events that the operator's mail system reports."""
 
 from typing import Any
 
@@ -26,11 +26,11 @@ from web.schemas.mail_events import MailEventsBody, MailEventsOut
     },
 )
 def record_mail_events(body: MailEventsBody) -> dict[str, Any]:
-    """Tell what became of mails: `delivered`, `bounced`, `complained`; `delayed` changes nothing.
+    """Record delivery events of emails: `delivered`, `bounced`, `complained` or `delayed`.
 
-    Signed as Standard Webhooks says, with MAIL_EVENTS_KEY; without that setting the call is not there. News may come
-    late, twice and in any order. A bounce or a complaint keeps all mail from the address for 30 days. A Message-ID that
-    is none of ours is passed over.
+    Requests are signed as Standard Webhooks specifies, with MAIL_EVENTS_KEY. Without that setting this call returns
+    404. Events may arrive late, twice and in any order. A bounce or a complaint stops all email to the address for 30
+    days. `delayed` changes nothing. Events with an unknown Message-ID are ignored.
     """
     events = [MailEvent(event.message_id, event.type, " ".join(event.reason.split())) for event in body.events]
     with transaction() as session:

@@ -1,4 +1,4 @@
-"""The signed-in person: their profile and their accounts."""
+"""The signed-in user: profile, accounts and invitations."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from web.schemas.users import FailedSignIns, MyAccounts, ProfileBody, UserOut, u
 @signed_in
 @endpoint("People", response=UserOut)
 def show_me() -> dict[str, Any]:
-    """Show the signed-in person."""
+    """Get the current user."""
     return user_out(identity.user())
 
 
@@ -29,9 +29,10 @@ def show_me() -> dict[str, Any]:
 @signed_in
 @endpoint("People", body=ProfileBody, response=UserOut, problems=(404,), example={"name": "Carol Díaz", "locale": "es"})
 def change_me(body: ProfileBody) -> dict[str, Any]:
-    """Change the name, the language, or the account to land in after signing in; what is left out stays.
+    """Update the current user's name, language or default account.
 
-    The landing account has to be one of one's own; null means none in particular.
+    Fields that are left out stay unchanged. The default account is shown first after signing in. It must be one of the
+    user's own; null removes it.
     """
     changes = body.model_dump(exclude_unset=True)
     with transaction() as session:
@@ -42,7 +43,7 @@ def change_me(body: ProfileBody) -> dict[str, Any]:
 @signed_in
 @endpoint("People", query=PageQuery, response=FailedSignIns)
 def list_my_failed_sign_ins(query: PageQuery) -> dict[str, Any]:
-    """List the failed sign-ins with the signed-in person's proven address, of the last 30 days, the newest first."""
+    """List failed sign-ins with the current user's verified address in the last 30 days, newest first."""
     rows = failed(before=decode(query.cursor), limit=query.limit + 1)
     shown = [{"id": row.id, "at": row.failed_at, "origin": row.origin} for row in rows]
     return page(shown, limit=query.limit, key=lambda row: str(row["id"]))
@@ -52,7 +53,7 @@ def list_my_failed_sign_ins(query: PageQuery) -> dict[str, Any]:
 @signed_in
 @endpoint("People", query=PageQuery, response=MyAccounts)
 def list_my_accounts(query: PageQuery) -> dict[str, Any]:
-    """List the accounts of the signed-in person, with their role in each."""
+    """List the current user's accounts, with their role in each."""
     me = identity.user()
     with transaction() as session:
         rows = memberships.list_accounts(
@@ -75,7 +76,7 @@ def list_my_accounts(query: PageQuery) -> dict[str, Any]:
 @signed_in
 @endpoint("People", query=PageQuery, response=MyInvitations)
 def list_my_invitations(query: PageQuery) -> dict[str, Any]:
-    """List the pending invitations to the signed-in person's proven address, the oldest first."""
+    """List the pending invitations to the current user's verified address, oldest first."""
     with transaction() as session:
         waiting = invitee.list_open(
             session, user=identity.user(), after=decode(query.cursor) or "", limit=query.limit + 1
@@ -88,7 +89,10 @@ def list_my_invitations(query: PageQuery) -> dict[str, Any]:
 @signed_in
 @endpoint("People", response=AcceptedOut, problems=(404, 409, 410))
 def accept_my_invitation(invitation_id: str) -> Response:
-    """Accept an invitation to one's proven address, without the mail; again, it answers the same."""
+    """Accept an invitation to your verified address, without its link.
+
+    Repeating the request returns the same result.
+    """
     return json_response({"membership": accept_own(invitation_id), "token": None})
 
 
@@ -96,5 +100,5 @@ def accept_my_invitation(invitation_id: str) -> Response:
 @signed_in
 @endpoint("People", body=RefusalBody, status=204, problems=(404, 410), example={"reason": "I have left the company."})
 def decline_my_invitation(invitation_id: str, body: RefusalBody) -> None:
-    """Decline an invitation to one's proven address, without the mail."""
+    """Decline an invitation to your verified address, without its link."""
     decline_own(invitation_id, body)

@@ -1,4 +1,4 @@
-"""The members of an account."""
+"""Members of an account."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from web.schemas.accounts import MemberOut, MemberQuery, MembersOut, RemovalOut,
 @requires(Permission.TEAM_VIEW)
 @endpoint("Team", query=MemberQuery, response=MembersOut)
 def list_members(account_id: str, query: MemberQuery) -> Response:
-    """List the members of an account in the order in which they joined."""
+    """List an account's members, in the order in which they joined."""
     role, after, limit = query.role, decode(query.cursor) or "", query.limit + 1
     if query.q:
         with transaction() as session:
@@ -35,9 +35,10 @@ def list_members(account_id: str, query: MemberQuery) -> Response:
 @requires(Permission.TEAM_EDIT)
 @endpoint("Team", body=RoleBody, response=MemberOut, problems=(409,), example={"role": "support"})
 def change_member(account_id: str, member_id: str, body: RoleBody) -> dict[str, Any]:
-    """Give a member another role, from this moment on.
+    """Change a member's role, with immediate effect.
 
-    The owner's role stays, and nobody changes their own. Open invitations that the member may no longer give are held.
+    The owner's role can't be changed, and neither can your own. Open invitations that the member may no longer give are
+    put on hold.
     """
     with transaction() as session:
         changed = changes.change_role(
@@ -50,9 +51,10 @@ def change_member(account_id: str, member_id: str, body: RoleBody) -> dict[str, 
 @member
 @endpoint("Team", status=204, problems=(403, 409))
 def remove_member(account_id: str, member_id: str) -> None:
-    """Remove a member, for good, with their API keys in this account; it needs `team:edit`.
+    """Remove a member from an account, with their API keys in it.
 
-    One's own membership anybody but the owner may end: they leave. Open invitations of theirs are held.
+    Removing another member requires `team:edit`. Anyone but the owner can end their own membership. The member's open
+    invitations are put on hold.
     """
     with transaction() as session:
         changes.remove(session, actor=actor(), account_id=account_id, membership_id=member_id)
@@ -62,7 +64,10 @@ def remove_member(account_id: str, member_id: str) -> None:
 @requires(Permission.TEAM_EDIT)
 @endpoint("Team", response=RemovalOut, problems=(409,))
 def preview_removal(account_id: str, member_id: str) -> dict[str, Any]:
-    """Show what removing a member would end; nothing changes."""
+    """Preview what removing a member would end.
+
+    Nothing changes.
+    """
     with transaction() as session:
         ending = changes.preview_removal(session, account_id=account_id, membership_id=member_id)
     return {

@@ -1,4 +1,4 @@
-"""Exceptions from the lists: an account's own, and the operator's for all."""
+"""Exceptions from the domain and network lists: an account's own, and the operator's for all accounts."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _EXAMPLE = {"effect": "block", "subject": "domain", "value": "rival.example", "r
 @operator_or(Permission.TEAM_VIEW)
 @endpoint("Exceptions", query=PageQuery, response=ExceptionsOut)
 def list_exceptions(account_id: str, query: PageQuery) -> dict[str, Any]:
-    """List the exceptions in force of an account, the oldest first."""
+    """List an account's exceptions in force, oldest first."""
     return _overrides_page(account_id, query)
 
 
@@ -26,7 +26,10 @@ def list_exceptions(account_id: str, query: PageQuery) -> dict[str, Any]:
 @operator_or(Permission.TEAM_EDIT)
 @endpoint("Exceptions", body=ExceptionBody, response=ExceptionOut, status=201, example=_EXAMPLE)
 def add_exception(account_id: str, body: ExceptionBody) -> Any:
-    """Make an exception for an account. What loosens the rules (`allow`) only the operator can say."""
+    """Add an exception to an account.
+
+    Only the operator can loosen the rules with `allow`.
+    """
     return _added(account_id, body)
 
 
@@ -34,7 +37,10 @@ def add_exception(account_id: str, body: ExceptionBody) -> Any:
 @operator_or(Permission.TEAM_EDIT)
 @endpoint("Exceptions", status=204)
 def remove_exception(account_id: str, exception_id: str) -> None:
-    """End an exception of an account at once; one that the operator made only the operator can end."""
+    """Remove an exception from an account, with immediate effect.
+
+    Only the operator can remove an exception of the operator's.
+    """
     with transaction() as session:
         overrides.remove(session, actor=actor(), account_id=account_id, exception_id=exception_id)
 
@@ -43,7 +49,7 @@ def remove_exception(account_id: str, exception_id: str) -> None:
 @operator
 @endpoint("Exceptions", query=PageQuery, response=ExceptionsOut)
 def list_exceptions_for_all(query: PageQuery) -> dict[str, Any]:
-    """List the exceptions in force that count in every account, the oldest first."""
+    """List the exceptions in force for all accounts, oldest first."""
     return _overrides_page(None, query)
 
 
@@ -57,7 +63,7 @@ def list_exceptions_for_all(query: PageQuery) -> dict[str, Any]:
     example={"effect": "allow", "subject": "domain", "value": "fastmail.com", "reason": "The company itself."},
 )
 def add_exception_for_all(body: ExceptionBody) -> Any:
-    """Make an exception that counts in every account."""
+    """Add an exception for all accounts."""
     return _added(None, body)
 
 
@@ -65,7 +71,7 @@ def add_exception_for_all(body: ExceptionBody) -> Any:
 @operator
 @endpoint("Exceptions", status=204, problems=(404,))
 def remove_exception_for_all(exception_id: str) -> None:
-    """End an exception that counts in every account."""
+    """Remove an exception for all accounts."""
     with transaction() as session:
         overrides.remove(session, actor=actor(), account_id=None, exception_id=exception_id)
 

@@ -1,4 +1,4 @@
-"""Passwords: a forgotten one, and a new one. No answer tells whether an address is known."""
+"""Password changes and resets. No response reveals if an address is known."""
 
 from typing import Any
 
@@ -19,7 +19,10 @@ from web.schemas.users import AddressBody, ChangePasswordBody, NewPasswordBody, 
     example={"current": "correct horse battery", "new": "a purple elephant dances"},
 )
 def change_my_password(body: ChangePasswordBody) -> None:
-    """Change one's password; every other session ends, and the API keys live on."""
+    """Change the current user's password.
+
+    All other sessions end. API keys remain valid.
+    """
     change_password(body)
 
 
@@ -27,7 +30,7 @@ def change_my_password(body: ChangePasswordBody) -> None:
 @public
 @endpoint("People", body=AddressBody, status=202, problems=(429,), example={"email": "carol@corp.example"})
 def request_password_reset(body: AddressBody) -> None:
-    """Email a link that sets a new password, where there is a user of this address."""
+    """Email a link to set a new password, if a user has this address."""
     email_reset(body.email)
 
 
@@ -41,9 +44,10 @@ def request_password_reset(body: AddressBody) -> None:
     example={"token": "x" * 43, "password": "correct horse battery"},
 )
 def reset_password(body: NewPasswordBody) -> dict[str, Any]:
-    """Set a new password with the token of the link; every session of the user ends.
+    """Set a new password with the token of an emailed link.
 
-    The answer lists the API keys that the person made and that live on; `revoke_api_keys` revokes them all.
+    All sessions of the user end. The response lists the user's API keys that remain valid; `revoke_api_keys` revokes
+    them all.
     """
     user, keys = set_password(body)
     return {"email": user.email, "api_keys": [_key_out(key, name) for key, name in keys]}

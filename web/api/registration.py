@@ -1,4 +1,4 @@
-"""Signing up, and proving the address. No answer tells whether an address is known."""
+"""Sign-up and verification of the address. No response reveals if an address is known."""
 
 from typing import Any
 
@@ -26,9 +26,9 @@ from web.schemas.users import AddressBody, ProofBody, ProvenOut, SignUpBody, Use
     example={"email": "carol@corp.example", "name": "Carol Díaz", "password": "correct horse battery"},
 )
 def sign_up(body: SignUpBody) -> dict[str, Any]:
-    """Sign up.
+    """Sign up a user.
 
-    An email brings the link that proves the address. The answer is the same for an address that is known already.
+    An email brings the link that verifies the address. The response is the same for an address that is already known.
     """
     return user_out(sign_up_user(body))
 
@@ -43,11 +43,11 @@ def sign_up(body: SignUpBody) -> dict[str, Any]:
     example={"token": "x" * 43, "password": "correct horse battery"},
 )
 def prove_address(body: ProofBody) -> dict[str, Any]:
-    """Prove an address with the token of the link that was emailed to it, and the secret of the sign-up it belongs to.
+    """Verify an email address with the token of the emailed link.
 
-    That is a session of this sign-up, or its password; without either the answer is 401 `password_needed`. Choosing a
-    `new_password` takes the place of both. Every other sign-up for the address is deleted, and every session but the
-    one that proves. Doing it again changes nothing.
+    The caller also proves that the sign-up is theirs, with a session or its password; otherwise the response is 401
+    `password_needed`. Choosing a `new_password` replaces both. All other sign-ups for the address are deleted, and all
+    sessions except the caller's end. Repeating the request changes nothing.
     """
     return {"email": verify_email(body).email, "email_verified": True}
 
@@ -56,7 +56,7 @@ def prove_address(body: ProofBody) -> dict[str, Any]:
 @public
 @endpoint("People", body=AddressBody, status=202, problems=(429,), example={"email": "carol@corp.example"})
 def resend_proof(body: AddressBody) -> None:
-    """Email the link that proves an address anew, where one is due."""
+    """Email the link that verifies an address again, if the address still needs it."""
     address = address_of(body.email)
     with even_time():
         attempt_limits.count_email(address)

@@ -1,4 +1,4 @@
-"""What people decide about held invitations."""
+"""Reviews of held invitations."""
 
 from typing import Any
 
@@ -22,10 +22,11 @@ from web.schemas.reviews import DecisionBody
     example={"reason": "I have called her: she works from a hotel."},
 )
 def release_invitation(account_id: str, invitation_id: str, body: DecisionBody) -> dict[str, Any]:
-    """Let a held invitation through; it is mailed then.
+    """Approve a held invitation, and send its email.
 
-    What the checks hold the operator releases, and the account's owner where the installation says so. What is held
-    because its inviter may no longer invite, anybody releases who may; they answer for it from then on.
+    An invitation held by the checks can be approved by the operator, and by the account's owner if the installation
+    allows it. One that is held because its inviter may no longer invite can be approved by any member who may invite
+    with its role; they become its inviter.
     """
     with transaction() as session:
         return invitation_out(
@@ -47,10 +48,13 @@ def release_invitation(account_id: str, invitation_id: str, body: DecisionBody) 
     body=DecisionBody,
     response=InvitationOut,
     problems=(409,),
-    example={"reason": "Nobody there knows this person."},
+    example={"reason": "No one at the company knows this person."},
 )
 def refuse_invitation(account_id: str, invitation_id: str, body: DecisionBody) -> dict[str, Any]:
-    """End a held invitation; nothing is mailed. For whoever may release it."""
+    """Reject a held invitation.
+
+    No email is sent. Requires the same rights as approving it.
+    """
     with transaction() as session:
         return invitation_out(
             review.refuse(

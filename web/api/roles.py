@@ -1,4 +1,4 @@
-"""The roles and what each may do."""
+"""The roles and their permissions."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from web.schemas.roles import RolesOut
 @authenticated
 @endpoint("Team", response=RolesOut)
 def list_roles() -> dict[str, Any]:
-    """Show the whole matrix: each role, and what it may view and edit."""
+    """List all roles with their permissions."""
     table = matrix()
     return {
         "data": [{"role": role, "permissions": table[role], "in_words": in_words(role)} for role in Role],

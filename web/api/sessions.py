@@ -1,4 +1,4 @@
-"""Signing in and out."""
+"""Sign-in and sign-out."""
 
 from typing import Any
 
@@ -19,7 +19,10 @@ from web.schemas.users import SessionOut, SignInBody, user_out
     example={"email": "owner@demo.example", "password": "the one that was chosen"},
 )
 def sign_in(body: SignInBody) -> dict[str, Any]:
-    """Sign in; the token is shown this once. `landing_account` is where the person wants to begin."""
+    """Sign in with an email address and a password.
+
+    The token is shown only once. `landing_account` is the account to show first.
+    """
     opened = open_session(body.email, body.password)
     return {
         "token": opened.token,
@@ -33,5 +36,8 @@ def sign_in(body: SignInBody) -> dict[str, Any]:
 @signed_in
 @endpoint("People", status=204)
 def sign_out() -> None:
-    """Sign out: the token opens nothing from now on."""
+    """Sign out.
+
+    The session's token stops working at once.
+    """
     close_session()

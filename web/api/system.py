@@ -1,4 +1,4 @@
-"""What machines ask of the service itself: alive, ready, and the document of all calls."""
+"""Calls for machines: liveness, readiness, metrics, and the OpenAPI document."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -30,17 +30,20 @@ system = Blueprint("system", __name__)
 @system.get("/healthz")
 @anonymous
 def alive() -> Response:
-    """Say that this process answers; it looks at nothing else, and waits for no other request."""
+    """Answer that this process is alive.
+
+    Checks nothing else, and never waits for other requests.
+    """
     return _json({"status": "ok"})
 
 
 @system.get("/readyz")
 @public
 def ready() -> Response:
-    """Say whether this process can serve, part by part; 503 where one that it can't do without is missing.
+    """Report if this process can serve, part by part; 503 without the database or with an old schema.
 
-    Without broker, workers or scheduler invitations are still recorded, and nothing is lost; without a list of networks
-    they are judged by the others: that alone is no 503.
+    Without broker, workers or scheduler, invitations are still recorded and nothing is lost. Without a network list,
+    the others are used. Neither is a reason for 503.
     """
     parts = {"database": _tried(_database), "broker": _tried(_broker), "lists": _lists()}
     parts |= {str(part): _tried(partial(_alive, part)) if parts["database"] == "ok" else "unknown" for part in Part}
@@ -53,7 +56,7 @@ def ready() -> Response:
 @system.get("/metrics")
 @public
 def measure() -> Response:
-    """Give Prometheus its figures, to whom METRICS allows it."""
+    """Return metrics for Prometheus to callers that the METRICS setting admits. Raises `NotFound` for others."""
     allowed = app_context().settings.metrics
     if allowed == "off" or (allowed == "operator" and identity.credential().kind is not ActorKind.OPERATOR):
         raise NotFound("There is no such address.")
@@ -63,14 +66,14 @@ def measure() -> Response:
 @system.get("/openapi.json")
 @public
 def show_document() -> Response:
-    """The OpenAPI document of all calls."""
+    """Return the OpenAPI document of all calls."""
     return _json(openapi.document(current_app))
 
 
 @system.get("/docs")
 @public
 def read_document() -> str:
-    """All calls, for a reader."""
+    """Render the documentation of all calls as a page."""
     return render_template(
         "pages/docs.html", document=openapi.document(current_app), base=app_context().settings.public_url
     )
@@ -100,7 +103,7 @@ def _alive(part: Part) -> str:
 
 
 def _session() -> Session:
-    """The request's session, in a transaction that ends soon whatever keeps it waiting."""
+    """Return the request's session, with short timeouts so that a check never blocks."""
     session = db.session()
     limit(session, statement=2, lock=1)
     return session

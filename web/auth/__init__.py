@@ -1,1 +1,1 @@
-"""Who is calling, and what guards a view."""
+"""Authentication of callers, and the guards of views."""

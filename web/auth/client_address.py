@@ -1,9 +1,9 @@
-"""Where a request comes from: the peer's address, or what the proxies in front say, if they are ours.
+"""The client address of a request: the peer's address, or what our own proxies report.
 
-`X-Forwarded-For` is read from the right: each of our own proxies has added what it saw, and the first address that is
-none of theirs is the caller's. Whatever stands further left the caller wrote, and nothing is believed of it; but that
-something stands there is a trace of a proxy on the way, and so is a `Via` that none of ours has added. Where one of our
-proxies has written what can't be read, the address is unknown: its own would be everybody's.
+`X-Forwarded-For` is read from the right: each of our proxies has appended the address it saw, and the first address
+that isn't one of ours is the client's. Everything further left was written by the client and isn't trusted. Its
+presence is still a trace of a proxy on the way, as is a `Via` that none of our proxies has added. If one of our proxies
+wrote something unreadable, the address is unknown: the proxy's own address would stand for every client.
 """
 
 import re
@@ -16,12 +16,12 @@ from shared.settings.types import Network
 
 Address = IPv4Address | IPv6Address
 
-# Headers that proxies of people put in; some load balancers do too, so they count only where none of ours is in front.
+# Headers that people's own proxies add. Some load balancers do too, so they count only without a proxy of ours.
 _TELLTALES = ("Proxy-Connection", "X-Proxy-ID", "X-Proxy-Connection")
 PROXY_HEADERS = ("X-Forwarded-For", "Via", "Forwarded", *_TELLTALES)
-"""All headers that `find_client` looks at."""
+"""All headers that `find_client` reads."""
 
-# Azure and AWS write the caller's port too, and quotes are left over from `Forwarded`.
+# Azure and AWS append the client's port, and some proxies keep the quotes of `Forwarded`.
 _IN_BRACKETS = re.compile(r"\[([^\[\]]+)\](?::\d{1,5})?")
 _WITH_PORT = re.compile(r"([\d.]+):\d{1,5}")
 _LONGEST_KEY = 64
@@ -29,9 +29,10 @@ _LONGEST_KEY = 64
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The caller's address, an IPv4-mapped one as IPv4, or None; and the headers in which a proxy has named itself.
+    """The client's address, or None if unknown, and the headers in which a proxy shows itself.
 
-    `unread` is what one of our proxies wrote in place of an address that can be read.
+    An IPv4-mapped address is given as IPv4. `unread` is the unreadable text that one of our proxies wrote as an
+    address.
     """
 
     address: str | None
@@ -40,12 +41,15 @@ class Client:
 
     @property
     def key(self) -> str:
-        """The name to count this caller's requests under: where the address is unknown, what the proxy calls it."""
+        """The key to count this client's requests under: its address, or what the proxy calls it."""
         return self.address or f"unknown {self.unread[:_LONGEST_KEY]}"
 
 
 def find_client(peer: str | None, headers: Mapping[str, Sequence[str]], trusted: Sequence[Network]) -> Client:
-    """Who called, by the peer's address and what each header says, given its lines in their order."""
+    """Find the client from the peer's address and the lines of each header, in their order.
+
+    Addresses in the `trusted` networks are our own proxies.
+    """
     if not headers:
         return _client_at(peer)
     seen, ours, unread = _parsed(peer), 0, ""
@@ -53,12 +57,12 @@ def find_client(peer: str | None, headers: Mapping[str, Sequence[str]], trusted:
     while seen is not None and _within(seen, trusted):
         ours += 1
         if not hops:
-            # A header without a single entry is unreadable too; without the header, the proxy itself calls.
+            # An empty header is unreadable too. Without the header, the proxy itself is the client.
             seen = None if ours == 1 and "X-Forwarded-For" in headers else seen
             break
         unread = hops.pop().strip()
         seen = _parsed(unread)
-    # Each proxy of ours may have added itself to these; what goes beyond was there before.
+    # Each of our proxies may have added itself to these. Any further entry was there before.
     named = [name for name in ("Via", "Forwarded") if len(_entries(headers, name)) > ours]
     named += ["X-Forwarded-For"] if hops else []
     named += [name for name in _TELLTALES if _entries(headers, name) and not ours]
@@ -67,7 +71,7 @@ def find_client(peer: str | None, headers: Mapping[str, Sequence[str]], trusted:
 
 @lru_cache(maxsize=1024)
 def _client_at(peer: str | None) -> Client:
-    """Who called where no header says more than the connection does: the same ones, again and again."""
+    """Return the client of a request without proxy headers. Cached, since the same peers come again and again."""
     seen = _parsed(peer)
     return Client(str(seen) if seen else None)
 
@@ -77,7 +81,7 @@ def _entries(headers: Mapping[str, Sequence[str]], name: str) -> list[str]:
 
 
 def _parsed(text: str | None) -> Address | None:
-    """The address of an entry: alone, with a port, in brackets or quotes, with the zone of a link."""
+    """Parse the address in an entry, which may have a port, brackets, quotes or a zone."""
     plain = (text or "").strip().strip('"')
     found = _IN_BRACKETS.fullmatch(plain) or _WITH_PORT.fullmatch(plain)
     try:

@@ -1,16 +1,16 @@
-"""Answers that take the same time whatever they did, where the time would tell whether an address is known."""
+"""Responses in constant time, for calls whose timing would reveal if an address is known."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 STEP = 0.1
-"""Seconds: well above what the work takes, so that only its end is seen, and never the work."""
+"""Seconds. Well above the time of the work itself, so that response times reveal only the number of steps."""
 
 
 @contextmanager
 def even_time() -> Iterator[None]:
-    """Let the block end a whole number of steps after it began, with an answer or an error."""
+    """Make the block take a whole number of steps, whether it returns or raises."""
     began = time.monotonic()
     try:
         yield

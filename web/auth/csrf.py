@@ -1,8 +1,8 @@
-"""Keeps other sites from acting with a visitor's cookie: the browser's own word on where a request began, and a token.
+"""Protection against cross-site request forgery, by the browser's own headers and by a token.
 
-A request that changes something and rides on a cookie has to come from this very origin (`Sec-Fetch-Site`, `Origin`),
-and forms carry a token besides. A call of the API that a bearer token answers for needs none of it: no browser adds
-that by itself. Any other `Authorization` header changes nothing.
+A request that changes something with a cookie has to come from this origin (`Sec-Fetch-Site`, `Origin`), and forms
+carry a token as well. API calls with a bearer token need neither, since browsers never add one by themselves. Any other
+`Authorization` header makes no difference.
 """
 
 import hmac
@@ -17,16 +17,17 @@ from web.auth import cookies, identity
 from web.context import app_context
 
 SEED_KEPT = 30 * 24 * 60 * 60
-"""How long a browser keeps the cookie that tokens are bound to, in seconds: as long as an invitation can be open."""
+"""Lifetime in seconds of the cookie that tokens are bound to: as long as an invitation can be open."""
 
 FIELD, HEADER = "csrf_token", "X-CSRF-Token"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def token() -> str:
-    """The token for this page's forms: fresh with each page, and bound to a random cookie that is set with the answer.
+    """Return the token for this page's forms. It is new on each page and bound to a random cookie set with the
+    response.
 
-    Because it is fresh, it also tells one press of a form from another; see `web.ui.form_once`.
+    Since it is new on each page, it also identifies one submission of a form; see `web.ui.form_once`.
     """
     if "csrf_token" not in g:
         g.csrf_seed = request.cookies.get(seed_cookie()) or secrets.token_urlsafe(24)
@@ -37,17 +38,17 @@ def token() -> str:
 
 
 def seed() -> str:
-    """What this browser's tokens are bound to; empty before it has seen a form."""
+    """Return the seed that this browser's tokens are bound to; empty before its first form."""
     return request.cookies.get(seed_cookie(), "")
 
 
 def seed_cookie() -> str:
-    """The name of the cookie that tokens are bound to."""
+    """Return the name of the cookie that tokens are bound to."""
     return cookies.named("usher_form")
 
 
 def refuse_forged() -> None:
-    """Raise `Forged` for a request that another site may have made in the visitor's name."""
+    """Raise `Forged` for a request that another site may have sent on the visitor's behalf."""
     is_form = not request.path.startswith("/v1/")
     if request.method in _READING or (identity.shows_bearer() and not is_form):
         return
@@ -64,7 +65,7 @@ def _from_elsewhere() -> bool:
     if site is not None:
         return site not in {"same-origin", "none"}
     origin = request.headers.get("Origin")
-    # Our own forms come from "null" where there is no TLS: the pages send no referrer, and browsers then hide both.
+    # Without TLS our own forms send "null": the pages send no referrer, and browsers then hide the origin too.
     if origin is None or origin == "null":
         return False
     ours = {urlsplit(app_context().settings.public_url).netloc, request.host}
@@ -72,7 +73,7 @@ def _from_elsewhere() -> bool:
 
 
 def nonce() -> str:
-    """What is random in the token of the form that was sent."""
+    """Return the random part of the submitted form's token."""
     return _sent().partition(".")[0]
 
 

@@ -1,7 +1,7 @@
-"""The one guard on every view: `@public`, `@signed_in`, `@member`, `@requires(Permission.X)`, `@asking`, `@operator`.
+"""The one guard on every view, such as `@public`, `@signed_in`, `@member`, `@requires(Permission.X)`, `@operator`.
 
-A stranger to an account gets 404, as if it were not there; a member without the right gets 403 naming the permission.
-Each guard leaves its mark on the view, so that a test can find a view without one.
+A stranger to an account gets 404, as if the account did not exist. A member without the permission gets 403, which
+names it. Each guard marks its view, so a test can find a view without one.
 """
 
 from collections.abc import Callable
@@ -26,11 +26,14 @@ _AUDITED_CODES = frozenset(
     {"permission_denied", "credential_not_allowed", "owner_immutable", "own_role", "role_not_assignable"}
 )
 PERSON = "person with "
-"""What the mark of a guard begins with that lets in people only."""
+"""Prefix of the mark of guards that admit only people."""
+
+OPERATOR_OR = "the operator, or "
+"""Prefix of the mark of guards that also admit the operator."""
 
 
 def public(view: View) -> View:
-    """Anyone may call this; a forged browser request may not."""
+    """Admit anyone, except a forged browser request."""
 
     def admit(_: dict[str, Any]) -> None:
         g.actor = identity.actor()
@@ -39,17 +42,17 @@ def public(view: View) -> View:
 
 
 def public_lazy(view: View) -> View:
-    """The same; who it is, the view finds out (`auth.credential`) on the way to the database that it goes anyway."""
+    """Admit anyone. The view itself identifies the caller (`identity.credential`) along with its own database work."""
     return _guarded(_must_identify(view), "public", lambda _: None)
 
 
 def anonymous(view: View) -> View:
-    """Anyone may read this, and nobody is asked who they are: it works while the database is away."""
+    """Admit anyone without identifying them, so the view works while the database is unavailable."""
     return _guarded(view, "public", lambda _: None)
 
 
 def signed_in(view: View) -> View:
-    """Only a signed-in person may call this."""
+    """Admit only signed-in people."""
 
     def admit(_: dict[str, Any]) -> None:
         identity.user()
@@ -59,7 +62,7 @@ def signed_in(view: View) -> View:
 
 
 def authenticated(view: View) -> View:
-    """Anyone with a valid credential of whatever kind may call this."""
+    """Admit anyone with a valid credential of any kind."""
 
     def admit(_: dict[str, Any]) -> None:
         if identity.credential().kind is ActorKind.ANYONE:
@@ -70,7 +73,7 @@ def authenticated(view: View) -> View:
 
 
 def operator(view: View) -> View:
-    """Only the operator may call this; everybody else is told that nothing is here."""
+    """Admit only the operator."""
 
     def admit(_: dict[str, Any]) -> None:
         kind = identity.credential().kind
@@ -84,7 +87,7 @@ def operator(view: View) -> View:
 
 
 def signed_webhook(view: View) -> View:
-    """Only the mail system may call this, which signs what it tells; where no key is set for that, nothing is here."""
+    """Admit only the mail system, which signs its requests. Raises `NotFound` if no signing key is set."""
 
     def admit(_: dict[str, Any]) -> None:
         key = app_context().settings.mail_events_key
@@ -97,7 +100,7 @@ def signed_webhook(view: View) -> View:
 
 
 def operator_page(view: View) -> View:
-    """Only a browser in which the operator key was typed may see this page."""
+    """Admit only a browser in which the operator key was entered."""
 
     def admit(_: dict[str, Any]) -> None:
         identity.credential()
@@ -108,7 +111,7 @@ def operator_page(view: View) -> View:
 
 
 def local(view: View) -> View:
-    """Anyone on this very machine may see this page; from elsewhere, only the operator's browser."""
+    """Admit anyone on this machine. If emails are caught here, others need the operator's browser session."""
 
     def admit(_: dict[str, Any]) -> None:
         if app_context().settings.mailbox_dir is not None and not identity.is_local():
@@ -119,7 +122,7 @@ def local(view: View) -> View:
 
 
 def api_key(view: View) -> View:
-    """Only API keys and the operator may ask this; the view's own query looks up the key, for `auth.found_key`."""
+    """Admit only API keys and the operator. The view's own query finds the key and passes it to `authenticate_key`."""
 
     def admit(_: dict[str, Any]) -> None:
         if identity.presented_api_key() is None:
@@ -129,7 +132,7 @@ def api_key(view: View) -> View:
 
 
 def member(view: View) -> View:
-    """Only members of the account in the path may call this, whatever their role, and its API keys."""
+    """Admit members of the account in the path, in any role, and its API keys."""
 
     def admit(path: dict[str, Any]) -> None:
         g.actor = _in_account(path["account_id"])
@@ -138,7 +141,7 @@ def member(view: View) -> View:
 
 
 def requires(permission: Permission) -> Callable[[View], View]:
-    """Only members of the account in the path with this permission may call this, and its API keys that have it."""
+    """Admit members and API keys of the account in the path that have this permission."""
 
     def admit(path: dict[str, Any]) -> None:
         g.actor = _in_account(path["account_id"])
@@ -148,7 +151,7 @@ def requires(permission: Permission) -> Callable[[View], View]:
 
 
 def person_with(permission: Permission) -> Callable[[View], View]:
-    """Only members of the account in the path with this permission may call this; none of its API keys."""
+    """Admit members of the account in the path with this permission, but none of its API keys."""
 
     def admit(path: dict[str, Any]) -> None:
         g.actor = _in_account(path["account_id"])
@@ -159,7 +162,7 @@ def person_with(permission: Permission) -> Callable[[View], View]:
 
 
 def operator_or(permission: Permission) -> Callable[[View], View]:
-    """Only the operator may call this, and whoever has this permission in the account in the path."""
+    """Admit the operator, and members and API keys of the account in the path with this permission."""
 
     def admit(path: dict[str, Any]) -> None:
         if identity.credential().kind is ActorKind.OPERATOR:
@@ -168,11 +171,11 @@ def operator_or(permission: Permission) -> Callable[[View], View]:
         g.actor = _in_account(path["account_id"])
         g.actor.require(permission)
 
-    return lambda view: _guarded(view, f"the operator, or {permission}", admit)
+    return lambda view: _guarded(view, f"{OPERATOR_OR}{permission}", admit)
 
 
 def actor() -> Actor:
-    """The caller, as the guard has admitted it."""
+    """Return the caller that the guard admitted."""
     admitted: Actor = g.actor
     return admitted
 
@@ -199,7 +202,7 @@ def _must_identify(view: View) -> View:
     def looked_up(**path: Any) -> Any:
         answer = view(**path)
         if "caller" not in g:
-            raise RuntimeError("the view has answered without looking up who asks")
+            raise RuntimeError("the view answered without identifying the caller")
         return answer
 
     return looked_up
@@ -214,7 +217,7 @@ def _refuse_people() -> None:
 
 
 def _record_refusal(error: UsherError) -> None:
-    """Leave a trace in the account of a member or a key that tried what it may not."""
+    """Record in the account's audit log that a member or API key tried something it may not do."""
     found: Actor | None = g.get("actor")
     if found is None or found.account_id is None or error.code not in _AUDITED_CODES:
         return
@@ -230,7 +233,7 @@ def _record_refusal(error: UsherError) -> None:
 
 
 def _record_presence() -> None:
-    """Note that the member was here, or that the key was used, where the last note is a minute old."""
+    """Record that the member was active or the API key was used, at most once a minute."""
     found: identity.Credential | None = g.get("caller")
     key = found.key if found else None
     if key is not None and key.use_is_due:

@@ -1,6 +1,6 @@
-"""Guessing passwords and keys: each try is counted before it is made, and too many are slowed down.
+"""Limits on guessing passwords and keys. Each attempt is counted first, and too many are slowed down.
 
-A right password gives its own try back. Nobody is locked out: the longest wait is a quarter of an hour, and the places
+A correct password takes its own attempt back. No one is locked out: the longest wait is 15 minutes, and the networks
 and devices where a person has signed in before are counted apart from strangers.
 """
 
@@ -23,18 +23,18 @@ from web.database import apart
 
 Found = TypeVar("Found")
 Bucket = tuple[str, Pace]
-"""What tries are counted under, and how they are slowed down."""
+"""The key that attempts are counted under, and how they are slowed down."""
 
 FAILED = Counter("usher_failed_sign_ins", "Sign-ins and credentials that were refused, by reason.", ["reason"])
 """By `password`, `operator_key`, `token` (an unknown bearer token) and `rate_limited`.
 
-A wrong password and an unknown address are one reason: `/metrics` may be open to anyone.
+A wrong password and an unknown address have one reason, since `/metrics` may be public.
 """
 
 _HOUR, _QUARTER = timedelta(hours=1), timedelta(minutes=15)
 _ACCOUNT = Pace(free=10, shortest=timedelta(seconds=30), longest=_QUARTER, forgotten_after=_HOUR)
 _CALLER = Pace(free=30, shortest=timedelta(seconds=15), longest=_QUARTER, forgotten_after=_HOUR)
-# The longest wait is short, for whoever shares a network with a guesser may be the operator.
+# The longest wait is short, since the operator may share a network with a guesser.
 _KEYS = Pace(free=30, shortest=timedelta(seconds=1), longest=timedelta(minutes=1), forgotten_after=_HOUR)
 
 
@@ -45,9 +45,9 @@ def tried(
     reason: str = "password",
     address: str = "",
 ) -> Found:
-    """What the attempt finds. It is counted in every bucket first, and given back once it comes to a good end.
+    """Run the attempt and return its result. It is counted in every bucket first, and taken back if it succeeds.
 
-    Raises `TooSoon` without trying while one of the buckets has to wait, and what the attempt raises.
+    Raises `TooSoon` without an attempt while a bucket has to wait, and whatever the attempt raises.
     """
     try:
         with apart() as session:
@@ -68,35 +68,35 @@ def tried(
 
 
 def on_account(address_key: str, place: str) -> Bucket:
-    """Tries on one address: from a `place` that its owner is known by, or ("") from everywhere else together."""
+    """Return the bucket for one address, from a `place` known for its owner, or ("") from all other places together."""
     return _key("account", address_key, place), _ACCOUNT
 
 
 def on_anything(*who: str) -> Bucket:
-    """Tries on one thing that has a password of its own."""
+    """Return the bucket for a subject that has its own password, such as a link."""
     return _key("password", *who), _ACCOUNT
 
 
 def from_caller(network: str) -> Bucket:
-    """Tries of one caller, on whatever address."""
+    """Return the bucket for one caller, across all addresses."""
     return _key("caller", network), _CALLER
 
 
 def on_keys(network: str) -> Bucket:
-    """Operator keys that one caller tries."""
+    """Return the bucket for the operator keys that one caller tries."""
     return _key("keys", network), _KEYS
 
 
 def on_tokens(network: str) -> Bucket:
-    """Sessions and API keys of one caller that open nothing."""
+    """Return the bucket for one caller's session tokens and API keys that aren't valid."""
     return _key("tokens", network), _KEYS
 
 
 def count_unknown_token(network: str, token: str, *, origin: str | None) -> None:
-    """Count a bearer token that opened nothing; raises `TooSoon` beyond the limit, while nothing more is written.
+    """Count an unknown bearer token. Raises `TooSoon` beyond the limit, and writes nothing more until then.
 
-    An ended session or a revoked key in some program must not keep the operator out, so it is counted apart: 256 random
-    bits are no guess at an operator key.
+    An ended session or a revoked key in some program must not keep the operator out. Such tokens are counted apart,
+    since 256 random bits are no guess at an operator key.
     """
     key, pace = on_tokens(network) if is_drawn(token.removeprefix(api_keys.PREFIX)) else on_keys(network)
     with apart() as session:
@@ -106,7 +106,7 @@ def count_unknown_token(network: str, token: str, *, origin: str | None) -> None
 
 
 def refuse_operator_key(network: str) -> None:
-    """Raise `TooSoon`, even for the right key, while this caller has to wait after wrong ones. Writes nothing."""
+    """Raise `TooSoon`, even for the correct key, while this caller has to wait after wrong ones. Writes nothing."""
     with apart() as session:
         rate_limits.refuse_waiting(session, on_keys(network)[0])
 
@@ -119,7 +119,7 @@ def report(reason: str, *, origin: str | None, address: str = "") -> None:
 
 
 def network_of(origin: str | None) -> str:
-    """The network that one caller has for themselves: an IPv4 address, or an IPv6 /64; empty where it isn't known."""
+    """Return the network of one caller: an IPv4 address or an IPv6 /64; empty if the address is unknown."""
     if origin is None:
         return ""
     address = ip_address(origin)

@@ -1,7 +1,7 @@
-"""Which Host header is answered, where the settings bind it: PUBLIC_URL's own and loopback names.
+"""The Host headers that are answered, if the settings restrict them: the host of PUBLIC_URL, and loopback names.
 
-A page of another site whose name its owner points at this machine (DNS rebinding) would otherwise reach a server that
-trusts the machine it runs on. Nothing here builds a link from the header, whatever it says.
+Otherwise a page of another site, whose name resolves to this machine (DNS rebinding), could reach a server that trusts
+its own machine. No link is ever built from the Host header.
 """
 
 from ipaddress import ip_address
@@ -13,11 +13,11 @@ from werkzeug.exceptions import MisdirectedRequest
 from web.context import app_context
 
 _ALWAYS = frozenset({"/healthz", "/readyz"})
-"""What load balancers ask by address."""
+"""Paths that load balancers call by IP address."""
 
 
 def refuse_others() -> None:
-    """Raise `MisdirectedRequest` for a Host that is not ours, where only ours are answered."""
+    """Raise `MisdirectedRequest` for another Host, if the settings restrict them."""
     settings = app_context().settings
     if settings.web_hosts == "any" or request.path in _ALWAYS:
         return
@@ -27,7 +27,7 @@ def refuse_others() -> None:
 
 
 def is_loopback(name: str | None) -> bool:
-    """Whether this name or address always means the machine itself."""
+    """Return True if this name or address always means the machine itself."""
     if name is None:
         return False
     if name == "localhost" or name.endswith(".localhost"):
@@ -39,7 +39,7 @@ def is_loopback(name: str | None) -> bool:
 
 
 def _name(host: str) -> str | None:
-    """The name in a Host header, without the port; None where it can't be read."""
+    """Return the name in a Host header, without the port; None if it can't be parsed."""
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:

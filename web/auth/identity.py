@@ -1,4 +1,4 @@
-"""Who is calling: a session by cookie or bearer, an API key, the operator key, or nobody."""
+"""The caller of a request: a session (cookie or bearer token), an API key, the operator key, or an anonymous caller."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ _VARIABLES = {name: "HTTP_" + name.upper().replace("-", "_") for name in PROXY_H
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What the request's credential stands for; `by_cookie` says that a browser sent it by itself."""
+    """The identity behind the request's credential. `by_cookie` is true if the browser sent it by itself."""
 
     kind: ActorKind = ActorKind.ANYONE
     token: str = ""
@@ -32,17 +32,17 @@ class Credential:
 
     @property
     def name(self) -> str:
-        """What the caller's idempotency keys are kept under."""
+        """The scope of the caller's idempotency keys."""
         return (self.key.id if self.key else None) or (self.user.id if self.user else None) or self.kind
 
 
 def session_cookie() -> str:
-    """The name of the cookie that keeps a browser signed in."""
+    """Return the name of the cookie that keeps a browser signed in."""
     return cookies.named("usher")
 
 
 def credential() -> Credential:
-    """Whoever is calling, found out once a request; a credential that opens nothing is `Unauthenticated`."""
+    """Return the caller's credential, identified once per request. Raises `Unauthenticated` if it isn't valid."""
     if "caller" not in g:
         g.caller = _identify()
     found: Credential = g.caller
@@ -50,18 +50,18 @@ def credential() -> Credential:
 
 
 def presented_api_key() -> str | None:
-    """The API key that the request shows, before anybody has looked whether it opens anything."""
+    """Return the API key in the request, not yet verified; None if it has none."""
     bearer = _bearer() or ""
     return bearer if bearer.startswith(api_keys.PREFIX) and not operator_session.is_key(bearer) else None
 
 
 def shows_bearer() -> bool:
-    """Whether a bearer token, and nothing that a browser sends by itself, says who is calling."""
+    """Return True if the request carries a bearer token, which browsers never add by themselves."""
     return bool(_bearer())
 
 
 def authenticate_key(key: FoundKey | None) -> FoundKey:
-    """Take this for the key that the request shows; raises `Unauthenticated` where it opens nothing."""
+    """Set the caller to this API key, and return it. Raises `Unauthenticated` for None."""
     if key is None:
         raise _refused_token(_bearer() or "")
     g.caller = Credential(ActorKind.API_KEY, key=key)
@@ -69,7 +69,10 @@ def authenticate_key(key: FoundKey | None) -> FoundKey:
 
 
 def user() -> SignedIn:
-    """The signed-in person; raises `Unauthenticated` for nobody, `CredentialNotAllowed` for a key."""
+    """Return the signed-in user.
+
+    Raises `Unauthenticated` if the caller isn't signed in, and `CredentialNotAllowed` for an API or operator key.
+    """
     found = credential()
     if found.user is not None:
         return found.user
@@ -82,7 +85,7 @@ def user() -> SignedIn:
 
 
 def actor(account_id: str | None = None, roles: tuple[Role, ...] = ()) -> Actor:
-    """The caller as services know it, in an account where that matters."""
+    """Return the caller as the actor that services expect, in an account if one is given."""
     found = credential()
     user_id = found.user.id if found.user else None
     if found.key is not None:
@@ -91,25 +94,25 @@ def actor(account_id: str | None = None, roles: tuple[Role, ...] = ()) -> Actor:
 
 
 def client_address() -> str | None:
-    """The caller's address behind our own proxies."""
+    """Return the client's IP address, behind our own proxies; None if unknown."""
     return _client().address
 
 
 def caller_network() -> str:
-    """The name to count the caller's requests under; it tells callers apart even where no address can be read."""
+    """Return the key to count the caller under, which tells callers apart even without a readable address."""
     where = _client()
     return guess_limits.network_of(where.address) or where.key
 
 
 def is_local() -> bool:
-    """Whether the request comes from this very machine, and through no proxy."""
+    """Return True if the request comes from this machine, and through no proxy."""
     where = _client()
     return host_header.is_loopback(where.address) and not where.traces
 
 
 def _client() -> FoundCaller:
     sent = request.environ
-    # The front has put the lines of one name together, with commas between them.
+    # The gateway has joined the lines of each header with commas.
     lines = {name: [sent[variable]] for name, variable in _VARIABLES.items() if variable in sent}
     return find_client(request.remote_addr, lines, app_context().settings.trusted_proxies)
 
@@ -134,7 +137,7 @@ def _identify() -> Credential:
 
 
 def _bearer() -> str | None:
-    """The bearer token that the request shows; empty for another scheme, None where it shows nothing."""
+    """Return the bearer token of the request; empty for another scheme, None without an `Authorization` header."""
     scheme, _, shown = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if not scheme:
         return None
@@ -153,7 +156,7 @@ def _from_bearer(token: str) -> Credential | None:
 
 
 def _refused_token(bearer: str) -> Unauthenticated:
-    """What to raise for a token that opens nothing, once it is counted; raises `TooSoon` beyond the limit."""
+    """Count an invalid token, and return the error to raise. Raises `TooSoon` beyond the limit."""
     guess_limits.count_unknown_token(caller_network(), bearer, origin=client_address())
     return Unauthenticated(
         "The bearer token is unknown, has ended or was revoked.",

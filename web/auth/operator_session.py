@@ -1,7 +1,7 @@
-"""The operator in a browser: the key is typed once, and a short-lived cookie stands for it on the pages.
+"""The operator's browser session: the key is entered once, and a short-lived cookie replaces it on the pages.
 
-The cookie is the token of a row, so signing out ends it wherever it was copied to, and another operator key ends all of
-them. It opens pages alone; calls of the API take the key itself.
+The cookie is the token of a database row, so signing out ends every copy of it, and changing the operator key ends all
+sessions. It is valid for pages only. API calls take the key itself.
 """
 
 import hmac
@@ -16,24 +16,24 @@ from web.context import app_context
 from web.database import autocommit_connection, transaction
 
 LIFETIME_SECONDS = timedelta(hours=1)
-"""How long a browser counts as the operator's."""
+"""Lifetime of the operator's browser session."""
 
 
 def is_key(typed: str) -> bool:
-    """Whether this is the operator key."""
+    """Return True if this is the operator key. Compares in constant time."""
     key = app_context().settings.operator_key
     return key is not None and hmac.compare_digest(typed.encode(), key.encode())
 
 
 def start(response: Response) -> None:
-    """Have the browser count as the operator's for a while."""
+    """Start an operator session in this browser."""
     with transaction() as session:
         token = operator_sessions.start(session, operator_key=_key(), ttl=LIFETIME_SECONDS)
     cookies.put(response, _cookie(), token, max_age=int(LIFETIME_SECONDS.total_seconds()))
 
 
 def end(response: Response) -> None:
-    """End it, in this browser and for every copy of its cookie."""
+    """End the session, in this browser and for every copy of its cookie."""
     token = request.cookies.get(_cookie())
     if token:
         with transaction() as session:
@@ -42,7 +42,7 @@ def end(response: Response) -> None:
 
 
 def is_active() -> bool:
-    """Whether the request comes from a browser that counts as the operator's."""
+    """Return True if the request comes from a browser with a live operator session."""
     token, key = request.cookies.get(_cookie()), app_context().settings.operator_key
     return bool(token and key) and operator_sessions.is_live(
         autocommit_connection(), token=str(token), operator_key=str(key)
@@ -50,7 +50,7 @@ def is_active() -> bool:
 
 
 def require() -> None:
-    """Raise `Unauthenticated` for any other browser."""
+    """Raise `Unauthenticated` without a live operator session."""
     if not is_active():
         raise Unauthenticated("This page is the operator's.", remedy="Sign in with the operator key.")
 

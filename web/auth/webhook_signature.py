@@ -1,6 +1,6 @@
-"""Requests that a machine signs instead of sending a key, as Standard Webhooks specifies (standardwebhooks.com).
+"""Signed requests of machines, as Standard Webhooks specifies (standardwebhooks.com).
 
-A key that begins with `whsec_` is the base64 of the key's bytes; any other is used as it is.
+A key that begins with `whsec_` is base64. Any other key is used as it is.
 """
 
 import base64
@@ -16,7 +16,7 @@ def require(key: str) -> None:
     try:
         Webhook(_bytes(key)).verify(request.get_data(), dict(request.headers), json_parse=False)
     except (WebhookVerificationError, ValueError):
-        # The library lets malformed base64 and bytes that are not UTF-8 through as ValueError.
+        # The library raises ValueError for malformed base64 and for bytes that aren't UTF-8.
         raise Unauthenticated(
             "The signature is missing, wrong or too old. Nothing was recorded.",
             remedy="Sign the request as Standard Webhooks says, with MAIL_EVENTS_KEY and a clock that is right.",

@@ -1,1 +1,1 @@
-"""How calls are parsed, answered and documented."""
+"""Parsing, answering and documenting of calls."""

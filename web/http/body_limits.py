@@ -1,4 +1,4 @@
-"""How large a body each view takes: little, unless the view says that it takes much."""
+"""The largest request body of each view: small, unless the view declares more."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ LARGE = 2 * 1024 * KB
 
 
 def takes(size: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Have the view take bodies up to this size, in bytes."""
+    """Declare that the view takes bodies up to this size, in bytes."""
 
     def sized(view: Callable[..., Any]) -> Callable[..., Any]:
         view.max_body = size  # type: ignore[attr-defined]
@@ -24,15 +24,15 @@ def takes(size: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def limit_of(view: Callable[..., Any] | None) -> int:
-    """The largest body that the view takes, in bytes."""
+    """Return the largest body that the view takes, in bytes."""
     return getattr(view, "max_body", SMALL)
 
 
 def bound() -> None:
-    """Have whatever reads this request's body refuse one that is too large for its view."""
+    """Set the limit for this request's body to that of its view. Reading a larger one raises an error."""
     request.max_content_length = limit_of(current_app.view_functions.get(request.endpoint or ""))
 
 
 def in_words(size: int) -> str:
-    """A size as people read it: `64 KB`, `2 MB`."""
+    """Format a size for people: `64 KB`, `2 MB`."""
     return f"{size // (1024 * KB)} MB" if size >= 1024 * KB else f"{size // KB} KB"

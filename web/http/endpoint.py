@@ -1,7 +1,7 @@
-"""One REST call: what it takes and what it answers, said once. Parsing, presenting and the document come from it.
+"""The declaration of a REST call: its input and its response. Parsing, presenting and the OpenAPI document use it.
 
-Plain pydantic instead of an API framework: it reads the JSON itself (all errors at once, nothing recursive, no number
-too large), writes the answer from rows in one pass, and its schemas are those of OpenAPI 3.1.
+Plain pydantic instead of an API framework: it parses the JSON itself (all errors at once, no deep recursion, no
+oversized numbers), serializes responses from rows in one pass, and its schemas are those of OpenAPI 3.1.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ v1 = Blueprint("v1", __name__, url_prefix="/v1")
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A call, as the OpenAPI document tells of it."""
+    """A call's declaration, as the OpenAPI document describes it."""
 
     tag: str
     summary: str
@@ -50,8 +50,9 @@ def endpoint(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Parse `body` (up to `max_body` bytes) and `query` for the view, and present what it returns with `status`.
 
-    The view returns a row, a mapping or None, and headers beside it in a tuple where it has any; a whole response is
-    left as it is. A body of one of the media types in `texts` is not parsed here: the view gets None and reads it.
+    The view returns a row, a mapping or None, optionally in a tuple with response headers. A complete response is
+    passed on unchanged. A body with a media type in `texts` is not parsed: the view gets None and reads the body
+    itself.
     """
 
     def described(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,7 +87,8 @@ def _query() -> dict[str, str]:
 
 
 def json_response(payload: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer of what has the very shape that the call answers: to check fifty rows takes thrice as long as this."""
+    """Return a response whose payload already has the declared shape. Validating fifty rows would take three times as
+    long."""
     return Response(encode(payload), status, headers, content_type="application/json")
 
 

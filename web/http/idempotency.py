@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on calls that create: the answer is kept in the very transaction that it tells of."""
+"""`Idempotency-Key` on calls that create: the response is stored in the transaction that it reports."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -21,7 +21,7 @@ _KEPT_HEADERS = ("Content-Type", "Location")
 
 
 def idempotent(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Answer the first result again to the same caller, key and body; another body under the key is a conflict."""
+    """Repeat the first response for the same caller, key and body. The key with another body is a conflict."""
 
     @wraps(view)
     def once(**path: Any) -> Any:
@@ -48,7 +48,10 @@ def _answered(view: Callable[..., Any], path: dict[str, Any], requests: list[Req
 
 
 def _requests(key: str) -> list[Request]:
-    """This request as its answer is kept. A stranger's is found only by one who sends the very same request."""
+    """Return this request in the forms under which its response may be stored, one for each secret key.
+
+    An anonymous caller's response is found only by the identical request.
+    """
     who = identity.credential()
     parts = (who.name, request.method, request.full_path)
     found = fingerprints(app_context().settings.secret_keys, *(part.encode() for part in parts), request.get_data())

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, drawn from what each call says of itself; served at `/openapi.json`."""
+"""The OpenAPI 3.1 document, generated from the declarations of the calls and served at `/openapi.json`."""
 
 import re
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 from flask import Flask
 from pydantic.json_schema import models_json_schema
 
-from web.auth.guards import PERSON
+from web.auth.guards import OPERATOR_OR, PERSON
 from web.http.body_limits import in_words
 from web.http.endpoint import Spec
 from web.schemas.base import Problem
 
 _MEANINGS = {
     400: "The body is not JSON.",
-    401: "Nobody is signed in, or the credential opens nothing.",
-    403: "The permission is missing (`permission` names it), or the credential is of the wrong kind.",
-    404: "There is no such thing, or you are a stranger to it.",
-    408: "The body came too slowly.",
-    409: "It is no longer in a state in which this can be done.",
-    410: "The link is over: expired, spent, withdrawn or superseded.",
-    413: "The body is larger than this call takes.",
-    422: "Fields are invalid (`errors`), or a check refused (`reasons`).",
-    429: "Too soon or too often; `Retry-After` says how many seconds to wait.",
+    401: "The credential is missing or invalid.",
+    403: "The caller lacks the permission named in `permission`, or the type of credential isn't allowed.",
+    404: "The resource doesn't exist, or the caller has no access to it.",
+    408: "The body took too long to arrive.",
+    409: "The current state of the resource doesn't allow this.",
+    410: "The link no longer works: it has expired, or was used, revoked or replaced.",
+    413: "The body is too large for this call.",
+    422: "Fields are invalid (see `errors`), or a check refused (see `reasons`).",
+    429: "Too many requests. Wait for the number of seconds in `Retry-After`.",
 }
 _GUARDS_ANSWERS: dict[str, set[int]] = {
     "public": set(),
@@ -35,17 +35,17 @@ _GUARDS_ANSWERS: dict[str, set[int]] = {
 _UNKEYED: dict[str, list[dict[str, list[str]]]] = {"public": [{}, {"bearer": []}], "mail_system": [{"signature": []}]}
 _NEEDS = {
     "public": "Anyone may call this.",
-    "signed_in": "For people who are signed in.",
-    "authenticated": "For anybody with a valid credential.",
-    "program": "For API keys and the operator.",
-    "member": "For members of the account.",
-    "operator": "For the operator.",
-    "mail_system": "For the mail system.",
+    "signed_in": "Requires a signed-in user.",
+    "authenticated": "Requires a valid credential of any kind.",
+    "program": "Requires an API key or the operator key.",
+    "member": "Requires a member or an API key of the account.",
+    "operator": "Requires the operator key.",
+    "mail_system": "Requires a signature of the mail system.",
 }
 
 
 def document(app: Flask) -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole OpenAPI document."""
     views: dict[str, Any] = dict(app.view_functions)
     calls = [
         (rule, method, views[rule.endpoint])
@@ -63,7 +63,7 @@ def document(app: Flask) -> dict[str, Any]:
         "info": {
             "title": "Usher",
             "version": "1",
-            "description": "Invites colleagues into shared accounts, and decides who may do what there.",
+            "description": "Invite colleagues into shared accounts, and control what each of them can do.",
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
@@ -74,13 +74,13 @@ def document(app: Flask) -> dict[str, Any]:
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A session's token, an API key, or the operator key.",
+                    "description": "A session token, an API key, or the operator key.",
                 },
                 "signature": {
                     "type": "apiKey",
                     "in": "header",
                     "name": "webhook-signature",
-                    "description": "As Standard Webhooks has it: over webhook-id, webhook-timestamp and the body.",
+                    "description": "A Standard Webhooks signature of webhook-id, webhook-timestamp and the body.",
                 },
             },
         },
@@ -117,7 +117,7 @@ def _operation(view: Any, arguments: set[str], schemas: dict[str, Any]) -> dict[
         operation["security"] = _UNKEYED[view.guard]
     if spec.body is not None:
         content: dict[str, Any] = {"schema": {"$ref": schemas["refs"][spec.body]}}
-        # No body is read as an empty one.
+        # An empty body is parsed as an empty object.
         needed = any(field.is_required() for field in spec.body.model_fields.values())
         if spec.example is not None:
             content["example"] = spec.example
@@ -132,8 +132,10 @@ def _operation(view: Any, arguments: set[str], schemas: dict[str, Any]) -> dict[
 
 def _needs_permission(guard: str) -> str:
     if guard.startswith(PERSON):
-        return f"For people with the permission `{guard.removeprefix(PERSON)}`; API keys can't call this."
-    return f"Needs the permission `{guard}`."
+        return f"Requires a user with the permission `{guard.removeprefix(PERSON)}`. API keys can't call this."
+    if guard.startswith(OPERATOR_OR):
+        return f"Requires the permission `{guard.removeprefix(OPERATOR_OR)}`, or the operator key."
+    return f"Requires the permission `{guard}`."
 
 
 def _query_parameters(spec: Spec, schemas: dict[str, Any]) -> list[dict[str, Any]]:
@@ -144,12 +146,12 @@ def _query_parameters(spec: Spec, schemas: dict[str, Any]) -> list[dict[str, Any
 
 
 def _responses(guard: str, spec: Spec, schemas: dict[str, Any]) -> dict[str, Any]:
-    good: dict[str, Any] = {"description": "Done."}
+    good: dict[str, Any] = {"description": "Success."}
     if spec.response is not None:
         good["content"] = {"application/json": {"schema": {"$ref": schemas["refs"][spec.response]}}}
     expected = set(spec.problems) | _GUARDS_ANSWERS.get(guard, {401, 403, 404})
     expected |= {400, 408, 413, 422} if spec.body else ({422} if spec.query else set())
-    # Any call may meet too many credentials that open nothing.
+    # Any call may be refused after too many invalid credentials.
     expected |= {429} if guard != "mail_system" else set()
     problem = {"application/problem+json": {"schema": {"$ref": schemas["refs"][Problem]}}}
     return {str(spec.status): good} | {

@@ -1,4 +1,4 @@
-"""Lists by cursor: the cursor is the last id that was shown, so that a deep page costs what the first one does."""
+"""Cursor paging of lists: the cursor is the last id shown, so a deep page costs as much as the first one."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ Row = TypeVar("Row")
 
 
 def decode(cursor: str | None) -> str | None:
-    """The id behind a cursor; raises `Invalid` for one that was not made here."""
+    """Return the id in a cursor. Raises `Invalid` for a malformed one."""
     if cursor is None:
         return None
     try:
@@ -24,7 +24,10 @@ def decode(cursor: str | None) -> str | None:
 
 
 def decode_number(cursor: str | None) -> int:
-    """The number behind a cursor of a list that is in the order of numbers; 0 for its beginning."""
+    """Return the number in a cursor, for lists ordered by number; 0 for the beginning.
+
+    Raises `Invalid` for a malformed one.
+    """
     text = decode(cursor) or "0"
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise _not_ours()
@@ -32,7 +35,7 @@ def decode_number(cursor: str | None) -> int:
 
 
 def page(rows: Sequence[Row], *, limit: int, key: Callable[[Row], str]) -> dict[str, Any]:
-    """A page of `limit` rows of which one more was fetched, to know whether there is a next."""
+    """Return a page of `limit` rows. Fetch one row more, which shows that there is a next page."""
     shown = rows[:limit]
     more = len(rows) > limit
     return {

@@ -1,4 +1,4 @@
-"""`Prefer: wait=N` (RFC 7240): answer only once an invitation's checks are done, or the time is up."""
+"""`Prefer: wait=N` (RFC 7240): answer once an invitation's checks are done, or the time is up."""
 
 import re
 import time
@@ -15,15 +15,15 @@ from web.database import transaction
 from web.schemas.invitations import InvitationOut, invitation_out
 
 LONGEST = 10.0
-"""How long a caller may wait, in seconds."""
+"""The longest wait, in seconds."""
 
 _EVERY = 0.02
-# Each who waits holds a thread; most threads stay free for the others, and whoever finds no place is not made to wait.
+# Each waiting call occupies a thread. Most threads stay free, and a call that gets no slot is answered at once.
 _places = BoundedSemaphore(3)
 
 
 def prefer_wait(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Have the call wait for the checks where the caller prefers that."""
+    """Make the call wait for the checks if the caller prefers that."""
 
     @wraps(view)
     def patient(account_id: str, **path: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The one table from a domain error to a status, and the two ways to tell of it: problem+json and a page."""
+"""The one table from domain errors to HTTP statuses, and the two presentations of an error: problem+json and a page."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ STATUS: dict[type[errors.UsherError], int] = {
     errors.Unavailable: 503,
 }
 
-# status: code, title, what happened, what to do.
+# Status: code, title, detail, remedy.
 _HTTP_CODES = {
     400: ("validation_failed", "The request can't be read", "It holds something that can't be read.", "Send JSON."),
     404: ("not_found", "Not found", "There is nothing at this address.", "Check it; all calls stand at /docs."),
@@ -49,10 +49,10 @@ _HTTP_CODES = {
 }
 _REFUSED = ("http_error", "The request was refused", "It can't be answered.", "")
 
-# A statement that took too long, or waited too long for a lock.
+# The errors of a statement that took too long, or waited too long for a lock.
 _BUSY = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
 
-# Where a script asked for a part of a page, the error takes the place of the page's content.
+# If a script requested a part of a page, the error replaces the page's content.
 _IN_PLACE = {"HX-Retarget": "#content", "HX-Reselect": "#content", "HX-Reswap": "outerHTML"}
 
 HTTP_TITLES = frozenset(title for _, title, *_ in (*_HTTP_CODES.values(), _REFUSED)) | {"Something went wrong here"}
@@ -60,7 +60,7 @@ HTTP_TITLES = frozenset(title for _, title, *_ in (*_HTTP_CODES.values(), _REFUS
 
 
 def register(app: Flask) -> None:
-    """Have every error answered from here."""
+    """Register the handlers for all errors."""
     app.register_error_handler(errors.UsherError, _domain)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(RecursionError, _unreadable)
@@ -72,7 +72,7 @@ def register(app: Flask) -> None:
 
 
 def problem(status: int, code: str, title: str, detail: str, remedy: str = "", **more: Any) -> Response:
-    """An error as RFC 9457 has it, or a page where a person is reading."""
+    """Return an error as RFC 9457 problem+json, or as a page if the caller accepts HTML."""
     body = {"type": f"urn:usher:error:{code}", "title": title, "status": status, "detail": detail, "code": code}
     body |= {"remedy": remedy} if remedy else {}
     body |= {"request_id": g.get("request_id")} | more
@@ -83,7 +83,7 @@ def problem(status: int, code: str, title: str, detail: str, remedy: str = "", *
 
 
 def headers_of(error: errors.UsherError) -> dict[str, str]:
-    """What an answer to this error has in its head: when to come back, or how to sign in."""
+    """Return the response headers for this error: when to retry, or how to authenticate."""
     if isinstance(error, errors.TooSoon):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, errors.LimitReached):
@@ -129,7 +129,7 @@ def _plain(status: int, **words: str) -> Response:
 
 def _database_unavailable(error: Exception) -> Response:
     cause = getattr(error, "orig", None) or error
-    log.get(__name__).error("database away", error=type(cause).__name__)
+    log.get(__name__).error("database unavailable", error=type(cause).__name__)
     discard_connection()
     state = "is busy with another operation" if isinstance(cause, _BUSY) else "is away for the moment"
     return _domain(
@@ -141,7 +141,7 @@ def _database_unavailable(error: Exception) -> Response:
 
 
 def _unforeseen(error: Exception) -> Response:
-    log.get(__name__).error("unforeseen error", exc_info=error)
+    log.get(__name__).error("unhandled error", exc_info=error)
     return problem(
         500,
         "internal_error",

@@ -1,4 +1,4 @@
-"""Tells a caller what is left of a limit, in the fields of draft-ietf-httpapi-ratelimit-headers."""
+"""The remaining quota of a caller, in the fields of draft-ietf-httpapi-ratelimit-headers."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from shared.errors import Quota
 
 
 def headers(quotas: Sequence[Quota]) -> dict[str, str]:
-    """The `RateLimit` and `RateLimit-Policy` of an answer; none where no limit applies."""
+    """Return the headers `RateLimit` and `RateLimit-Policy`; none if no limit applies."""
     if not quotas:
         return {}
     return {"RateLimit-Policy": ", ".join(map(_policy, quotas)), "RateLimit": ", ".join(map(_left, quotas))}

@@ -1,6 +1,6 @@
-"""What every answer says, whoever has written it: the id of its request, and what browsers may do with it.
+"""Headers of every response: the id of its request, and what browsers may do with it.
 
-It wraps the application, because adding eight headers to each response through Flask costs as much as routing it.
+They are added outside the application, because eight headers per response through Flask cost as much as routing.
 """
 
 import re
@@ -11,7 +11,7 @@ from shared.ids import new_id
 from web.wsgi import Application, Environ
 
 REQUEST_ID = "usher.request_id"
-"""Where the request's environment has its id: the caller's own, if it looks like one, or a fresh one."""
+"""The key of the request id in the WSGI environment: the caller's own id if it is well-formed, or a new one."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 _HEADERS = {
@@ -28,7 +28,7 @@ _OVER_TLS = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 
 
 def with_security_headers(application: Application, *, over_tls: bool) -> Application:
-    """The application with these headers in each of its answers that doesn't say otherwise."""
+    """Wrap the application so that each response has these headers, unless it sets them itself."""
     always = tuple((_HEADERS | (_OVER_TLS if over_tls else {})).items())
 
     def answer(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:

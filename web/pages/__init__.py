@@ -1,4 +1,5 @@
-"""What people see in a browser, one file a page. GET shows, POST acts; a page has no rule of its own."""
+"""The pages that people see in a browser, one module per page. GET shows and POST acts; pages have no rules of their
+own."""
 
 from flask import Flask
 from jinja2 import StrictUndefined
@@ -54,7 +55,7 @@ _PAGES = (
 
 
 def register(app: Flask) -> None:
-    """Put every page where it is reached; importing a page has declared its addresses."""
+    """Register every page. Importing a page's module has declared its addresses."""
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= {

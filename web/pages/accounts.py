@@ -1,4 +1,4 @@
-"""My accounts: the switcher at length, an account of my own, and the one to land in. And the front of each."""
+"""The visitor's accounts: list them, create one, choose the default. And the overview of each account."""
 
 from flask import Response
 
@@ -21,14 +21,14 @@ from web.ui.form_once import once
 @site.get("/accounts")
 @signed_in
 def show_accounts() -> Response | str:
-    """Show the visitor's accounts, and what they can do about them."""
+    """Show the visitor's accounts, and the form to create one."""
     return accounts_page()
 
 
 @site.post("/accounts")
 @signed_in
 def make_account() -> Response | str:
-    """Make an account of the visitor's own."""
+    """Create an account owned by the visitor."""
     try:
         made = once(lambda: _make(forms.body_of(AccountBody)).id)
     except forms.REFUSALS as refusal:
@@ -39,7 +39,7 @@ def make_account() -> Response | str:
 @site.post("/accounts/default")
 @signed_in
 def set_default() -> Response:
-    """Set the account to land in after signing in."""
+    """Set the account to show first after signing in."""
     body = forms.body_of(ProfileBody)
     changes = {"default_account_id": body.default_account_id or None}
 
@@ -53,7 +53,7 @@ def set_default() -> Response:
 @site.get("/accounts/<account_id>")
 @member
 def show_account(account_id: str) -> str:
-    """Show what the account is, and what the visitor is in it."""
+    """Show an account's overview, with the visitor's role in it."""
     judged = None
     if actor().may(Permission.TEAM_VIEW):
         with transaction() as session:

@@ -1,6 +1,6 @@
-"""Styles and pictures, which browsers may keep for good: their address changes whenever one of them does.
+"""Styles, scripts and images. Browsers may keep them forever, since their address changes whenever one of them changes.
 
-They are few and small, and answered from memory: no name in an address can lead anywhere else.
+They are few and small, and are served from memory, so no name in an address can lead to another file.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _VERSION = hashlib.sha256(b"".join(_FILES.values())).hexdigest()[:12]
 @site.get("/static/<version>/<name>")
 @anonymous
 def show_asset(version: str, name: str) -> Response:
-    """One of the files; what a page of an older version asks for is answered with today's, and not kept."""
+    """Serve a file. A request with an older version gets the current file, which is then not cached."""
     if name not in _FILES:
         raise NotFound("There is no such file.")
     kept = "public, max-age=31536000, immutable" if version == _VERSION else "no-cache"
@@ -29,5 +29,5 @@ def show_asset(version: str, name: str) -> Response:
 
 
 def address(name: str) -> str:
-    """Where a page finds the file."""
+    """Return the address of the file."""
     return url_for("site.show_asset", version=_VERSION, name=name)

@@ -1,4 +1,4 @@
-"""What happened in an account, for people: the newest first, with who, before and after."""
+"""An account's audit log for people: newest first, with actors, and values before and after."""
 
 from datetime import UTC, datetime, time
 from typing import Any
@@ -20,7 +20,7 @@ PAGE = 50
 @site.get("/accounts/<account_id>/audit")
 @requires(Permission.AUDIT_VIEW)
 def show_audit(account_id: str) -> str:
-    """Show the account's events, narrowed down if one likes."""
+    """Show the account's audit events that match the filter."""
     query = forms.query_of(AuditQuery)
     since = datetime.combine(query.since, time.min, UTC) if query.since else None
     with transaction() as session:

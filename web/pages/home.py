@@ -1,4 +1,4 @@
-"""The front page: who I am and what I belong to; for everybody else, what this is."""
+"""The home page: the visitor's accounts, or an introduction for others."""
 
 from flask import render_template
 
@@ -10,5 +10,5 @@ from web.ui.blueprint import site
 @site.get("/")
 @public
 def show_home() -> str:
-    """Show the visitor's accounts, or what this is."""
+    """Show the visitor's accounts, or the introduction."""
     return render_template("pages/welcome.html") if visitor.signed_in_user() is None else account_list.accounts_page()

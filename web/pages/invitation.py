@@ -1,9 +1,9 @@
-"""The pages behind an invitation's link: GET shows and changes nothing, POST accepts, declines, or asks for a new link.
+"""The pages behind an invitation's link. GET changes nothing; POST accepts, declines, or requests a new link.
 
-The link's token is taken out of the address at once: 303 to the page of that very invitation, with the token in a
-cookie of its own, so that it is in no history, title or referrer. A form acts on the invitation whose page it is on,
-whatever other links the browser has opened. The page shows the invited address masked. A dead link says why it is dead,
-and whom to ask for a new one.
+The link's token is removed from the address at once: a 303 leads to the page of that invitation, with the token in a
+cookie, so it appears in no history, title or referrer. A form acts on the invitation of its page, whatever other links
+the browser has opened. The page shows the invited address masked. A dead link says why it no longer works, and who can
+send a new one.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from web.ui.form_once import once
 @site.get("/i/<token>")
 @public
 def open_link(token: str) -> Response:
-    """Redirect to the invitation's own page, whose address holds no token."""
+    """Redirect to the invitation's page, whose address has no token."""
     invitation = _invitation(token)
     response = visitor.redirect(_page(invitation.id))
     opened_links.keep(response, invitation.id, token)
@@ -40,28 +40,28 @@ def open_link(token: str) -> Response:
 @site.post("/i/<token>")
 @public
 def answer_link(token: str) -> Response:
-    """Accept or decline the invitation of this link, or ask for a new one."""
+    """Accept or decline the invitation of this link, or request a new one."""
     return _behind(_invitation(token), token, _answer)
 
 
 @site.get("/invitations/<invitation_id>")
 @public
 def show_invitation(invitation_id: str) -> Response:
-    """Show what this invitation offers, where this browser has opened its link."""
+    """Show the invitation, if this browser has opened its link."""
     return _opened(invitation_id, _show)
 
 
 @site.post("/invitations/<invitation_id>")
 @public
 def answer_invitation(invitation_id: str) -> Response:
-    """Accept or decline this invitation, or ask for a new link."""
+    """Accept or decline this invitation, or request a new link."""
     return _opened(invitation_id, _answer)
 
 
 @site.get("/invitations/<invitation_id>/asked")
 @public
 def show_link_requested(invitation_id: str) -> Response:
-    """Show who was asked for a new link."""
+    """Show who was notified of the request for a new link."""
 
     def show(token: str) -> Response:
         link_request = _link_request(token)
@@ -73,7 +73,7 @@ def show_link_requested(invitation_id: str) -> Response:
 
 
 def _opened(invitation_id: str, living: Callable[[str], Response]) -> Response:
-    """What the invitation's page answers in a browser that has opened its link; any other is asked to open it."""
+    """Call `living` if this browser has opened the invitation's link; otherwise ask the visitor to open it."""
     token = opened_links.token_of(invitation_id)
     invitation = _invitation(token) if token else None
     if token is None or invitation is None or invitation.id != invitation_id:
@@ -83,7 +83,7 @@ def _opened(invitation_id: str, living: Callable[[str], Response]) -> Response:
 
 
 def _behind(invitation: Invitation, token: str, living: Callable[[str], Response]) -> Response:
-    """What is behind the link while it lives; else why it is dead, and a way to a new one where there is one."""
+    """Call `living` while the link works; otherwise explain why it is dead, and offer a new one if possible."""
     try:
         return living(token)
     except LinkDead as dead:
@@ -127,7 +127,7 @@ def _accept(token: str) -> Response:
 
 
 def _ask(token: str) -> Response:
-    """Ask for a new link; a second time within hours, the page says that the first request still counts."""
+    """Request a new link. Within hours of a request, the page says that the first one still counts."""
     try:
         once(lambda: invitation_links.request_link(token).who)
     except TooSoon as refusal:
@@ -157,12 +157,11 @@ def _offered(token: str) -> dict[str, Any]:
 
 
 def _standing(offer: Offer) -> str:
-    """Which of the page's forms fits: `new`, `signed_in_user` (has a user, not signed in), `invited` or `somebody
-    else`."""
+    """Return the form to show: `new`, `known` (has a user, not signed in), `invited` or `other`."""
     me = visitor.signed_in_user()
     if me is None:
         return "known" if offer.user_exists else "new"
-    return "invited" if me.email_key == offer.invitation.email_key else "somebody else"
+    return "invited" if me.email_key == offer.invitation.email_key else "other"
 
 
 def _invitation(token: str) -> Invitation:

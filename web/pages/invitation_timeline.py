@@ -1,4 +1,4 @@
-"""One invitation: its timeline, with every check, attempt and reply."""
+"""The timeline of one invitation, with every check, attempt and reply."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _MOST = 200
 @site.get("/accounts/<account_id>/invitations/<invitation_id>")
 @requires(Permission.TEAM_VIEW)
 def show_timeline(account_id: str, invitation_id: str) -> str:
-    """Tell what happened to an invitation, the oldest first."""
+    """Show the events of an invitation, oldest first."""
     with transaction() as session:
         invitation = manage.get(session, account_id=account_id, invitation_id=invitation_id)
         events = audit_log.timeline(session, account_id=account_id, subject_id=invitation_id, after=0, limit=_MOST)

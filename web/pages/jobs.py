@@ -1,4 +1,4 @@
-"""Background jobs: all of them for the operator, an account's own under its settings."""
+"""Background jobs: all of them for the operator, and each account's own."""
 
 from typing import Any
 
@@ -19,21 +19,21 @@ PAGE = 50
 @site.get("/jobs")
 @operator_page
 def show_jobs() -> str:
-    """Show how the background work goes, and each job."""
+    """Show a summary of all background jobs, and each job."""
     return render_template("pages/jobs.html", **_shown(None))
 
 
 @site.get("/accounts/<account_id>/jobs")
 @requires(Permission.AUDIT_VIEW)
 def show_account_jobs(account_id: str) -> str:
-    """The same of one account."""
+    """Show a summary of the account's background jobs, and each job."""
     return account_page.page("pages/account_jobs.html", account_id, **_shown(account_id))
 
 
 @site.post("/jobs/<job_id>/retry")
 @operator_page
 def retry_job(job_id: str) -> Response:
-    """Do a job again."""
+    """Retry a job."""
 
     def act() -> None:
         with transaction() as session:
@@ -45,7 +45,7 @@ def retry_job(job_id: str) -> Response:
 @site.post("/jobs/<job_id>/cancel")
 @operator_page
 def cancel_job(job_id: str) -> Response:
-    """Call a job off."""
+    """Cancel a job."""
 
     def act() -> None:
         with transaction() as session:

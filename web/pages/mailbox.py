@@ -1,6 +1,6 @@
-"""The mails that `usher up` caught, as a mail program shows them; nothing is here on a server that really mails.
+"""The emails that `usher up` caught, as an email program shows them. Empty on a server that sends real email.
 
-They hold links that open accounts, so from another machine only the operator sees them.
+They contain links that open accounts, so from another machine only the operator sees them.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from web.auth.guards import local
 from web.context import app_context
 from web.ui.blueprint import site
 
-# A mail brings its own inline styles, and nothing else of it is let through: no script, no form, nothing fetched.
+# An email may bring inline styles and nothing else: no script, no form, no remote content.
 _MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; sandbox allow-top-navigation-by-user-activation"
@@ -23,21 +23,21 @@ _MAIL_POLICY = (
 @site.get("/mailbox")
 @local
 def show_mailbox() -> str:
-    """List the newest mails."""
+    """List the newest emails."""
     return render_template("pages/mailbox.html", mails=caught_mail.list_newest(_folder()), most=caught_mail.MAX_SHOWN)
 
 
 @site.get("/mailbox/<name>")
 @local
 def show_mail(name: str) -> str:
-    """Show one mail: as HTML, as text, its headers and its source."""
+    """Show one email: as HTML, as text, its headers and its source."""
     return render_template("pages/mail.html", mail=caught_mail.open_one(_folder(), name))
 
 
 @site.get("/mailbox/<name>/html")
 @local
 def show_mail_html(name: str) -> Response:
-    """The mail's HTML by itself, for the frame on its page; its links open in the whole window."""
+    """Serve the email's HTML for the frame on its page. Its links open in the whole window."""
     html = caught_mail.open_one(_folder(), name).html
     headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     return Response(f'<!doctype html><base target="_top">{html}', headers=headers)

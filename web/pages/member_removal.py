@@ -1,4 +1,4 @@
-"""Removing a member: what it would end, and the address typed to confirm it; of one's own membership, leaving."""
+"""Removal of a member: a preview, and the address typed as confirmation. Removing yourself is leaving the account."""
 
 from flask import Response
 
@@ -19,7 +19,7 @@ from web.ui.i18n import N_
 @site.get("/accounts/<account_id>/members/<member_id>/remove")
 @member
 def show_removal(account_id: str, member_id: str) -> str:
-    """Show what removing a member would end; nothing changes."""
+    """Show what removing a member would end. Nothing changes."""
     return account_page.page("pages/removal.html", account_id, ending=_ending(account_id, member_id))
 
 
@@ -27,7 +27,7 @@ def show_removal(account_id: str, member_id: str) -> str:
 @form_results.or_before
 @member
 def remove(account_id: str, member_id: str) -> Response:
-    """Remove the member once their address was typed."""
+    """Remove the member if the typed address matches."""
     ending = _ending(account_id, member_id)
 
     def act() -> None:

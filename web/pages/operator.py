@@ -1,4 +1,4 @@
-"""Signing in as the operator, for the pages that are theirs."""
+"""Sign-in of the operator, for the operator's pages."""
 
 from flask import Response, render_template
 
@@ -13,14 +13,14 @@ from web.ui.blueprint import site
 @site.get("/operator")
 @public
 def show_operator() -> str:
-    """Show the form."""
+    """Show the sign-in form."""
     return render_template("pages/operator.html", operating=operator_session.is_active())
 
 
 @site.post("/operator")
 @public
 def operate() -> Response:
-    """Have this browser count as the operator's for an hour."""
+    """Start an operator session of one hour in this browser."""
     try:
         typed = forms.body_of(OperatorForm).password
         guess_limits.tried(
@@ -39,7 +39,7 @@ def operate() -> Response:
 @site.post("/operator/leave")
 @public
 def leave() -> Response:
-    """Have it count no longer."""
+    """End the operator session."""
     response = visitor.redirect("/")
     operator_session.end(response)
     return response

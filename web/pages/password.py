@@ -1,4 +1,4 @@
-"""Passwords: a link by email for a forgotten one, the form that it leads to, and a change while signed in."""
+"""Passwords: request a reset link, set a new password with it, or change the password while signed in."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ from web.ui.blueprint import site
 @site.get("/forgot")
 @public
 def show_forgotten() -> str:
-    """Ask for the address."""
+    """Show the form that asks for the address."""
     return render_template("pages/forgot.html")
 
 
 @site.post("/forgot")
 @public
 def email_reset() -> Response:
-    """Have the link emailed; the page is the same for an address that nobody has."""
+    """Email a reset link. The page is the same for an unknown address."""
     try:
         body = forms.body_of(AddressBody)
         return form_results.page("reset_mailed", lambda: _emailed(body))
@@ -34,14 +34,14 @@ def email_reset() -> Response:
 @site.get("/reset/<token>")
 @public
 def show_reset(token: str) -> str:
-    """Show the form, if the link still works, and the API keys that outlive a new password."""
+    """Show the form if the link still works, and the API keys that remain valid after a reset."""
     return render_template("pages/reset.html", keys=passwords.keys_behind(token))
 
 
 @site.post("/reset/<token>")
 @public
 def set_password(token: str) -> Response:
-    """Set the new password; every session ends, this browser's with them."""
+    """Set the new password. All sessions end, including this browser's."""
     try:
         body = forms.body_of(NewPasswordBody, token=token)
         response = form_results.page("reset_done", lambda: _set(body))
@@ -54,14 +54,14 @@ def set_password(token: str) -> Response:
 @site.get("/me/password")
 @signed_in
 def show_change() -> str:
-    """Show the form that changes the password."""
+    """Show the form to change the password."""
     return render_template("pages/change_password.html", email=identity.user().email)
 
 
 @site.post("/me/password")
 @signed_in
 def change_password() -> Response:
-    """Change the password; every other session ends."""
+    """Change the password. All other sessions end."""
     try:
         body = forms.body_of(ChangePasswordBody)
         return form_results.redirect("/me?password=changed", lambda: passwords.change_password(body))

@@ -1,4 +1,4 @@
-"""The visitor's own pages: profile and sign-ins, and the invitations that wait for them."""
+"""The visitor's own pages: profile, active sessions, failed sign-ins, and pending invitations."""
 
 from flask import Response, render_template, request
 
@@ -16,13 +16,13 @@ from web.ui.blueprint import site
 
 _MOST = 100
 _FAILED = 10
-"""Failed sign-ins that the page shows."""
+"""The number of failed sign-ins that the page shows."""
 
 
 @site.get("/me")
 @signed_in
 def show_profile() -> str:
-    """Show name, language and sign-ins."""
+    """Show name, language, active sessions and failed sign-ins."""
     return _profile()
 
 
@@ -45,7 +45,7 @@ def change_profile() -> Response:
 @site.post("/me/sessions/<session_id>/end")
 @signed_in
 def end_session(session_id: str) -> Response:
-    """Sign one browser or program out."""
+    """End one of the visitor's sessions."""
     with transaction() as session:
         sessions.end_one(session, user_id=identity.user().id, session_id=session_id)
     return visitor.redirect("/me")
@@ -54,14 +54,14 @@ def end_session(session_id: str) -> Response:
 @site.get("/me/invitations")
 @signed_in
 def show_waiting() -> str:
-    """Show the invitations to the visitor's proven address."""
+    """Show the pending invitations to the visitor's verified address."""
     return _waiting()
 
 
 @site.post("/me/invitations/<invitation_id>")
 @signed_in
 def answer_waiting(invitation_id: str) -> Response:
-    """Accept or decline one of them."""
+    """Accept or decline a pending invitation."""
     try:
         if request.form.get("action") != "accept":
             body = forms.body_of(RefusalBody)

@@ -1,4 +1,4 @@
-"""What an account decides for itself: its name, how long invitations last, after its contract, and whom it invites."""
+"""An account's settings: its name, the lifetime of invitations, the end of its contract, and who it can invite."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,14 +24,14 @@ _MOST = 200
 @site.get("/accounts/<account_id>/settings")
 @member
 def show_settings(account_id: str) -> str:
-    """Show the settings; whoever may not change them sees them."""
+    """Show the settings; read-only for members who may not change them."""
     return account_page.page("pages/settings.html", account_id, **_shown(account_id))
 
 
 @site.post("/accounts/<account_id>/settings")
 @requires(Permission.ACCOUNT_EDIT)
 def change_settings(account_id: str) -> Response:
-    """Change the account's name, how long invitations last, or what a lapsed contract does."""
+    """Change the account's name, the lifetime of invitations, or what happens when its contract ends."""
 
     def change() -> None:
         changes = forms.body_of(SettingsForm).changes()
@@ -44,7 +44,7 @@ def change_settings(account_id: str) -> Response:
 @site.post("/accounts/<account_id>/exceptions")
 @requires(Permission.TEAM_EDIT)
 def add_exception(account_id: str) -> Response:
-    """Block a domain, an address or a network, or say which domains alone are invited."""
+    """Block a domain, an address or a network, or allow only certain domains."""
 
     def add() -> None:
         body = forms.body_of(ExceptionForm)
@@ -57,7 +57,7 @@ def add_exception(account_id: str) -> Response:
 @site.post("/accounts/<account_id>/exceptions/<exception_id>/remove")
 @requires(Permission.TEAM_EDIT)
 def remove_exception(account_id: str, exception_id: str) -> Response:
-    """End an exception at once."""
+    """Remove an exception, with immediate effect."""
 
     def remove() -> None:
         with transaction() as session:

@@ -1,4 +1,4 @@
-"""Signing in and out."""
+"""Sign-in and sign-out."""
 
 from flask import Response, render_template, request
 
@@ -13,7 +13,7 @@ from web.ui.blueprint import site
 @site.get("/login")
 @public
 def show_sign_in() -> Response | str:
-    """Show the form, unless the visitor is signed in already."""
+    """Show the form, unless the visitor is already signed in."""
     onward = visitor.own_path(request.args.get("next"))
     if visitor.signed_in_user() is not None:
         return visitor.redirect(onward)
@@ -23,7 +23,7 @@ def show_sign_in() -> Response | str:
 @site.post("/login")
 @public
 def sign_in() -> Response:
-    """Sign in, and go on to where the visitor was heading."""
+    """Sign in, and redirect to the page that the visitor wanted."""
     onward = visitor.own_path(request.form.get("next"))
     try:
         body = forms.body_of(SignInBody)
@@ -41,7 +41,7 @@ def sign_in() -> Response:
 @site.post("/logout")
 @public
 def sign_out() -> Response:
-    """Sign out; doing it again changes nothing."""
+    """Sign out. Repeating it changes nothing."""
     sessions.close_session()
     response = visitor.redirect(visitor.own_path(request.form.get("next")))
     visitor.forget(response)

@@ -1,7 +1,7 @@
-"""Signing up, and proving the address by the link that was emailed.
+"""Sign-up, and verification of the address with the emailed link.
 
-A GET of the link proves nothing, since scanners follow links, and neither does pressing its button alone: the page asks
-for the password of the sign-up, or for a new one, unless the browser is signed in to that very sign-up.
+A GET of the link verifies nothing, since scanners follow links. Pressing its button alone doesn't either: the page asks
+for the password of the sign-up, or for a new one, unless the browser is signed in to that sign-up.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def show_sign_up() -> str:
 @site.post("/signup")
 @public
 def sign_up() -> Response:
-    """Sign up; the page is the same for an address that is known already."""
+    """Sign up. The page is the same for an address that is already known."""
     try:
         body = forms.body_of(SignUpBody, locale=i18n.language())
         return form_results.page("signed_up", lambda: {"email": _enrolled(body)})
@@ -37,7 +37,7 @@ def sign_up() -> Response:
 @site.post("/verify")
 @signed_in
 def email_proof_again() -> Response:
-    """Email the link of the visitor's own sign-up anew."""
+    """Email the link of the visitor's own sign-up again."""
     me = identity.user()
 
     def act() -> dict[str, str]:
@@ -50,14 +50,14 @@ def email_proof_again() -> Response:
 @site.get("/verify/<token>")
 @public
 def show_proof(token: str) -> str:
-    """Show whose address is to be proven, since when, and the form that proves it."""
+    """Show the address to verify, the time of the sign-up, and the form."""
     return _form(token, forms.BLANK)
 
 
 @site.post("/verify/<token>")
 @public
 def prove(token: str) -> Response:
-    """Prove the address."""
+    """Verify the address."""
     try:
         body = forms.body_of(ProofBody, token=token)
         return form_results.page("verified", lambda: _proven(body))

@@ -1,4 +1,4 @@
-"""An account's team: members and invitations in one list, and what can be done to each in its row."""
+"""An account's team: members and invitations in one list, with the actions for each in its row."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,13 +23,13 @@ from web.ui.blueprint import site
 from web.ui.i18n import N_
 
 PAGE = 50
-"""Rows of one page."""
+"""Rows per page."""
 
 
 @site.get("/accounts/<account_id>/team")
 @requires(Permission.TEAM_VIEW)
 def show_team(account_id: str) -> str:
-    """List members and invitations, the newest first."""
+    """List members and invitations, newest first."""
     query = forms.query_of(TeamQuery)
     filters = TeamFilter(
         q=query.q,
@@ -59,7 +59,7 @@ def show_team(account_id: str) -> str:
 @site.get("/accounts/<account_id>/team/<row_id>")
 @requires(Permission.TEAM_VIEW)
 def show_row(account_id: str, row_id: str) -> Response | str:
-    """One row by itself, for a page that keeps it fresh; 204 where it is as it was `seen`."""
+    """Render one row, for a page that polls it. Returns 204 if it still has the version `seen`."""
     entry = _entry(account_id, row_id)
     if entry.invitation is not None and labels.version(entry.invitation) == request.args.get("seen"):
         return Response(status=204)
@@ -69,14 +69,14 @@ def show_row(account_id: str, row_id: str) -> Response | str:
 @site.post("/accounts/<account_id>/invitations/<invitation_id>")
 @requires(Permission.TEAM_EDIT)
 def change_invitation(account_id: str, invitation_id: str) -> Response | str:
-    """Do to an invitation what its row offers."""
+    """Run an action on an invitation."""
     return _act(account_id, invitation_id, lambda: _do(account_id, invitation_id, forms.body_of(InvitationForm)))
 
 
 @site.post("/accounts/<account_id>/members/<member_id>")
 @requires(Permission.TEAM_EDIT)
 def change_member(account_id: str, member_id: str) -> Response | str:
-    """Give a member another role."""
+    """Change a member's role."""
 
     def change() -> None:
         body = forms.body_of(RoleBody)
@@ -111,7 +111,7 @@ def _why(body: InvitationForm) -> str:
 
 
 def _act(account_id: str, row_id: str, change: Callable[[], None]) -> Response | str:
-    """Change a row and show it again: by itself where a script asked, on the whole page otherwise."""
+    """Change a row and render it again: alone for a script, on the whole page otherwise."""
     is_partial = "HX-Request" in request.headers
     try:
         whole = form_results.redirect(f"/accounts/{account_id}/team#{row_id}", change)

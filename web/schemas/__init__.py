@@ -1,1 +1,1 @@
-"""Bodies in, JSON out: what the OpenAPI document is made of."""
+"""Request and response bodies, from which the OpenAPI document is generated."""

@@ -1,4 +1,4 @@
-"""Reports of abuse, and what the operator decides."""
+"""Abuse reports, and the operator's decisions about them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -11,18 +11,18 @@ from web.schemas.users import AccountRef
 
 
 class AbuseQuery(PageQuery):
-    """Which reports."""
+    """Filter of abuse reports."""
 
     account_id: Text | None = Field(default=None, max_length=64)
     state: Literal["open", "decided"] | None = None
 
 
 class AbuseReportOut(Out):
-    """A recipient's report. `decision` is null while it waits for the operator."""
+    """A recipient's abuse report. `decision` is null until the operator decides."""
 
     id: str
     account: AccountRef
-    account_held_at: datetime | None = Field(description="Since when reports hold the account's new invitations.")
+    account_held_at: datetime | None = Field(description="Time since which the account's new invitations are on hold.")
     invitation_id: str
     invited_by: str
     email: str
@@ -34,28 +34,28 @@ class AbuseReportOut(Out):
 
 
 class AbuseReportsOut(Out):
-    """Reports, a page at a time, the newest first."""
+    """A page of abuse reports, newest first."""
 
     data: list[AbuseReportOut]
     next_cursor: str | None
 
 
 class AbuseDecisionBody(Body):
-    """What becomes of the account: `clear` lifts the hold, `keep` leaves its new invitations on hold."""
+    """A decision about an account's reports: `clear` lifts the hold, `keep` leaves its new invitations on hold."""
 
     decision: AbuseDecision
-    reason: Annotated[Text, Field(min_length=1, max_length=500, description="Why; it is kept in the audit log.")]
+    reason: Annotated[Text, Field(min_length=1, max_length=500, description="The reason, shown in the audit log.")]
 
 
 class AbuseDecidedOut(Out):
-    """Whether the account is on hold now, and since when."""
+    """The account's state after the decision. `account_held_at` is null if it is no longer on hold."""
 
     account_id: str
     account_held_at: datetime | None
 
 
 def report_out(found: tuple[AbuseReport, Account]) -> dict[str, Any]:
-    """A report as the operator sees it."""
+    """Present an abuse report to the operator."""
     report, account = found
     own = (name for name in AbuseReportOut.model_fields if name not in {"account", "account_held_at"})
     return {

@@ -14,34 +14,34 @@ from web.schemas.users import AccountRef
 
 Amount = Annotated[
     Decimal,
-    Field(ge=0, max_digits=14, decimal_places=2, description='A decimal, best as a string: "1000.00".'),
+    Field(ge=0, max_digits=14, decimal_places=2, description='A decimal, preferably as a string: "1000.00".'),
 ]
 
 
 class AccountBody(Body):
-    """An account to make, or its new name."""
+    """An account to create."""
 
     name: Name
 
 
 Hours = Annotated[int, Field(ge=1, le=720)]
-"""How long an invitation can be accepted: up to 30 days."""
+"""The lifetime of an invitation in hours, up to 30 days."""
 
 
 class AccountChange(Body):
-    """What to change of an account; what is left out stays."""
+    """Changes to an account. Fields that are left out stay unchanged."""
 
     name: Name | None = None
     lapsed_contract: LapsedContract | None = Field(
-        default=None, description="What a lapsed contract does to pending invitations."
+        default=None, description="What happens to pending invitations when the contract ends."
     )
     invitation_hours: Hours | None = Field(
         default=None,
-        description="How long invitations can be accepted from now on; null for as long as the installation says.",
+        description="Lifetime of new invitations, in hours. Null for the default of the installation.",
     )
 
     def changes(self) -> dict[str, Any]:
-        """What was said, and nothing else: of these, only `invitation_hours` can be nothing."""
+        """Return the fields to change. Null counts only for `invitation_hours`."""
         values = self.model_dump(exclude_unset=True)
         return {field: value for field, value in values.items() if value is not None or field == "invitation_hours"}
 
@@ -57,14 +57,14 @@ class AccountOut(Out):
 
 
 class MoneyBody(Body):
-    """An amount in a currency."""
+    """An amount in a currency (ISO 4217 code)."""
 
     amount: Amount
     currency: Annotated[str, Field(pattern=r"^[A-Za-z]{3}$"), AfterValidator(str.upper)]
 
 
 class ContractBody(Body):
-    """A committed monthly spend; `ends_on` is the last day in force."""
+    """A committed monthly spend. `ends_on` is the last day in force."""
 
     monthly_commitment: MoneyBody
     starts_on: Day
@@ -87,7 +87,7 @@ class MoneyOut(Out):
 
 
 class ContractOut(Out):
-    """A committed monthly spend; `ends_on` is the last day in force."""
+    """A committed monthly spend. `ends_on` is the last day in force."""
 
     monthly_commitment: MoneyOut
     starts_on: date
@@ -95,7 +95,7 @@ class ContractOut(Out):
 
 
 class EligibilityOut(Out):
-    """Whether the account may invite today, why not, and the contract on record."""
+    """An account's eligibility to invite people today, the reasons against it, and the contract on record."""
 
     eligible: bool
     reasons: list[ReasonOut]
@@ -103,18 +103,18 @@ class EligibilityOut(Out):
 
 
 class MemberQuery(PageQuery):
-    """Which members."""
+    """Filter of an account's members."""
 
     role: Role | None = None
     q: Text | None = Field(
         default=None,
         max_length=200,
-        description="The beginning of a word of the name or the address; several words narrow it down.",
+        description="Beginnings of words in the name or the address. All words must match.",
     )
 
 
 class PersonOut(Out):
-    """A person as their colleagues see them."""
+    """A user as their colleagues see them."""
 
     id: str
     email: str
@@ -122,7 +122,7 @@ class PersonOut(Out):
 
 
 class MemberOut(Out):
-    """A person's place in an account."""
+    """A member of an account."""
 
     id: str
     user: PersonOut
@@ -132,20 +132,20 @@ class MemberOut(Out):
 
 
 class MembersOut(Out):
-    """Members, a page at a time, in the order in which they joined."""
+    """A page of members, in the order in which they joined."""
 
     data: list[MemberOut]
     next_cursor: str | None
 
 
 class RoleBody(Body):
-    """The role to have from now on."""
+    """The new role."""
 
     role: Role
 
 
 class EndingKeyOut(Out):
-    """A key that would end."""
+    """An API key that would be revoked."""
 
     id: str
     name: str
@@ -153,7 +153,7 @@ class EndingKeyOut(Out):
 
 
 class EndingInvitationOut(Out):
-    """An open invitation that would be held until somebody else answers for it."""
+    """An open invitation that would be put on hold until another member takes it over."""
 
     id: str
     email: str
@@ -161,7 +161,7 @@ class EndingInvitationOut(Out):
 
 
 class RemovalOut(Out):
-    """What removing a member would end, beside their access: it can't be undone."""
+    """The consequences of removing a member, besides their access. A removal can't be undone."""
 
     member: MemberOut
     api_keys: list[EndingKeyOut]
@@ -169,13 +169,13 @@ class RemovalOut(Out):
 
 
 class MembershipOut(MemberOut):
-    """A membership, with the account it is in."""
+    """A membership with its account."""
 
     account: AccountRef
 
 
 def contract_out(contract: Contract | Terms) -> dict[str, Any]:
-    """A contract as callers see it."""
+    """Present a contract."""
     return {
         "monthly_commitment": {"amount": contract.amount, "currency": contract.currency},
         "starts_on": contract.starts_on,
@@ -184,7 +184,7 @@ def contract_out(contract: Contract | Terms) -> dict[str, Any]:
 
 
 def member_out(membership: Membership, user: User) -> dict[str, Any]:
-    """A membership with the person it is of."""
+    """Present a membership with its user."""
     return {
         "id": membership.id,
         "user": user,

@@ -1,4 +1,4 @@
-"""API keys: never shown again after they were made."""
+"""API keys, whose secret is shown only once."""
 
 from datetime import datetime
 from typing import Any
@@ -11,40 +11,42 @@ from web.schemas.base import Body, Moment, Name, Out
 
 
 class ApiKeyBody(Body):
-    """A key to make. Its role may allow no more than the role of whoever makes it."""
+    """An API key to create. Its role can't exceed the creator's own."""
 
     name: Name
     role: Role
-    expires_at: Moment | None = Field(default=None, description="When it ends; never, where this is left out.")
+    expires_at: Moment | None = Field(
+        default=None, description="When the key expires. It never does if this is left out."
+    )
 
 
 class ApiKeyOut(Out):
-    """A key, known by how it begins. It may do what its role and the role of its creator both allow."""
+    """An API key. It can do what both its role and its creator's role allow."""
 
     id: str
     name: str
-    hint: str = Field(description="How the key begins.")
+    hint: str = Field(description="The first characters of the key.")
     role: Role
     created_by: str
     created_at: datetime
-    last_used_at: datetime | None = Field(description="To the minute.")
+    last_used_at: datetime | None = Field(description="Accurate to the minute.")
     expires_at: datetime | None
     revoked_at: datetime | None
 
 
 class ApiKeysOut(Out):
-    """Keys, a page at a time, the newest first."""
+    """A page of API keys, newest first."""
 
     data: list[ApiKeyOut]
     next_cursor: str | None
 
 
 class NewApiKeyOut(ApiKeyOut):
-    """A key that was just made; `key` is shown this once."""
+    """A new API key. `key` is shown only once."""
 
     key: str
 
 
 def api_key_out(key: ApiKey) -> dict[str, Any]:
-    """A key's row as its account sees it."""
+    """Present an API key to its account."""
     return {field: getattr(key, field) for field in ApiKeyOut.model_fields}

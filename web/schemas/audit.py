@@ -1,4 +1,4 @@
-"""The audit of an account."""
+"""The audit log of an account."""
 
 from typing import Any
 
@@ -10,35 +10,37 @@ from web.schemas.invitations import EventOut
 
 
 class AuditFilter(PageQuery):
-    """Which events."""
+    """Filter of audit events."""
 
-    since: Moment | None = Field(default=None, description="Those of this moment and after.")
+    since: Moment | None = Field(default=None, description="Only events at or after this time.")
     action: Text | None = Field(
-        default=None, max_length=100, description="One action, `member.removed`, or all of a noun, `member`."
+        default=None,
+        max_length=100,
+        description="One action, such as `member.removed`, or all actions on a noun, such as `member`.",
     )
 
 
 class AuditEventOut(EventOut):
-    """One event; with its place in the account's chain once it is sealed, a moment after it was written."""
+    """An audit event. Its place in the account's hash chain is added once it is sealed, a moment after writing."""
 
     subject_id: str
-    origin: str | None = Field(description="The address that it came from.")
+    origin: str | None = Field(description="The IP address of the caller.")
     position: int | None = Field(
-        description="Its place in the account's chain; where that of the first is not 1, what came before is archived."
+        description="Position in the account's hash chain. If the first one isn't 1, earlier events are archived."
     )
     previous_hash: str | None
-    hash: str | None = Field(description="Over this event and the hash of the one before it.")
+    hash: str | None = Field(description="Hash of this event and of the previous event's hash.")
 
 
 class AuditEventsOut(Out):
-    """Events, a page at a time, the oldest first."""
+    """A page of audit events, oldest first."""
 
     data: list[AuditEventOut]
     next_cursor: str | None
 
 
 def audit_event_out(event: AuditEvent, seal: AuditSeal | None) -> dict[str, Any]:
-    """An event and its seal as the account sees them."""
+    """Present an audit event and its seal to the account."""
     shown = {name: getattr(event, name, None) for name in AuditEventOut.model_fields} | {"seq": event.seq}
     if seal is None:
         return shown

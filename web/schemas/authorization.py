@@ -1,4 +1,4 @@
-"""Questions about what a user may do, and the answers."""
+"""Authorization checks and their results."""
 
 from typing import Annotated
 
@@ -7,12 +7,12 @@ from pydantic import Field, RootModel, model_validator
 from shared.permissions import Permission, Role
 from web.schemas.base import Body, Out
 
-# One pattern, which pydantic compiles: a thousand questions have two thousand ids.
+# One regular expression, compiled by pydantic, because a thousand checks have two thousand ids.
 Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z_]{1,64}$")]
 
 
 class Question(Body):
-    """May this user do this in this account?"""
+    """A check if a user has a permission in an account."""
 
     account_id: Id
     user_id: Id
@@ -20,7 +20,7 @@ class Question(Body):
 
 
 class CheckBody(Body):
-    """One question, or up to 1,000 of them as `checks`."""
+    """One check, or up to 1,000 as `checks`."""
 
     account_id: Id | None = None
     user_id: Id | None = None
@@ -38,14 +38,14 @@ class CheckBody(Body):
 
     @property
     def questions(self) -> list[Question]:
-        """The questions, be it one or many."""
+        """The requested checks, whether one or many."""
         if self.checks is None and self.account_id and self.user_id and self.permission:
             return [Question(account_id=self.account_id, user_id=self.user_id, permission=self.permission)]
         return self.checks or []
 
 
 class DecisionOut(Out):
-    """Whether it is allowed, the user's role in the account, and the ground in words."""
+    """The result of a check: allowed or not, the user's role in the account, and the reason."""
 
     allowed: bool
     role: Role | None
@@ -53,10 +53,10 @@ class DecisionOut(Out):
 
 
 class DecisionsOut(Out):
-    """The answers, in the order of the questions."""
+    """The results, in the order of the checks."""
 
     results: list[DecisionOut]
 
 
 class CheckOut(RootModel[DecisionOut | DecisionsOut]):
-    """The answer to one question, or to many."""
+    """The result of one check, or of many."""

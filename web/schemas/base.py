@@ -1,4 +1,4 @@
-"""What all bodies share: unknown fields are refused, text is bounded and storable, times are RFC 3339."""
+"""Common rules of all bodies: unknown fields are refused, text is limited and storable, times are RFC 3339."""
 
 import re
 import unicodedata
@@ -36,7 +36,7 @@ def _name(text: str) -> str:
 
 
 def _written(value: Any) -> Any:
-    """Left to itself, pydantic takes numbers, and strings of digits, for seconds since 1970."""
+    """Refuse numbers and strings of digits, which pydantic would read as seconds since 1970."""
     if isinstance(value, (int, float)) or (isinstance(value, str) and not _WRITTEN_DAY.match(value)):
         raise ValueError("Write it as in 2026-12-31, a time as in 2026-12-31T23:59:59Z.")
     return value
@@ -46,37 +46,39 @@ Text = Annotated[str, AfterValidator(_storable)]
 Name = Annotated[str, StringConstraints(max_length=100), AfterValidator(_storable), AfterValidator(_name)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
 Day = Annotated[date, BeforeValidator(_written)]
-Email = Annotated[Text, Field(max_length=1000, description="An e-mail address.", examples=["bob@corp.example"])]
-Token = Annotated[Text, Field(min_length=1, max_length=200, description="The token, as it stands in the link.")]
+Email = Annotated[Text, Field(max_length=1000, description="An email address.", examples=["bob@corp.example"])]
+Token = Annotated[Text, Field(min_length=1, max_length=200, description="The token from the link.")]
 NewPassword = Annotated[
     str,
-    Field(min_length=SHORTEST, max_length=LONGEST, description=f"{SHORTEST} to {LONGEST} characters, any at all."),
+    Field(min_length=SHORTEST, max_length=LONGEST, description=f"{SHORTEST} to {LONGEST} characters, of any kind."),
     AfterValidator(_storable),
 ]
-Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="A language tag: `en`, `de`, `pt-BR`.")]
+Locale = Annotated[
+    str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="A language tag, such as `en`, `de` or `pt-BR`.")
+]
 
 
 class Body(BaseModel):
-    """A body or query that comes in."""
+    """A request body or query."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Out(BaseModel):
-    """A body that goes out, read from a row or made by hand."""
+    """A response body, built from a row or a mapping."""
 
     model_config = ConfigDict(from_attributes=True)
 
 
 class PageQuery(Body):
-    """Which page of a list."""
+    """The page of a list."""
 
-    limit: int = Field(default=50, ge=1, le=200, description="How many at the most, 1 to 200.")
-    cursor: str | None = Field(default=None, max_length=200, description="`next_cursor` of the page before.")
+    limit: int = Field(default=50, ge=1, le=200, description="Maximum number of results, 1 to 200.")
+    cursor: str | None = Field(default=None, max_length=200, description="`next_cursor` of the previous page.")
 
 
 class ReasonOut(Out):
-    """Why a check did not simply say yes: `code` is stable, `who` can mend it."""
+    """A reason why a check did not pass. `code` is stable, and `who` can fix it."""
 
     code: str
     message: str
@@ -85,14 +87,14 @@ class ReasonOut(Out):
 
 
 class FieldError(Out):
-    """A field that was refused, and why."""
+    """An invalid field, and the reason."""
 
     field: str
     message: str
 
 
 class Problem(Out):
-    """An error (RFC 9457). `code` is stable; `reasons` where checks refused, `errors` where fields did."""
+    """An error (RFC 9457). `code` is stable. `reasons` lists failed checks, `errors` invalid fields."""
 
     type: str
     title: str
@@ -103,5 +105,5 @@ class Problem(Out):
     request_id: str | None = None
     permission: str | None = None
     reasons: list[ReasonOut] | None = None
-    errors: list[FieldError] | None = Field(default=None, description="The first 20 of them.")
-    error_count: int | None = Field(default=None, description="How many there are in all.")
+    errors: list[FieldError] | None = Field(default=None, description="The first 20 invalid fields.")
+    error_count: int | None = Field(default=None, description="The total number of invalid fields.")

@@ -1,4 +1,4 @@
-"""Many invitations at once: rows in, an outcome for each row out."""
+"""Batches of invitations: rows in, a result for each row out."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,13 +18,13 @@ class BatchBody(Body):
     invitations: list[Any] = Field(
         min_length=1,
         max_length=MAX_PER_REQUEST,
-        description="Each as for one invitation.",
+        description="Each row has the fields of a single invitation.",
         json_schema_extra={"items": {"type": "object"}},
     )
 
 
 class ResultOut(Out):
-    """What came of a row: `status` is what the row alone would have been answered: 202, 422 or 429."""
+    """The result of one row. `status` is what a single request would return: 202, 422 or 429."""
 
     index: int
     status: int
@@ -35,13 +35,13 @@ class ResultOut(Out):
 
 
 class BatchOut(Out):
-    """What came of each row, in their order."""
+    """The results, in the order of the rows."""
 
     results: list[ResultOut]
 
 
 def parsed_row(row: Any) -> InviteBody | Invalid:
-    """The row as a body, or what is wrong with it."""
+    """Parse a row as the body of an invitation. Returns the error for an invalid row."""
     try:
         return parse_or_refuse(lambda: InviteBody.model_validate(row))
     except Invalid as error:
@@ -49,7 +49,7 @@ def parsed_row(row: Any) -> InviteBody | Invalid:
 
 
 def request_of(body: InviteBody) -> InvitationRequest:
-    """What the body asks for."""
+    """Convert a body to an invitation request."""
     hours = body.expires_in_hours
     return InvitationRequest(
         body.email, body.role, body.message or None, timedelta(hours=hours) if hours else None, body.locale
@@ -57,7 +57,7 @@ def request_of(body: InviteBody) -> InvitationRequest:
 
 
 def result_out(index: int, result: CreatedInvitation | Refused | Invalid) -> dict[str, Any]:
-    """The outcome of a row, with all that `ResultOut` names."""
+    """Present the result of a row, with every field of `ResultOut`."""
     out: dict[str, Any] = {"index": index, "status": 422, "invitation": None, "code": None}
     out |= {"reasons": None, "errors": None}
     if isinstance(result, LimitReached):

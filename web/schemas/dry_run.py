@@ -1,4 +1,4 @@
-"""Invitations that are only tried out."""
+"""Dry runs of invitations."""
 
 from typing import Self
 
@@ -10,14 +10,14 @@ from web.schemas.invitations import CheckOut
 
 
 class TrialRow(Body):
-    """An invitation to try out."""
+    """An invitation to check."""
 
     email: Email
     role: Role
 
 
 class TrialBody(Body):
-    """One invitation to try out, as it would be sent, or up to 1,000."""
+    """One invitation to check, with the fields of a real one, or up to 1,000."""
 
     email: Email | None = None
     role: Role | None = None
@@ -35,14 +35,14 @@ class TrialBody(Body):
 
     @property
     def rows(self) -> list[tuple[str, Role]]:
-        """What is asked, in its order."""
+        """The invitations to check, in their order."""
         if self.email is not None and self.role is not None:
             return [(self.email, self.role)]
         return [(row.email, row.role) for row in self.invitations or ()]
 
 
 class TrialOut(Out):
-    """What would come of an invitation."""
+    """The result of a dry run: a verdict, its reasons, and each check."""
 
     verdict: str
     reasons: list[ReasonOut]
@@ -50,13 +50,13 @@ class TrialOut(Out):
 
 
 class TrialResult(TrialOut):
-    """What would come of one of many; `index` says of which."""
+    """The result of one of many invitations. `index` is its position in the request."""
 
     index: int
 
 
 class TrialsOut(Out):
-    """What would come of one invitation, or of each of many."""
+    """The result of one invitation, or of each of many."""
 
     verdict: str | None = None
     reasons: list[ReasonOut] | None = None

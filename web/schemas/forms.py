@@ -1,4 +1,4 @@
-"""What the team's pages ask for and take in."""
+"""The queries and forms of the pages."""
 
 from datetime import date
 from enum import StrEnum
@@ -13,11 +13,11 @@ from web.schemas.accounts import AccountChange, Hours
 from web.schemas.base import Body, Name, Text
 
 LeftEmpty = BeforeValidator(lambda typed: typed or None)
-"""A field of a form that was left empty was left out."""
+"""Treats an empty form field as left out."""
 
 
 class TeamQuery(Body):
-    """Which rows of the team: by words, by role, and members only or invitations that stand so."""
+    """Filter of the team's rows: by words, by role, and to members only or invitations with a status."""
 
     q: Text | None = Field(default=None, max_length=200)
     role: Role | None = None
@@ -26,10 +26,10 @@ class TeamQuery(Body):
 
 
 class InviteForm(Body):
-    """Whom to invite: addresses as they were pasted, a role for rows without one, a message for rows without one.
+    """An invitation form: pasted addresses, and the role and message for rows without their own.
 
-    Many are invited a portion at a time: `table` is the text of the file, `done` how many rows of it all are done, and
-    `results` what came of them. What isn't text in them refuses its own row.
+    A script sends long lists in portions: `table` is the text of the file, `done` the number of rows already invited,
+    and `results` their results as CSV. Characters that aren't text make only their own row invalid.
     """
 
     addresses: str = Field(default="", max_length=200_000)
@@ -42,7 +42,7 @@ class InviteForm(Body):
 
 
 class InvitationAction(StrEnum):
-    """What can be done to an invitation from its row."""
+    """An action on an invitation in its row of the team."""
 
     ROLE = "role"
     RESEND = "resend"
@@ -52,7 +52,7 @@ class InvitationAction(StrEnum):
 
 
 class InvitationForm(Body):
-    """What to do to an invitation."""
+    """An action on an invitation."""
 
     action: InvitationAction
     role: Role | None = None
@@ -60,7 +60,7 @@ class InvitationForm(Body):
 
 
 class RemovalForm(Body):
-    """The address of whoever is to be removed, typed to confirm it."""
+    """The email address of the member to remove, typed as confirmation."""
 
     address: Text = Field(max_length=1000)
 
@@ -72,7 +72,7 @@ class ResultsForm(Body):
 
 
 class AccountsQuery(Body):
-    """Which of my accounts; `joined` is the one that was joined just now."""
+    """Filter of the visitor's accounts. `joined` is the account that they have just joined."""
 
     q: Text | None = Field(default=None, max_length=100)
     cursor: str | None = Field(default=None, max_length=200)
@@ -80,13 +80,13 @@ class AccountsQuery(Body):
 
 
 class CursorQuery(Body):
-    """Which page of a list."""
+    """The page of a list."""
 
     cursor: str | None = Field(default=None, max_length=200)
 
 
 class KeyForm(Body):
-    """An API key to make."""
+    """An API key to create."""
 
     name: Name
     role: Role
@@ -94,7 +94,7 @@ class KeyForm(Body):
 
 
 class AuditQuery(CursorQuery):
-    """Which events."""
+    """Filter of audit events."""
 
     action: Text | None = Field(default=None, max_length=100)
     since: date | None = None
@@ -107,7 +107,7 @@ class SettingsForm(AccountChange):
 
 
 class ExceptionForm(Body):
-    """An exception that an account makes for itself."""
+    """An exception that an account adds for itself."""
 
     effect: Effect
     subject: Subject
@@ -116,6 +116,6 @@ class ExceptionForm(Body):
 
 
 class OperatorForm(Body):
-    """The operator key, typed into a browser."""
+    """The operator key, entered in a browser."""
 
     password: Text = Field(max_length=1000)

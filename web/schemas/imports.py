@@ -1,4 +1,4 @@
-"""Imports: a table in, an answer for each of its rows out."""
+"""Imports: a recipient list in, a result for each of its rows out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,11 +18,11 @@ from web.schemas.batch import ResultOut, result_out
 from web.schemas.validation import parse_or_refuse
 
 TEXTS = ("text/csv", "text/tab-separated-values", "text/plain")
-"""The media types that a table can have beside JSON."""
+"""The media types that a list can have besides JSON."""
 
 
 class ImportRow(Body):
-    """A row as JSON, each cell as a person would write it."""
+    """A JSON row, with each cell as a person would write it."""
 
     email: str | None = None
     role: str | None = None
@@ -36,22 +36,22 @@ class ImportBody(Body):
     rows: list[Any] = Field(
         min_length=1,
         max_length=MAX_PER_REQUEST,
-        description="One person in each: `email`, `role`, and optionally `message` and `name`.",
+        description="One person per row: `email`, `role`, and optionally `message` and `name`.",
         json_schema_extra={"items": {"type": "object"}},
     )
 
 
 class ImportQuery(Body):
-    """How to import the rows."""
+    """Options of an import."""
 
-    dry_run: bool = Field(default=False, description="Answer each row without recording or sending anything.")
-    role: Role | None = Field(default=None, description="The role for rows that have none; else they are refused.")
+    dry_run: bool = Field(default=False, description="Check each row without recording or sending anything.")
+    role: Role | None = Field(default=None, description="The role for rows without one, which are otherwise refused.")
 
 
 class ImportResultOut(ResultOut):
-    """The result of a row. `line` counts from 1; in a list, several people can be on one line.
+    """The result of a row. `line` counts from 1; a line of a plain list can have several people.
 
-    In a dry run, `verdict` is what the checks say, and `invitation` is null.
+    In a dry run, `verdict` is the result of the checks, and `invitation` is null.
     """
 
     line: int
@@ -61,15 +61,15 @@ class ImportResultOut(ResultOut):
 
 
 class ImportOut(Out):
-    """The results of all rows, in their order, and how the table was read."""
+    """The results of all rows, in their order, and how the list was decoded."""
 
     results: list[ImportResultOut]
     encoding: str = Field(description="The encoding of the bytes, such as `utf-8` or `windows-1252`.")
-    ignored_columns: list[str] = Field(description="Columns that aren't needed to invite somebody.")
+    ignored_columns: list[str] = Field(description="Columns that were ignored.")
 
 
 def table_of(body: ImportBody | None) -> Table:
-    """The table of this request, from its JSON or its text; raises `Invalid` unless it has 1 to 1,000 rows."""
+    """Read the request's list from its JSON or its text. Raises `Invalid` unless it has 1 to 1,000 rows."""
     if body is not None:
         return Table([_row(line, cells) for line, cells in enumerate(body.rows, 1)])
     table = reading.read(request.get_data(), charset=request.mimetype_params.get("charset"), most=MAX_PER_REQUEST)
@@ -79,7 +79,7 @@ def table_of(body: ImportBody | None) -> Table:
 
 
 def import_out(table: Table, rows: Sequence[Row], results: Sequence[InviteResult | DryRunResult]) -> dict[str, Any]:
-    """The answer, with all that `ImportOut` names."""
+    """Present the results of an import, with every field of `ImportOut`."""
     shown = [_result(index, row, result) for index, (row, result) in enumerate(zip(rows, results, strict=True))]
     return {"results": shown, "encoding": table.encoding, "ignored_columns": list(table.ignored_columns)}
 

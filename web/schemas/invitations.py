@@ -1,4 +1,4 @@
-"""Invitations, from both ends."""
+"""Invitations, as their account and as their invitee see them."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -16,32 +16,32 @@ from web.schemas.base import Body, Email, Locale, Name, NewPassword, Out, PageQu
 
 
 class InviteBody(Body):
-    """Whom to invite, to which role. The owner's role can't be given."""
+    """An invitation to send. The owner role can't be given."""
 
     email: Email
     role: Role
-    message: Text | None = Field(default=None, max_length=1000, description="A personal word, shown in the mail.")
+    message: Text | None = Field(default=None, max_length=1000, description="A personal message, shown in the email.")
     expires_in_hours: Hours | None = Field(
-        default=None, description="How long it can be accepted; else as the account says, or the installation."
+        default=None, description="Lifetime in hours. Defaults to the account's setting, or that of the installation."
     )
     locale: Locale = "en"
 
 
 class InvitationQuery(PageQuery):
-    """Which invitations."""
+    """Filter of an account's invitations."""
 
     status: Status | None = None
     delivery: Delivery | None = None
-    q: Text | None = Field(default=None, max_length=200, description="A part of the address.")
+    q: Text | None = Field(default=None, max_length=200, description="Part of the address.")
 
     @property
     def narrows(self) -> bool:
-        """Whether not all are asked for."""
+        """True if any filter is set."""
         return bool(self.status or self.delivery or self.q)
 
 
 class CheckOut(Out):
-    """What one check said, by which data."""
+    """The verdict of one check, with the data behind it."""
 
     check: str
     verdict: str
@@ -51,7 +51,7 @@ class CheckOut(Out):
 
 
 class InvitationOut(Out):
-    """An invitation as its account sees it. `delivery` is what the mail system said, apart from `status`."""
+    """An invitation as its account sees it. `delivery` is the state of its email, apart from `status`."""
 
     id: str
     account_id: str
@@ -70,14 +70,14 @@ class InvitationOut(Out):
 
 
 class InvitationsOut(Out):
-    """Invitations, a page at a time, the newest first."""
+    """A page of invitations, newest first."""
 
     data: list[InvitationOut]
     next_cursor: str | None
 
 
 class EventOut(Out):
-    """One thing that happened."""
+    """An event in an account."""
 
     id: str
     action: str
@@ -88,40 +88,40 @@ class EventOut(Out):
 
 
 class EventsOut(Out):
-    """A timeline, a page at a time, the oldest first."""
+    """A page of events, oldest first."""
 
     data: list[EventOut]
     next_cursor: str | None
 
 
 class NamedOut(Out):
-    """Something by its name."""
+    """A thing by its name."""
 
     name: str
 
 
 class InviterOut(Out):
-    """Who invites."""
+    """The member who invites."""
 
     name: str
     email: str
 
 
 class OfferOut(Out):
-    """What a link offers, as far as its holder may know; `email` is masked."""
+    """An invitation as the holder of its link may see it. `email` is masked."""
 
     account: NamedOut
     inviter: InviterOut
     role: Role
-    permissions: list[str] = Field(description="What the role may do, in words.")
+    permissions: list[str] = Field(description="The role's permissions, in words.")
     email: str
     message: str | None
     expires_at: datetime
-    user_exists: bool = Field(description="Whether there is a user to sign in as.")
+    user_exists: bool = Field(description="Whether a user with this address exists.")
 
 
 class AcceptBody(Body):
-    """Acceptance: by whoever is signed in, or with a name and a password to sign up with."""
+    """An acceptance, by the signed-in user, or with a name and a password to sign up."""
 
     token: Token
     name: Name | None = None
@@ -129,43 +129,43 @@ class AcceptBody(Body):
 
 
 class AcceptedOut(Out):
-    """The membership; `token` signs in whoever has just signed up."""
+    """The new membership. `token` is a session of a user who has just signed up."""
 
     membership: MembershipOut
     token: str | None = None
 
 
 class AskedOut(Out):
-    """Who was told by mail that a new link is wanted: whoever invited, or the account's owner in their place."""
+    """The person notified of the request for a new link: the inviter, or the account's owner in their place."""
 
     account: NamedOut
     asked: Literal["inviter", "account_owner"]
-    inviter: NamedOut | None = Field(description="Whoever invited, where they were asked.")
-    again_at: datetime = Field(description="From when on they can be asked again.")
+    inviter: NamedOut | None = Field(description="The inviter, if they were notified.")
+    again_at: datetime = Field(description="When a new link can be requested again.")
 
 
 class MyInvitation(OfferOut):
-    """An invitation that waits for the signed-in person."""
+    """A pending invitation to the signed-in user."""
 
     id: str
 
 
 class MyInvitations(Out):
-    """The invitations that wait for the signed-in person, a page at a time."""
+    """A page of pending invitations to the signed-in user."""
 
     data: list[MyInvitation]
     next_cursor: str | None
 
 
 class RefusalBody(Body):
-    """A refusal, with a reason if one likes."""
+    """A refusal of an invitation, with an optional reason."""
 
     reason: Text | None = Field(default=None, max_length=500)
-    report_abuse: bool = Field(default=False, description="I don't know who sent this.")
+    report_abuse: bool = Field(default=False, description="Report the invitation as abuse.")
 
 
 class DeclineBody(RefusalBody):
-    """A refusal by whoever has the link."""
+    """A refusal of an invitation by the holder of its link."""
 
     token: Token
 
@@ -174,13 +174,13 @@ _SHOWN = tuple(InvitationOut.model_fields)
 
 
 def invitation_out(invitation: Invitation | CreatedInvitation) -> dict[str, Any]:
-    """An invitation's row as its account sees it."""
+    """Present an invitation to its account."""
     shown = {field: getattr(invitation, field, None) for field in _SHOWN}
     return shown | {"accepted_at": invitation.ended_at if invitation.status == Status.ACCEPTED else None}
 
 
 def link_request_out(link_request: LinkRequest) -> dict[str, Any]:
-    """What was asked of whom, as the holder of the link may see it."""
+    """Present a request for a new link to the holder of the link."""
     return {
         "account": {"name": link_request.account},
         "asked": link_request.who,
@@ -190,7 +190,7 @@ def link_request_out(link_request: LinkRequest) -> dict[str, Any]:
 
 
 def offer_out(offer: Offer) -> dict[str, Any]:
-    """An offer as the holder of its link may see it."""
+    """Present an invitation to the holder of its link."""
     invitation = offer.invitation
     return {
         "account": offer.account,

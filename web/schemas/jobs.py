@@ -1,4 +1,4 @@
-"""Background jobs, as operators and accounts see them."""
+"""Background jobs, as the operator and accounts see them."""
 
 from datetime import datetime
 from typing import Any
@@ -10,52 +10,52 @@ from shared.models import Heartbeat, Job, JobKind, JobState
 from shared.operations.job_admin import Summary
 from web.schemas.base import Out, PageQuery, Text
 
-# While releases change, those of a newer one stand among ours: an answer must not fail at what it has no name for.
-_Kind = Field(description=f"What there is to do: {', '.join(JobKind)}; others only while a newer release comes in.")
+# During a rolling upgrade, jobs of a newer release may have kinds unknown here, which must not fail a response.
+_Kind = Field(description=f"One of {', '.join(JobKind)}. Others occur only during an upgrade.")
 
 
 class AccountJobQuery(PageQuery):
-    """Which jobs of an account."""
+    """Filter of an account's jobs."""
 
     state: JobState | None = None
     kind: JobKind | None = None
 
 
 class JobQuery(AccountJobQuery):
-    """Which jobs of all."""
+    """Filter of all jobs."""
 
-    account_id: Text | None = Field(default=None, max_length=100, description="Only those of this account.")
+    account_id: Text | None = Field(default=None, max_length=100, description="Only jobs of this account.")
 
 
 class JobOut(Out):
-    """One piece of background work. `due_at` says when it may be done, `last_error` why it was not, in words."""
+    """A background job. `due_at` is the earliest time to run it, `last_error` the reason of its last failure."""
 
     id: str
     kind: str = _Kind
     state: JobState
     account_id: str | None
-    invitation_id: str | None = Field(description="The invitation that it serves, where it serves one.")
+    invitation_id: str | None = Field(description="The invitation that the job is for, if any.")
     attempts: int
-    lost_leases: int = Field(description="How often the worker died that had the job.")
+    lost_leases: int = Field(description="How often a worker stopped while it ran this job.")
     created_at: datetime
     due_at: datetime
     first_tried_at: datetime | None
-    lease_until: datetime | None = Field(description="While it runs: until when its worker holds it.")
+    lease_until: datetime | None = Field(description="End of the worker's lease while the job is running.")
     finished_at: datetime | None
     last_error: str | None
-    worker: str | None = Field(description="The last worker that took it.")
-    request_id: str | None = Field(description="The request that it was promised in.")
+    worker: str | None = Field(description="The last worker that ran the job.")
+    request_id: str | None = Field(description="The request that enqueued the job.")
 
 
 class JobsOut(Out):
-    """Jobs, a page at a time, the newest first."""
+    """A page of jobs, newest first."""
 
     data: list[JobOut]
     next_cursor: str | None
 
 
 class DepthOut(Out):
-    """How many jobs of a kind stand in a state, and since when the oldest waits that could be done now."""
+    """The number of jobs of a kind in a state, and the age of the oldest one that is due."""
 
     kind: str = _Kind
     state: JobState
@@ -65,7 +65,7 @@ class DepthOut(Out):
 
 
 class PartOut(Out):
-    """A worker or scheduler that is alive."""
+    """A live worker or scheduler."""
 
     name: str
     part: str
@@ -74,7 +74,7 @@ class PartOut(Out):
 
 
 class PauseOut(Out):
-    """Mails that are held back: those to one domain, or all of them (`*`)."""
+    """A pause of outgoing email, to one domain or to all (`*`)."""
 
     lane: str
     since: datetime
@@ -83,7 +83,7 @@ class PauseOut(Out):
 
 
 class AccountSummaryOut(Out):
-    """How much an account's jobs have to do, and whether somebody is there to do it."""
+    """An account's background jobs, and the processes that run them."""
 
     jobs: list[DepthOut]
     finished_last_minute: int
@@ -92,14 +92,14 @@ class AccountSummaryOut(Out):
 
 
 class SummaryOut(AccountSummaryOut):
-    """The background work at a glance: `queued` and `running` jobs, `dead` ones, who is alive, what is held back."""
+    """All background jobs, live processes, and mail pauses."""
 
     parts: list[PartOut]
     pauses: list[PauseOut]
 
 
 def job_out(job: Job) -> dict[str, Any]:
-    """A job's row as callers see it."""
+    """Present a job."""
     shown = {field: getattr(job, field, None) for field in JobOut.model_fields}
     return shown | {
         "invitation_id": job.subject_id if job.kind in ABOUT_INVITATIONS else None,
@@ -108,7 +108,7 @@ def job_out(job: Job) -> dict[str, Any]:
 
 
 def summary_out(summary: Summary) -> dict[str, Any]:
-    """A summary as callers see it."""
+    """Present a summary of jobs."""
     workers: list[Heartbeat] = [part for part in summary.parts if part.part == "worker"]
     return {
         "jobs": summary.depths,

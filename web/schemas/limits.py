@@ -1,4 +1,4 @@
-"""The limits on an account's invitations."""
+"""Limits on an account's invitations."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,21 +12,22 @@ _Limit = Annotated[int, Field(ge=0, le=100_000_000)]
 
 
 class LimitsBody(Body):
-    """The limits to set for an account; what is left out or null follows its contract."""
+    """The limits to set for an account. A limit that is null or left out follows the contract."""
 
-    invitations_per_hour: _Limit | None = Field(default=None, description="Resends count as well.")
+    invitations_per_hour: _Limit | None = Field(default=None, description="Includes resends.")
     invitations_per_day: _Limit | None = None
-    open_invitations: _Limit | None = Field(default=None, description="How many can be open at a time.")
+    open_invitations: _Limit | None = Field(default=None, description="Invitations that can be open at the same time.")
     new_domains_per_day: _Limit | None = Field(
-        default=None, description="Recipient domains that the account has not invited to before."
+        default=None, description="Recipient domains that the account has never invited to before."
     )
     inviter_per_hour: _Limit | None = Field(
-        default=None, description="Of one user or API key, over all accounts, when they invite into this one."
+        default=None,
+        description="Invitations of one user or API key across all accounts, when they invite to this one.",
     )
 
 
 class LimitsValues(Out):
-    """Each limit by its name."""
+    """The value of each limit."""
 
     invitations_per_hour: int
     invitations_per_day: int
@@ -36,14 +37,14 @@ class LimitsValues(Out):
 
 
 class UsageOut(LimitsValues):
-    """What is used of each limit; `inviter_per_hour` by the caller. The hour and the day end at these times."""
+    """The current use of each limit; of `inviter_per_hour`, by the caller. Times are the ends of current windows."""
 
     hour_ends_at: datetime
     day_ends_at: datetime
 
 
 class LimitsOut(Out):
-    """The limits in force, those of them that the operator has set, and what is used."""
+    """The limits in force, the overrides that the operator has set, and the current use."""
 
     limits: LimitsValues
     overrides: dict[str, int]
@@ -51,7 +52,7 @@ class LimitsOut(Out):
 
 
 def limits_out(standing: Standing) -> dict[str, Any]:
-    """The limits of an account as callers see them."""
+    """Present an account's limits."""
     usage = standing.usage
     used = {
         "invitations_per_hour": usage.hour.used,

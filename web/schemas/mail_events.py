@@ -1,4 +1,4 @@
-"""What the mail system tells of mails."""
+"""Delivery events of emails, as the mail system reports them."""
 
 from pydantic import Field
 
@@ -7,20 +7,20 @@ from web.schemas.base import Body, Out, Text
 
 
 class MailEventBody(Body):
-    """One piece of news about one mail."""
+    """A delivery event of one email."""
 
-    message_id: Text = Field(min_length=1, max_length=250, description="The mail's Message-ID.")
+    message_id: Text = Field(min_length=1, max_length=250, description="The email's Message-ID.")
     type: ProviderEventType
-    reason: Text = Field(default="", max_length=512, description="What the receiving side said, for people to read.")
+    reason: Text = Field(default="", max_length=512, description="The reply of the receiving server, for people.")
 
 
 class MailEventsBody(Body):
-    """News, in any order; what is told twice counts once."""
+    """Delivery events, in any order. A repeated event counts once."""
 
     events: list[MailEventBody] = Field(min_length=1, max_length=MAX_EVENTS)
 
 
 class MailEventsOut(Out):
-    """How many invitations show something new."""
+    """The number of invitations that changed."""
 
     changed: int

@@ -1,4 +1,4 @@
-"""Exceptions from the lists, trials, and what people say when they decide."""
+"""Exceptions from the domain and network lists."""
 
 from datetime import datetime
 from typing import Any
@@ -11,16 +11,17 @@ from web.schemas.reviews import Why
 
 
 class ExceptionBody(Body):
-    """An exception: `allow` passes what the lists refuse, `block` refuses, `only` leaves no other domains.
+    """An exception: `allow` passes what the lists refuse, `block` refuses, `only` refuses all other domains.
 
-    A domain is meant exactly; with `*.` before it, all below it.
+    A domain matches exactly. With a leading `*.` it matches all of its subdomains. A blocked domain also matches its
+    subdomains.
     """
 
     effect: Effect
     subject: Subject
     value: Text = Field(min_length=1, max_length=320, description="A domain, an address or a network.")
     reason: Why
-    ends_at: Moment | None = Field(default=None, description="When it ends by itself.")
+    ends_at: Moment | None = Field(default=None, description="When the exception expires.")
 
 
 class ExceptionOut(Out):
@@ -38,7 +39,7 @@ class ExceptionOut(Out):
 
 
 class ExceptionsOut(Out):
-    """Exceptions, a page at a time, the oldest first."""
+    """A page of exceptions, oldest first."""
 
     data: list[ExceptionOut]
     next_cursor: str | None

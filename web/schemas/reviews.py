@@ -1,4 +1,4 @@
-"""Decisions about held invitations."""
+"""Reviews of held invitations."""
 
 from typing import Annotated
 
@@ -6,10 +6,10 @@ from pydantic import Field
 
 from web.schemas.base import Body, Text
 
-Why = Annotated[Text, Field(min_length=1, max_length=500, description="Why, for whoever reads it later.")]
+Why = Annotated[Text, Field(min_length=1, max_length=500, description="The reason, shown in the audit log.")]
 
 
 class DecisionBody(Body):
-    """Why a held invitation is released or refused."""
+    """The reason for approving or rejecting a held invitation."""
 
     reason: Why

@@ -1,4 +1,4 @@
-"""The permission matrix as data."""
+"""The roles and their permissions."""
 
 from pydantic import Field
 
@@ -7,22 +7,22 @@ from web.schemas.base import Out
 
 
 class RoleOut(Out):
-    """A role, and for each resource the actions that it allows."""
+    """A role, and the actions that it allows on each resource."""
 
     role: Role
-    permissions: dict[str, list[str]] = Field(description="Resource to actions, of `view` and `edit`.")
+    permissions: dict[str, list[str]] = Field(description="Allowed actions (`view`, `edit`) by resource.")
     in_words: list[str]
 
 
 class ResourceOut(Out):
-    """A resource, and what it means to a reader."""
+    """A resource, and its description."""
 
     resource: str
     means: str
 
 
 class RolesOut(Out):
-    """The whole matrix."""
+    """All roles and resources."""
 
     data: list[RoleOut]
     resources: list[ResourceOut]

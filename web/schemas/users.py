@@ -1,4 +1,4 @@
-"""People: signing up and in, their profile, their accounts."""
+"""Users: sign-up, sign-in, profile, accounts."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from web.schemas.base import Body, Email, Locale, Name, NewPassword, Out, Text, 
 
 
 class SignUpBody(Body):
-    """Somebody who signs up."""
+    """A user to sign up."""
 
     email: Email
     name: Name
@@ -19,28 +19,29 @@ class SignUpBody(Body):
 
 
 class SignInBody(Body):
-    """Somebody who signs in."""
+    """Credentials to sign in with."""
 
     email: Email
     password: Text = Field(max_length=1000)
 
 
 class AddressBody(Body):
-    """An address that a mail is asked for."""
+    """The address to send an email to."""
 
     email: Email
 
 
 class TokenBody(Body):
-    """A token from a mail."""
+    """A token from an email."""
 
     token: Token
 
 
 class ProofBody(Body):
-    """A token from an email, and what shows that the sign-up it belongs to is one's own: a session, or one of these.
+    """A token from an email, and proof that its sign-up is the caller's: a session, or one of these fields.
 
-    `new_password` proves by the mailbox alone: it replaces what was chosen at sign-up, and so does `name`.
+    `new_password` needs only the mailbox as proof. It replaces the password chosen at sign-up, and `name` replaces the
+    name.
     """
 
     token: Token
@@ -50,22 +51,22 @@ class ProofBody(Body):
 
 
 class NewPasswordBody(Body):
-    """A token from a mail, and the new password."""
+    """A token from an email, and the new password."""
 
     token: Token
     password: NewPassword
-    revoke_api_keys: bool = Field(default=False, description="Whether to revoke the API keys that the person made.")
+    revoke_api_keys: bool = Field(default=False, description="Also revoke the API keys that the user created.")
 
 
 class ChangePasswordBody(Body):
-    """The present password, and the one to use from now on."""
+    """The current password, and the new one."""
 
     current: Text = Field(max_length=1000)
     new: NewPassword
 
 
 class ProfileBody(Body):
-    """What a person changes of themselves; fields that are left out stay."""
+    """Changes to a user's profile. Fields that are left out stay unchanged."""
 
     name: Name | None = None
     locale: Locale | None = None
@@ -73,7 +74,7 @@ class ProfileBody(Body):
 
 
 class UserOut(Out):
-    """A person as they see themselves."""
+    """A user as they see themselves."""
 
     id: str
     email: str
@@ -84,7 +85,7 @@ class UserOut(Out):
 
 
 class ProvenOut(Out):
-    """The address that is proven now."""
+    """The verified address."""
 
     email: str
     email_verified: bool
@@ -98,7 +99,7 @@ class AccountRef(Out):
 
 
 class OwnApiKey(Out):
-    """An API key that the person made."""
+    """An API key that the user created."""
 
     id: str
     name: str
@@ -109,29 +110,29 @@ class OwnApiKey(Out):
 
 
 class ResetOut(Out):
-    """What a new password has ended, and what lives on: the person's API keys, up to 100."""
+    """The result of a password reset, with up to 100 API keys of the user that remain valid."""
 
     email: str
-    api_keys: list[OwnApiKey] = Field(description="The live API keys that the person made.")
+    api_keys: list[OwnApiKey] = Field(description="The user's API keys that remain valid.")
 
 
 class FailedSignInOut(Out):
-    """A sign-in that failed."""
+    """A failed sign-in."""
 
     id: str
     at: datetime
-    origin: str | None = Field(description="The IP address that it came from.")
+    origin: str | None = Field(description="The caller's IP address.")
 
 
 class FailedSignIns(Out):
-    """Failed sign-ins of the last 30 days, the newest first, a page at a time."""
+    """A page of failed sign-ins of the last 30 days, newest first."""
 
     data: list[FailedSignInOut]
     next_cursor: str | None
 
 
 class SessionOut(Out):
-    """A sign-in; the token is shown this once."""
+    """A new session. The token is shown only once."""
 
     token: str
     expires_at: datetime
@@ -140,23 +141,23 @@ class SessionOut(Out):
 
 
 class MyAccount(Out):
-    """One of my accounts."""
+    """An account of the current user."""
 
     account: AccountRef
     membership_id: str
     role: Role
-    is_default: bool = Field(description="Whether this is where one lands after signing in.")
+    is_default: bool = Field(description="Whether this account is shown first after signing in.")
 
 
 class MyAccounts(Out):
-    """My accounts, a page at a time."""
+    """A page of the current user's accounts."""
 
     data: list[MyAccount]
     next_cursor: str | None
 
 
 def user_out(user: Any) -> dict[str, Any]:
-    """A user's row as they see themselves."""
+    """Present a user to themselves."""
     return {
         "id": user.id,
         "email": user.email,

@@ -1,4 +1,4 @@
-"""Parses a body, a query or a form, with a sentence for each field that is refused."""
+"""Parse a body, a query or a form, with a sentence for each invalid field."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,14 +12,17 @@ Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
 MOST_ERRORS = 20
-"""How many bad fields an answer names; it says how many there are."""
+"""The most invalid fields that a response names; it also says how many there are."""
 
 
 _LONGEST_NAME = 100
 
 
 def parse_or_refuse(parse: Callable[[], Parsed]) -> Parsed:
-    """What `parse` makes of a body, a query or a form; raises `Invalid` naming every field that it refuses."""
+    """Return what `parse` builds from a body, a query or a form.
+
+    Raises `Invalid`, which names the invalid fields, or `Unreadable` for a body that is not JSON.
+    """
     try:
         return parse()
     except ValidationError as error:

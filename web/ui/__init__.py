@@ -1,1 +1,1 @@
-"""What pages are built with: forms, languages, labels, the frame of an account."""
+"""Building blocks of pages: forms, languages, labels, the frame of an account."""

@@ -1,4 +1,4 @@
-"""The visitor's accounts as a page."""
+"""The page of the visitor's accounts."""
 
 from flask import render_template
 
@@ -13,7 +13,7 @@ PAGE = 50
 
 
 def accounts_page(shown: forms.Form = forms.BLANK) -> str:
-    """The visitor's accounts as a page."""
+    """Render the page of the visitor's accounts."""
     me, query = identity.user(), forms.query_of(AccountsQuery)
     with transaction() as session:
         rows = memberships.list_accounts(

@@ -1,4 +1,4 @@
-"""What all pages of an account share: its name, the way to its other pages, and what the visitor may do there."""
+"""The frame of all pages of an account: its name, its navigation, and the visitor's permissions."""
 
 from typing import Any
 
@@ -13,28 +13,31 @@ from web.database import transaction
 from web.ui import account_page, forms, visitor
 
 MENU = 10
-"""Accounts that the switcher shows; beyond them it has a search."""
+"""The number of accounts in the switcher. Beyond it there is a search."""
 
 
 def page(template: str, account_id: str, **shown: Any) -> str:
-    """The page with its account around it."""
+    """Render a page of an account."""
     with transaction() as session:
         account = accounts.get(session, account_id)
     return render_template(template, account=account, **page_context() | shown)
 
 
 def show_again(template: str, account_id: str, refusal: UsherError, **shown: Any) -> Response:
-    """The same page once more, with the status and the words of the refusal."""
+    """Render the page again after a refusal, with the refusal's status and message."""
     return forms.refused(page(template, account_id, form=forms.refused_form(refusal), **shown), refusal)
 
 
 def page_context() -> dict[str, Any]:
-    """Who looks, and what they may do here."""
+    """Return the variables of every account page: the visitor, and a test for their permissions."""
     return {"may": actor().may, "me": visitor.signed_in_user()}
 
 
 def own_accounts() -> list[tuple[Account, Membership]]:
-    """The visitor's accounts for the switcher, one more than it shows; asked once a page, and not on error pages."""
+    """Return the visitor's accounts for the switcher, one more than it shows.
+
+    Queried once per page; empty on error pages.
+    """
     me = visitor.signed_in_user()
     if me is None or "actor" not in g:
         return []
@@ -46,6 +49,6 @@ def own_accounts() -> list[tuple[Account, Membership]]:
 
 
 def row_context() -> dict[str, Any]:
-    """What every row is shown with: who looks, what they may give, and what time it is."""
+    """Return the variables of every row: those of the page, the roles that the visitor can give, and the time now."""
     assignable = sorted(actor().assignable)
     return account_page.page_context() | {"assignable": assignable, "now": clock.now()}

@@ -1,4 +1,4 @@
-"""The pages' one blueprint: each page declares its addresses on it."""
+"""The one blueprint of all pages, on which each page declares its addresses."""
 
 from flask import Blueprint
 

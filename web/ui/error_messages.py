@@ -1,7 +1,7 @@
-"""What stops something, in the reader's language.
+"""Errors and reasons in the reader's language.
 
-Errors and reasons say it in English with every particular. Readers of other languages are told what the code means and
-what to do about it: the codes are few and stable, the particulars are not.
+In English they have a message with all details. In other languages the reader gets the meaning of the code and the
+remedy: codes are few and stable, details are not.
 """
 
 import re
@@ -74,7 +74,7 @@ _MEANINGS = {
 }
 
 _PARTICULARS = re.compile(r"“(?P<text>.*)”|line (?P<line>\d+)", re.DOTALL)
-"""What of an English message the words of other languages can have in them."""
+"""The parts of an English message that its translations can contain."""
 
 FIXED = (
     decoding.WORKBOOK,
@@ -98,7 +98,7 @@ FIXED = (
     "500 characters at the most.",
     "1000 characters at the most.",
 )
-"""What can be wrong with a field, as the schemas and services say it."""
+"""The messages for invalid fields, as schemas and services raise them."""
 
 _FIELDS = {
     "address": N_("Address"),
@@ -122,7 +122,7 @@ _FIELDS = {
 
 
 def sentence_for(code: str, message: str, remedy: str) -> str:
-    """What happened and what to do about it."""
+    """Return the message and its remedy in the reader's language."""
     if language() == "en" or code not in _MEANINGS:
         return f"{message} {remedy}".strip()
     words = translated(_MEANINGS[code])
@@ -131,5 +131,5 @@ def sentence_for(code: str, message: str, remedy: str) -> str:
 
 
 def field(name: str) -> str:
-    """What a field is called on its form."""
+    """Return the label of a field on its form."""
     return translated(_FIELDS[name]) if name in _FIELDS else name.replace("_", " ").capitalize()

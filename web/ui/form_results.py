@@ -1,4 +1,4 @@
-"""Where a browser goes once its form was acted on: to an address of its own, so that a reload sends nothing again."""
+"""The redirect after a form: to an address of its own, so reloading it sends nothing again."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -16,13 +16,13 @@ from web.ui.form_once import before, once, recall
 @site.get("/done/<handle>")
 @public
 def show_done(handle: str) -> str:
-    """Show this browser what came of a form."""
+    """Show this browser the result of a form."""
     shown = recall(handle).outcome
     return render_template(f"pages/{shown['page']}.html", **shown["values"])
 
 
 def page(name: str, act: Callable[[], Mapping[str, Any] | None]) -> Response:
-    """Act once, and redirect to the page of this name with the values that this returned, which JSON has to hold."""
+    """Act once, and redirect to the page of this name. `act` returns its variables, which must be JSON values."""
 
     def acted() -> dict[str, Any]:
         return {"page": name, "values": act() or {}}
@@ -41,9 +41,9 @@ def redirect(path: str, act: Callable[[], object]) -> Response:
 
 
 def or_before(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Where the view refuses a press that was acted on before, redirect as that did.
+    """If the view refuses a form that was already submitted, redirect as the first submission did.
 
-    For what takes away the visitor's own right to do it again, such as leaving an account.
+    For actions that remove the visitor's own permission to repeat them, such as leaving an account.
     """
 
     @wraps(view)

@@ -1,4 +1,5 @@
-"""A form that was refused is shown again: what is wrong stands beside its field, and only passwords are lost."""
+"""Forms, which are shown again after a refusal: errors appear beside their fields, and all values but passwords are
+kept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from web.ui.error_messages import sentence_for
 from web.ui.i18n import counted, translated
 
 REFUSALS = (Conflict, Invalid, Refused, TooSoon, Unauthenticated)
-"""What a form is shown again for; anything else has a page of its own."""
+"""Refusals that show the form again. All others have a page of their own."""
 
 
 _SECRET = frozenset({"password", "new_password", "current", "new"})
@@ -21,7 +22,7 @@ _SECRET = frozenset({"password", "new_password", "current", "new"})
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form as it is shown: what was typed, what is wrong with which field, and what stopped it as a whole."""
+    """A form as it is shown: the typed values, the error of each field, and the message for the whole form."""
 
     values: Mapping[str, str]
     wrong: Mapping[str, str]
@@ -32,40 +33,40 @@ BLANK = Form({}, {}, "")
 
 
 def body_of(body: type[Parsed], **given: str) -> Parsed:
-    """The posted fields as this body, with what is `given` besides; raises `Invalid` naming each bad field."""
+    """Parse the posted fields, and those `given`, as this body. Raises `Invalid`, which names each invalid field."""
     fields = {name: text for name, text in request.form.items() if name in body.model_fields}
     return parse_or_refuse(lambda: body.model_validate(fields | given))
 
 
 def query_of(query: type[Parsed]) -> Parsed:
-    """The address's query as this one, without what was left empty; raises `Invalid` naming each bad part."""
+    """Parse the address's query, without empty parameters. Raises `Invalid`, which names each invalid parameter."""
     parts = {name: text for name, text in request.args.items() if text}
     return parse_or_refuse(lambda: query.model_validate(parts))
 
 
 def show_again(template: str, refusal: UsherError, **shown: Any) -> Response:
-    """The same page once more, with the status and the words of the refusal."""
+    """Render the page again after a refusal, with the refusal's status and message."""
     return refused(render_template(template, form=refused_form(refusal), **shown), refusal)
 
 
 def refused_form(refusal: UsherError) -> Form:
-    """What was typed into the form that was refused, and what is wrong with it."""
+    """Return the refused form with its typed values and its errors."""
     wrong = dict(refusal.errors) if isinstance(refusal, Invalid) else {}
     return Form(typed().values, wrong, "" if wrong else sentences(refusal))
 
 
 def typed() -> Form:
-    """What was typed into the form that was sent."""
+    """Return the submitted form's values, without passwords."""
     return Form({name: text for name, text in request.form.items() if name not in _SECRET}, {}, "")
 
 
 def refused(page: str, refusal: UsherError) -> Response:
-    """The page that shows a refused form, with the status that the refusal has."""
+    """Return the page of a refused form, with the status and headers of the refusal."""
     return Response(page, STATUS[type(refusal)], headers_of(refusal))
 
 
 def sentences(refusal: UsherError) -> str:
-    """What stopped something, and what to do about it."""
+    """Return a refusal's message and remedy in the reader's language."""
     if isinstance(refusal, TooSoon):
         minutes = -(-refusal.retry_after // 60)
         wait = counted("Try again in %(num)d minute.", "Try again in %(num)d minutes.", minutes)

@@ -1,7 +1,7 @@
-"""The reader's language and clock: catalogues of what pages say, times in their zone, numbers as they write them.
+"""The reader's language and clock: translations of the pages, times in the reader's zone, numbers in their notation.
 
-Catalogues are gettext's `.po` files and are read as they are: there is nothing to compile. Babel does all of it;
-Flask-Babel around it would look for compiled files and bring a second library of time zones.
+Catalogues are gettext `.po` files, read directly, so there is no compile step. Babel does all of it; Flask-Babel would
+look for compiled files and add a second time zone library.
 """
 
 from collections.abc import Callable
@@ -21,21 +21,21 @@ from flask import Flask, g, request
 from web.ui import visitor
 
 NAMES = {"en": "English", "de": "Deutsch", "es": "Español"}
-"""The languages that all pages are in, by their own names; the templates themselves are in the first."""
+"""The languages of the pages, by their own names. The templates themselves are in the first one."""
 
 CATALOGUES = Path(__file__).resolve().parent.parent / "translations"
 
 ZONE = "usher_zone"
-"""The cookie in which a script of ours tells the browser's time zone."""
+"""The cookie in which our script stores the browser's time zone."""
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for a text that is translated where it is shown
-    """Mark a text for the catalogues."""
+    """Mark a text for translation."""
     return text
 
 
 def register(app: Flask) -> None:
-    """Have pages speak the reader's language."""
+    """Register the translation functions and filters with the templates."""
     jinja = app.jinja_env
     jinja.add_extension("jinja2.ext.i18n")
     install: Callable[..., None] = jinja.install_gettext_callables  # type: ignore[attr-defined]
@@ -45,7 +45,7 @@ def register(app: Flask) -> None:
 
 
 def language() -> str:
-    """The reader's language: what they chose for themselves, else what their browser prefers of ours."""
+    """Return the reader's language: the one in their profile, otherwise the best match for their browser."""
     if "spoken" not in g:
         me = visitor.signed_in_user()
         chosen = me.locale.partition("-")[0] if me else ""
@@ -55,32 +55,32 @@ def language() -> str:
 
 
 def translated(text: str) -> str:
-    """The text in the reader's language, as its catalogue has it; in English where it has none."""
+    """Translate a text to the reader's language; English if there is no translation."""
     return str(_catalogue().ugettext(text))
 
 
 def counted(one: str, many: str, count: int) -> str:
-    """The text for one or the one for many, as the reader's language counts."""
+    """Translate a text with the plural form for this count."""
     return str(_catalogue().ungettext(one, many, count))
 
 
 def moment(when: datetime) -> str:
-    """A time by the reader's clock; where the browser hasn't told its zone, the clock is UTC, and it says so."""
+    """Format a time in the reader's time zone. If the browser's zone is unknown, the time is in UTC and says so."""
     return _moment(when, _zone(), language())
 
 
 def date_of(when: datetime) -> str:
-    """The day of a time, by the reader's clock."""
+    """Format the day of a time in the reader's time zone."""
     return _day(when.astimezone(_zone() or UTC).date(), language())
 
 
 def day(when: date) -> str:
-    """A day as the reader writes it."""
+    """Format a day in the reader's language."""
     return _day(when, language())
 
 
 def lasting(span: timedelta) -> str:
-    """A span as people say it: in days where it is whole ones, else in hours."""
+    """Format a duration: in days if they are whole, otherwise in hours."""
     if span % timedelta(days=1):
         hours = round(span / timedelta(hours=1))
         return counted("%(num)d hour", "%(num)d hours", hours) % {"num": hours}
@@ -88,11 +88,11 @@ def lasting(span: timedelta) -> str:
 
 
 def number(amount: float) -> str:
-    """A number as the reader writes it."""
+    """Format a number in the reader's language."""
     return format_decimal(amount, locale=language())
 
 
-# A list shows the same days over and over, and writing one out costs more than all else of its row.
+# A list shows the same days repeatedly, and formatting one costs more than the rest of its row.
 @lru_cache(maxsize=4096)
 def _moment(when: datetime, zone: ZoneInfo | None, tag: str) -> str:
     written = format_datetime(when, "medium", tzinfo=zone or UTC, locale=tag)

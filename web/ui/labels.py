@@ -1,4 +1,4 @@
-"""What codes are in words: where an invitation stands, what an event was, what a role may do."""
+"""Labels of codes: statuses, events, roles, permissions, job states."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from web.ui.i18n import N_, translated
 
 @dataclass(frozen=True, slots=True)
 class StatusLabel:
-    """Where an invitation stands, in a word; `tone` colours it, and it is `moving` while the next word is near."""
+    """The label of an invitation's status. `tone` is its color; `moving` means that it will soon change by itself."""
 
     word: str
     tone: str = "secondary"
@@ -46,7 +46,7 @@ STATES: dict[str, str] = {
     "members": N_("Members"),
     **{status: standing.word.capitalize() for status, standing in _STATUSES.items()},
 }
-"""What the team can be narrowed down to."""
+"""The states that the team list can be filtered by."""
 
 _ROLES = {
     Role.OWNER: N_("owner"),
@@ -104,17 +104,17 @@ NOUNS = {
     "exception": N_("Exceptions"),
     "access": N_("Refused access"),
 }
-"""What the audit can be narrowed down to."""
+"""The nouns that the audit log can be filtered by."""
 
 EFFECTS = {
     Effect.BLOCK: N_("never invite"),
     Effect.ONLY: N_("invite nobody but"),
     Effect.ALLOW: N_("always allowed"),
 }
-"""What an exception does."""
+"""The effects of exceptions."""
 
 SUBJECTS = {Subject.DOMAIN: N_("domain"), Subject.ADDRESS: N_("address"), Subject.NETWORK: N_("network")}
-"""What an exception is about."""
+"""The subjects of exceptions."""
 
 JOB_STATES: dict[str, str] = {
     JobState.QUEUED: N_("waiting"),
@@ -149,7 +149,7 @@ _EDITS, _VIEWS = N_("view and edit %(what)s"), N_("view %(what)s")
 
 
 def status_of(invitation: Invitation | CreatedInvitation) -> StatusLabel:
-    """Where an invitation stands, its mail included."""
+    """Return the label of an invitation's status, including the delivery of its email."""
     status, delivery = Status(invitation.status), Delivery(invitation.delivery)
     if status is Status.CHECKING and delivery is Delivery.FAILED:
         return _CHECK_FAILED
@@ -157,22 +157,22 @@ def status_of(invitation: Invitation | CreatedInvitation) -> StatusLabel:
 
 
 def version(invitation: Invitation | CreatedInvitation) -> str:
-    """What a row shows of an invitation, as a word that differs once that has changed."""
+    """Return a version of the row's content, which differs once anything shown has changed."""
     return f"{invitation.status}-{invitation.delivery}-{invitation.role}-{invitation.generation}"
 
 
 def role(name: str) -> str:
-    """A role as a person reads it."""
+    """Return the label of a role."""
     return translated(_ROLES[Role(name)])
 
 
 def event(action: str) -> str:
-    """An event as a person reads it; its code where no words are known for it."""
+    """Return the label of an event; its code if it has none."""
     return translated(_EVENTS[action]) if action in _EVENTS else action
 
 
 def actor(who: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """Who acted: by name, and of a key, whoever answers for it; by kind where there is no name."""
+    """Return the actor's name, or their kind if they have none. For an API key it is the name of its creator."""
     kind = translated(_ACTORS[who["kind"]])
     named = names.get(str(who.get("user_id") or who.get("id")))
     if named is None:
@@ -181,12 +181,12 @@ def actor(who: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def fixer(who: str) -> str:
-    """Who can mend what a reason complains of."""
+    """Return the sentence that says who can fix a reason."""
     return translated(_WHO[who])
 
 
 def rights(name: str) -> list[str]:
-    """What a role may do, each in a few words."""
+    """Return a role's permissions, one phrase per resource."""
     highest = {resource: _highest(Role(name), resource) for resource in RESOURCES}
     return [
         translated(_EDITS if highest[resource] == "edit" else _VIEWS) % {"what": translated(what)}
@@ -196,7 +196,7 @@ def rights(name: str) -> list[str]:
 
 
 def summary(name: str) -> str:
-    """The same on one line: what the role may edit, and what it may view besides."""
+    """Return a role's permissions on one line: first those to edit, then those only to view."""
     parts = []
     for action, words in (("edit", _EDITS), ("view", _VIEWS)):
         what = [translated(thing) for resource, thing in RESOURCES.items() if _highest(Role(name), resource) == action]
@@ -206,15 +206,15 @@ def summary(name: str) -> str:
 
 
 def reasons(checks: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Why an invitation's checks did not simply say yes."""
+    """Return the reasons of all checks that did not pass."""
     return [reason for check in checks if check["verdict"] != "allow" for reason in check["reasons"]]
 
 
 def _highest(role: Role, resource: str) -> str:
-    """What the role may do at the most: edit, view, or nothing."""
+    """Return the role's highest action on a resource: edit, view, or nothing."""
     return next((action for action in ("edit", "view") if f"{resource}:{action}" in PERMISSIONS_OF[role]), "")
 
 
 def other_spelling(email: str) -> str:
-    """The domain of an address in the other spelling, where it has one; else nothing."""
+    """Return the other spelling of an address's domain; empty if there is none."""
     return lookalikes.other_spelling(email.rpartition("@")[2]) or ""

@@ -1,7 +1,7 @@
-"""A new API key's secret, shown once on the page that its form redirects to.
+"""The secret of a new API key, shown once on the page that its form redirects to.
 
-The secret is derived from one of SECRET_KEYS, the form's random token and this browser's cookie, and nothing keeps it:
-the page derives it again, once. A short-lived cookie carries the form's token there; alone, it opens nothing.
+The secret is derived from one of SECRET_KEYS, the form's random token and this browser's cookie, and is never stored:
+the page derives it again, once. A short-lived cookie carries the form's token there. It is useless by itself.
 """
 
 from dataclasses import dataclass
@@ -17,28 +17,28 @@ from web.ui import form_once
 from web.ui.form_once import Press
 
 _KEPT = 10 * 60
-"""How long the secret waits to be shown, in seconds."""
+"""Seconds until the secret can no longer be shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the page shows of a key that was just created: its secret, or None where that was shown before."""
+    """A new key on the page: its secret, or None if it has already been shown."""
 
     secret: str | None
 
 
 def secret() -> str:
-    """The secret of the key that the form being answered creates."""
+    """Return the secret of the key that the current form creates."""
     return _secrets(form_once.handle(), csrf.nonce())[0]
 
 
 def keep(response: Response, press: Press) -> None:
-    """Have the browser come back for the secret."""
+    """Set the cookie with which the next page derives the secret."""
     cookies.put(response, _cookie(), f"{press.handle}.{csrf.nonce()}", max_age=_KEPT)
 
 
 def take(account_id: str) -> Shown | None:
-    """What to show of the key that this browser has just created in the account, if it has."""
+    """Return the secret of the key that this browser has just created in the account; None without such a key."""
     handle, _, nonce = request.cookies.get(_cookie(), "").partition(".")
     press = form_once.find(handle) if nonce and request.method == "GET" else None
     if press is None:
@@ -53,7 +53,7 @@ def take(account_id: str) -> Shown | None:
 
 
 def forget(response: Response) -> None:
-    """Have the browser ask no more."""
+    """Delete that cookie."""
     cookies.drop(response, _cookie())
 
 

@@ -1,1 +1,1 @@
-"""What somebody would run instead, installed when it is measured."""
+"""Alternatives to Usher, installed when they are measured."""

@@ -1,4 +1,4 @@
-"""better-auth's organization plugin on Node, as many processes as ours, on the same PostgreSQL."""
+"""better-auth's organization plugin on Node, with as many processes as ours, on the same PostgreSQL."""
 
 import json
 import os
@@ -29,18 +29,18 @@ INSERT INTO invitation (id, "organizationId", email, role, status, "expiresAt", 
 
 @dataclass(frozen=True)
 class BetterAuth:
-    """The running server, with an owner who is signed in."""
+    """The running server, with a signed-in owner."""
 
     address: tuple[str, int]
     cookie: str
     organization: str
 
     def post(self, path: str, body: bytes) -> bytes:
-        """The whole request as it goes over the wire."""
+        """Return a whole POST request as bytes."""
         return self._request("POST", path, body)
 
     def get(self, path: str) -> bytes:
-        """The whole request as it goes over the wire."""
+        """Return a whole GET request as bytes."""
         return self._request("GET", path, b"")
 
     def _request(self, method: str, path: str, body: bytes) -> bytes:
@@ -49,13 +49,13 @@ class BetterAuth:
 
 
 def can_be_had() -> bool:
-    """Whether Node and its packages can be had here."""
+    """Return True if Node and its packages can be installed here."""
     return shutil.which("node") is not None and shutil.which("npm") is not None
 
 
 @contextmanager
 def better_auth(database_url: str, *, processes: int, members: int, offers: int) -> Iterator[BetterAuth]:
-    """Install it, start it, and have an owner of an organization with so many members, who is invited by others."""
+    """Install and start it, with an owner of an organization with this many members, invited by others."""
     port = free_port("127.0.0.1")
     with tempfile.TemporaryDirectory(prefix="usher-peer-") as folder:
         shutil.copy(_SERVER, folder)

@@ -1,4 +1,4 @@
-"""django-invitations under gunicorn, as many processes as ours, on the same PostgreSQL; it mails nothing here."""
+"""django-invitations under gunicorn, with as many processes as ours, on the same PostgreSQL. It sends no email here."""
 
 import json
 import os
@@ -21,20 +21,20 @@ _SITE = Path(__file__).with_name("django_site.py")
 
 @dataclass(frozen=True)
 class DjangoInvitations:
-    """The running server, with somebody who is signed in."""
+    """The running server, with a signed-in user."""
 
     address: tuple[str, int]
     cookie: str
 
     def invite(self, email: str) -> bytes:
-        """The whole request as it goes over the wire."""
+        """Return a whole request to invite as bytes."""
         body = json.dumps([email]).encode()
         return request("POST", "/invitations/send-json-invite/", body, Cookie=self.cookie)
 
 
 @contextmanager
 def django_invitations(database_url: str, *, processes: int, connections: int) -> Iterator[DjangoInvitations]:
-    """Install it apart from ours, start it, and have somebody who may invite."""
+    """Install it in its own environment and start it, with a user who may invite."""
     port = free_port("127.0.0.1")
     with tempfile.TemporaryDirectory(prefix="usher-peer-") as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True, timeout=120)
@@ -42,7 +42,7 @@ def django_invitations(database_url: str, *, processes: int, connections: int) -
         subprocess.run([programs / "pip", "install", "--quiet", *_PACKAGES], check=True, timeout=300)
         environ = os.environ | {"DATABASE_URL": database_url}
         made = subprocess.run([programs / "python", _SITE], env=environ, check=True, timeout=60, stdout=subprocess.PIPE)
-        # Its plain workers hang up after each answer; those of threads keep the connection, as ours do.
+        # gunicorn's plain workers close the connection after each response. Threaded ones keep it open, as ours do.
         shape = ["-w", str(processes), "-k", "gthread", "--threads", str(-(-connections // processes))]
         command = [programs / "gunicorn", *shape, "-b", f"127.0.0.1:{port}", "--log-level", "warning"]
         server = subprocess.Popen([*command, f"{_SITE.stem}:application"], cwd=_SITE.parent, env=environ)

@@ -1,6 +1,6 @@
-"""django-invitations on PostgreSQL, as its guide sets it up: one file for gunicorn, which serves its `application`.
+"""django-invitations on PostgreSQL, set up as its guide says, in one file whose `application` gunicorn serves.
 
-Run by itself it makes the tables and somebody who is signed in, and prints their cookie.
+Run as a script, it creates the tables and a signed-in user, and prints their cookie.
 """
 # mypy: ignore-errors
 

@@ -1,6 +1,6 @@
-"""All that pages say, as gettext knows it: found in templates and code, for the catalogues and their test.
+"""All translatable texts of the pages, found in templates and code, for the catalogues and their test.
 
-`make catalogues` adds what is new to each catalogue, untranslated, and drops what no page says any more.
+`make catalogues` adds new texts to each catalogue, untranslated, and removes unused ones.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "counte
 
 
 def texts() -> Iterator[str | tuple[str, ...]]:
-    """Each text of a page, once."""
+    """Yield each text of a page, once."""
     found: dict[str | tuple[str, ...], None] = {}
     for file in sorted((TEMPLATES / "pages").glob("*.html")):
         found |= dict.fromkeys(_texts("jinja2.ext:babel_extract", file))
@@ -39,7 +39,7 @@ def texts() -> Iterator[str | tuple[str, ...]]:
 
 
 def read(tag: str) -> Catalog:
-    """The catalogue of a language."""
+    """Read the catalogue of a language."""
     file = CATALOGUES / f"{tag}.po"
     if not file.exists():
         return Catalog(locale=tag)
@@ -48,7 +48,7 @@ def read(tag: str) -> Catalog:
 
 
 def _texts(how: str, file: Path) -> Iterator[str | tuple[str, ...]]:
-    """What one file says; a call with anything but a plain text in it tells nothing."""
+    """Yield the texts of one file. Calls with anything but a literal text are skipped."""
     for _, text, _, _ in extract_from_file(how, file, keywords=_KEYWORDS, options=_OPTIONS):
         yield text if isinstance(text, str) else tuple(text)
 

@@ -1,4 +1,4 @@
-"""Somebody with a browser: it keeps cookies, and sends forms with what was hidden in them."""
+"""A person with a browser, which keeps cookies and submits forms with their hidden fields."""
 
 import re
 from dataclasses import dataclass
@@ -24,19 +24,19 @@ class Window:
         return self.http.get(path, headers={"Accept": "text/html"}, **how)
 
     def send(self, path: str, *, seen_at: str | None = None, **fields: Any) -> Any:
-        """Fill in and send a form of the page at `seen_at`, or of the one at the path itself."""
+        """Fill in and submit a form on the page at `seen_at`, by default the page at the path itself."""
         token = _TOKEN.search(self.open(seen_at or path, follow_redirects=True).text)
         assert token, "the page holds no form"
         return self.post_unseen(path, csrf_token=unescape(token[1]), **fields)
 
     def see(self, path: str, **fields: Any) -> Any:
-        """Send a form, and look at where it redirects to."""
+        """Submit a form, and open the page that it redirects to."""
         answer = self.send(path, **fields)
         assert answer.status_code == 303, answer.text
         return self.open(answer.headers["Location"])
 
     def post_unseen(self, path: str, **fields: Any) -> Any:
-        """Send fields without having seen a form."""
+        """Post fields without having seen a form."""
         return self.http.post(path, data=fields, headers={"Accept": "text/html"})
 
     def sign_in(self, email: str, password: str = PASSWORD, **more: str) -> Any:
@@ -50,11 +50,11 @@ def window(world: World) -> Window:
 
 @pytest.fixture(scope="session")
 def password_hash() -> str:
-    """The hash of PASSWORD, made once: it is slow by design."""
+    """The hash of PASSWORD, computed once since it is slow by design."""
     return passwords.hash_password(PASSWORD)
 
 
 @pytest.fixture
 def carol(world: World, password_hash: str) -> Any:
-    """Somebody who knows her password."""
+    """A user who knows her password."""
     return world.person("carol@corp.example", password_hash=password_hash)

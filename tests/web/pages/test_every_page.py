@@ -1,4 +1,4 @@
-"""What holds for all pages: errors for people, files that browsers keep, and the API for a reader."""
+"""Rules for all pages: error pages, cached assets, and the API documentation."""
 
 import re
 
@@ -51,7 +51,7 @@ def test_the_docs_tell_of_every_call(window, world):
 def test_without_a_database_people_still_get_a_page():
     app = create_app(
         Settings(
-            database_url="postgresql://nobody@127.0.0.1:9/none",
+            database_url="postgresql://no_one@127.0.0.1:9/none",
             broker_url="redis://127.0.0.1:9/0",
             smtp_url="smtp://127.0.0.1:9",
             mail_from="usher@corp.example",

@@ -1,4 +1,4 @@
-"""Guessing passwords and keys: counted before it is tried, slowed down, and seen by those whom it concerns."""
+"""Guessing passwords and keys: attempts are counted first, slowed down, and shown to the affected person."""
 
 from functools import partial
 from threading import Barrier, Thread
@@ -61,7 +61,7 @@ def test_fifty_guesses_at_once_are_ten(world, dora, digest):
 
 
 def test_a_whole_ipv6_network_is_one_guesser(world, digest):
-    """One password over many accounts, from an address of the same /64 each time."""
+    """One password tried on many users, from an address of the same /64 each time."""
     for number in range(40):
         world.person(f"person{number}@corp.example", password_hash=digest)
     statuses = [sign_in(world, f"person{n}@corp.example", at=f"2001:db8:1:2::{n + 1:x}").status_code for n in range(40)]

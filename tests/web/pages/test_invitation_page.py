@@ -1,4 +1,4 @@
-"""The page behind the link, for whoever comes to it."""
+"""The page behind an invitation's link, for every kind of visitor."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def link(world, invitation) -> str:
 
 @pytest.fixture
 def here(invitation) -> str:
-    """The invitation's own page, in a browser that has opened the link."""
+    """The invitation's page, in a browser that has opened the link."""
     return f"/invitations/{invitation}"
 
 
@@ -59,7 +59,7 @@ def test_the_link_leads_to_an_address_without_the_token(window, link, here):
     assert page.headers["Cache-Control"] == "no-store"
 
 
-def test_the_page_tells_what_is_offered_and_by_whom(window, link):
+def test_the_page_shows_the_offer_and_the_inviter(window, link):
     text = window.open(link, follow_redirects=True).text
     for phrase in ("Acme", "Alice", "alice@corp.example", "developer", "view and edit settings", "b***@corp.example"):
         assert phrase in text
@@ -124,7 +124,7 @@ def test_a_link_that_was_replaced_says_so(world, window, alice, acme, invitation
         {"expires_at": now() - timedelta(seconds=1)},
     ],
 )
-def test_behind_a_dead_link_whoever_invited_can_be_asked_for_a_new_one(world, window, invitation, link, change, here):
+def test_the_page_of_a_dead_link_can_request_a_new_one_from_the_inviter(world, window, invitation, link, change, here):
     window.open(link)
     world.change(Invitation, invitation, **change)
     page = window.open(here)
@@ -165,7 +165,7 @@ def test_looking_at_a_dead_link_changes_nothing(world, window, invitation, link,
     assert everything(world) == before
 
 
-def test_an_owner_who_stands_in_for_the_inviter_is_not_named(world, window, alice, bob, acme):
+def test_an_owner_who_replaces_the_inviter_is_not_named(world, window, alice, bob, acme):
     place = world.join(acme, bob, Role.ADMIN)
     link = f"/i/{world.token(world.invited(acme, bob, 'carol@corp.example'))}"
     assert alice.delete(f"/v1/accounts/{acme}/members/{place}").status_code == 204
@@ -212,7 +212,7 @@ def test_a_form_without_a_choice_changes_nothing(window, link, here):
     assert window.send(here, action="something").status_code == 422
 
 
-def test_whoever_has_a_user_is_asked_to_sign_in_and_comes_back(world, window, alice, acme, carol):
+def test_an_invitee_with_a_user_signs_in_and_comes_back(world, window, alice, acme, carol):
     invitation = world.invited(acme, alice, "carol@corp.example")
     here = f"/invitations/{invitation}"
     window.open(f"/i/{world.token(invitation)}")
@@ -261,7 +261,7 @@ def test_declining_needs_no_reason(world, window, invitation, link, here):
         assert session.get_one(Invitation, invitation).decline_reason is None
 
 
-def test_an_account_that_may_not_grow_says_so_and_the_link_holds(world, window, acme, invitation, link, here):
+def test_an_account_that_may_not_grow_says_so_and_the_link_still_works(world, window, acme, invitation, link, here):
     world.change(Contract, acme, amount=1)
     window.open(link)
     answer = window.send(here, **NEWCOMER)

@@ -1,4 +1,4 @@
-"""The pages of background jobs: the operator's, behind the key, and an account's own."""
+"""The pages of background jobs: the operator's, which needs the key, and an account's own."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The caught mails, as a mail program shows them."""
+"""The caught emails, as an email program shows them."""
 
 import os
 from email.message import EmailMessage
@@ -57,7 +57,7 @@ def test_only_the_newest_are_listed(http, mailbox):
     assert "mail_0004" not in text
 
 
-def test_a_mail_is_shown_with_all_its_parts(http, mailbox):
+def test_an_email_is_shown_with_all_its_parts(http, mailbox):
     put(mailbox, "mail_1")
     text = http.get("/mailbox/mail_1").text
     assert 'sandbox="allow-top-navigation-by-user-activation"' in text
@@ -89,7 +89,7 @@ def test_no_name_leads_out_of_the_folder(http, mailbox, name):
         assert "not to be read" not in answer.text
 
 
-def test_a_mail_that_can_not_be_read_hides_no_other(http, mailbox):
+def test_an_unreadable_email_hides_no_other(http, mailbox):
     put(mailbox, "mail_1")
     (mailbox / "mail_2.eml").write_bytes(b"\xff\xfe\0 nonsense\r\nFrom: =?nope?b?!!?=\r\nTo: <<<>\r\n")
     (mailbox / "mail_3.eml").write_bytes(b'Content-Type: text/html; charset="no-such"\r\nSubject: x\r\n\r\n<p>hi')

@@ -1,4 +1,4 @@
-"""New passwords: which are refused, how one is changed, and what a forgotten one leaves behind."""
+"""New passwords: which are refused, how to change one, and the consequences of a reset."""
 
 import hashlib
 import time
@@ -48,7 +48,7 @@ def test_a_password_that_is_hard_to_guess_is_taken(nobody, password):
 
 
 def test_no_password_takes_long_to_judge():
-    """The worst that was found by trying: every sign stands for several letters."""
+    """The slowest one found by trying: every character has several possible substitutions."""
     began = time.process_time()
     password_policy.refuse_common("4@8({[<369&#!1/|0$5+7%2" * 11, about=("Dora", "dora@corp.example"))
     assert time.process_time() - began < 1
@@ -86,7 +86,7 @@ def test_a_common_password_is_refused_by_every_door(world, nobody, window, alice
     assert bad not in page.text
 
 
-def test_the_reason_is_told_in_the_readers_language(window):
+def test_the_reason_is_in_the_readers_language(window):
     window.http.environ_base["HTTP_ACCEPT_LANGUAGE"] = "de"
     assert "Dieses Passwort ist zu gebräuchlich." in window.send("/signup", **DORA, password="password123").text
 
@@ -123,7 +123,7 @@ def test_a_reset_shows_the_api_keys_that_live_on_and_revokes_them(world, nobody,
     kept = nobody.post("/v1/password-resets/confirm", {"token": link, "password": GOOD})
     assert [(row["id"], row["account"]["name"]) for row in kept.json["api_keys"]] == [(key.id, "Acme")]
     assert key.get(f"/v1/accounts/{account}").status_code == 200
-    page = f"/reset/{reset_link(world, nobody, dora)}"
+    page = "/reset/" + reset_link(world, nobody, dora)
     assert "a program (Acme" in window.open(page).text
     done = window.see(page, password="another good elephant", revoke_api_keys="true")
     assert "a program" not in done.text
@@ -144,7 +144,7 @@ class Breaches(BaseHTTPRequestHandler):
         self.wfile.write(f"{padding}{self.breached[5:]}:42\r\n".encode())
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_while_no_one_answers_about_breaches_passwords_are_taken(asking, breache
 
 
 def work(world: World, path: str, email: str) -> tuple[int, int, float]:
-    """How many statements and jobs an answer about this address takes, and how many seconds."""
+    """The statements, jobs and seconds that a response about this address takes."""
     body = {"email": email} | ({"name": "Dora", "password": PASSWORD} if path == "/v1/users" else {})
     phrase: list[str] = []
 
@@ -206,13 +206,14 @@ def jobs_of(world: World) -> int:
         return session.scalar(select(func.count()).select_from(Job)) or 0
 
 
-def test_signing_up_takes_the_same_work_whoever_is_known(world, dora):
+def test_signing_up_takes_the_same_work_for_known_and_unknown_addresses(world, dora):
     assert work(world, "/v1/users", dora.email)[:2] == work(world, "/v1/users", "unknown@corp.example")[:2]
 
 
 @pytest.mark.parametrize("path", ["/v1/password-resets", "/v1/users/verify/resend"])
-def test_the_time_of_an_answer_tells_no_one_who_is_known(world, dora, path):
-    """The work is nearly the same, with a job to nobody where there is nothing to send. What differs is waited out."""
+def test_response_times_do_not_reveal_known_addresses(world, dora, path):
+    """The work is nearly the same, with a job without recipient if there is nothing to send. Constant time hides the
+    rest."""
     world.person("unproven@corp.example", proven=False)
     for email in (dora.email, "unproven@corp.example", "unknown@corp.example"):
         _, enqueued, took = work(world, path, email)

@@ -1,4 +1,4 @@
-"""Every form that creates, sends or ends something, pressed twice: it is done once, and both presses show the same."""
+"""Every form that creates, sends or ends something, submitted twice: it acts once, and both show the same result."""
 
 import re
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class Scene:
 
 @dataclass
 class Form:
-    """A form: where it is, where it is sent to, what is typed, and what the scene needs before."""
+    """A form: its page, its target, the typed fields, and the preparation it needs."""
 
     path: Callable[[Scene], str]
     seen_at: Callable[[Scene], str]
@@ -168,7 +168,7 @@ FORMS = {
     "POST /forgot": Form(_to("/forgot"), same, {"email": CAROL}),
     "POST /reset/<token>": Form(_reset, same, {"password": PASSWORD}),
     "POST /invitations/<invitation_id>": Form(_link, same, {"action": "decline"}),
-    "the same, asked for anew": Form(lambda scene: _link(scene, status=Status.EXPIRED), same, {"action": "ask"}),
+    "the same, asked for again": Form(lambda scene: _link(scene, status=Status.EXPIRED), same, {"action": "ask"}),
 }
 NO_EFFECT_TO_DOUBLE = {
     "POST /i/<token>": "the same as that of the invitation's page",

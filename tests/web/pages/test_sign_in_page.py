@@ -1,4 +1,4 @@
-"""Signing in, up and out by the pages."""
+"""Sign-in, sign-up and sign-out on the pages."""
 
 import pytest
 
@@ -68,8 +68,8 @@ def test_a_wrong_password_keeps_the_address_and_not_the_password(window, carol):
 
 def test_too_many_wrong_passwords_say_when_to_try_again(window, world):
     for _ in range(10):
-        window.sign_in("nobody@corp.example", "wrong")
-    answer = window.sign_in("nobody@corp.example", "wrong")
+        window.sign_in("no-one@corp.example", "wrong")
+    answer = window.sign_in("no-one@corp.example", "wrong")
     assert answer.status_code == 429
     assert "Try again in 1 minute." in answer.text
     assert int(answer.headers["Retry-After"]) <= 31
@@ -97,7 +97,7 @@ def test_a_form_from_another_site_is_refused(window, carol):
     fields = {"csrf_token": token, "email": "carol@corp.example", "password": PASSWORD}
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
         assert window.http.post("/login", data=fields, headers=headers).status_code == 403
-    # Without TLS the browser names no origin for a page that sends no referrer.
+    # Without TLS the browser sends no origin for a page that sends no referrer.
     assert window.http.post("/login", data=fields, headers={"Origin": "null"}).status_code == 303
 
 

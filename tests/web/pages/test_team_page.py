@@ -1,4 +1,4 @@
-"""The pages of an account: who is seen, who may do what there, and what comes of it."""
+"""The pages of an account: who sees them, and what each role can do there."""
 
 import io
 import re
@@ -13,7 +13,7 @@ from shared.permissions import Role
 
 @pytest.fixture
 def acme(world, carol, window) -> str:
-    """Carol's account; she is signed in."""
+    """Carol's account. She is signed in."""
     account_id = world.account(carol)
     window.sign_in("carol@corp.example")
     return account_id
@@ -68,7 +68,7 @@ def test_each_address_is_invited_by_itself(window, world, acme):
         assert (invitation.email, invitation.role) == ("dora@corp.example", "support")
 
 
-def test_what_became_of_each_can_be_taken_away(window, acme):
+def test_the_result_of_each_can_be_downloaded(window, acme):
     answer = window.send(
         f"/accounts/{acme}/team/invite/results.csv",
         seen_at=f"/accounts/{acme}/team/invite",
@@ -78,7 +78,7 @@ def test_what_became_of_each_can_be_taken_away(window, acme):
 
 
 def uploaded(window, acme: str, data: bytes, **fields: str):
-    """The page after a file was chosen in the form, whose other fields are as they come."""
+    """The page after a file was chosen in the form, whose other fields keep their defaults."""
     file = (io.BytesIO(data), "people.csv")
     answer = window.send(f"/accounts/{acme}/team/invite", file=file, role="developer", **fields)
     return window.open(answer.headers["Location"]) if answer.status_code == 303 else answer
@@ -119,7 +119,7 @@ def test_rows_that_are_pasted_from_a_spreadsheet_keep_their_roles(window, world,
     assert {"cleo@corp.example", "dan@corp.example"} <= invited(world).keys()
 
 
-def test_a_workbook_a_nul_and_a_cell_of_131073_characters_are_told_and_break_nothing(window, world, acme):
+def test_a_workbook_a_nul_and_a_cell_of_131073_characters_are_reported_and_break_nothing(window, world, acme):
     refused = uploaded(window, acme, b"PK\x03\x04...", addresses="x@corp.example")
     assert refused.status_code == 422
     assert "Save the sheet as CSV" in refused.text
@@ -147,7 +147,7 @@ def test_a_portion_after_the_other_reads_the_same_rows(window, world, acme):
     assert len(invited(world)) == 149
 
 
-def test_a_german_reader_is_told_the_line_and_the_word(window, world, carol, acme):
+def test_a_german_reader_sees_the_line_and_the_word(window, world, carol, acme):
     world.change(User, carol.id, locale="de")
     pasted = "a@corp.example, viewer\nb@corp.example\nB@corp.example"
     answer = window.see(f"/accounts/{acme}/team/invite", addresses=pasted, role="support")
@@ -259,7 +259,7 @@ def test_each_address_is_tried_before_anything_is_sent(window, world, acme):
         assert session.query(Invitation).count() == 0
 
 
-def test_carol_blocks_a_domain_and_lets_it_go_again(window, world, acme):
+def test_carol_blocks_a_domain_and_unblocks_it(window, world, acme):
     settings = f"/accounts/{acme}/settings"
     phrase = {"effect": "block", "subject": "domain", "value": "rival.example", "reason": "They compete with us."}
     refused = window.send(f"/accounts/{acme}/exceptions", seen_at=settings, **phrase | {"value": "no domain"})

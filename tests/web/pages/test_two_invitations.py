@@ -1,4 +1,4 @@
-"""Several invitations open in one browser, and pages that were open for long: each form acts on what its page shows."""
+"""Several invitations open in one browser, and pages open for long: each form acts on the invitation of its page."""
 
 import re
 
@@ -14,7 +14,7 @@ NEWCOMER = {"action": "accept", "name": "Bob Li", "password": PASSWORD}
 
 
 class Open:
-    """An invitation whose link was opened in a tab, and the form that its page shows."""
+    """An invitation whose link was opened in a tab, and the form on its page."""
 
     def __init__(self, world, window: Window, account: str, by, email: str) -> None:
         self.id = world.invited(account, by, email)
@@ -22,7 +22,7 @@ class Open:
         self.page = window.open(self.link, follow_redirects=True).text
 
     def press(self, action: str, **fields: str):
-        """Send the form of the page as it was shown then, to where it says."""
+        """Submit the form as the page showed it when it was opened."""
         forms = re.findall(r"<form.*?</form>", self.page, re.DOTALL)
         form = next(form for form in forms if f'value="{action}"' in form)
         token = re.search(r'name="csrf_token" value="([^"]+)"', form)[1]
