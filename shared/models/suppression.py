@@ -1,4 +1,4 @@
-"""Addresses that get no emails because a mail server reported that they don't exist."""
+"""Addresses that get no emails because the mail server reported that they don't exist."""
 
 from datetime import datetime
 
