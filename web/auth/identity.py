@@ -111,7 +111,7 @@ def _client() -> FoundCaller:
     sent = request.environ
     # The front has put the lines of one name together, with commas between them.
     lines = {name: [sent[variable]] for name, variable in _VARIABLES.items() if variable in sent}
-    return find_client(request.remote_addr, lines, app_context().settings.trusted_proxies)
+    return find_client(sent.get("REMOTE_ADDR"), lines, app_context().settings.trusted_proxies)
 
 
 def _actor(
