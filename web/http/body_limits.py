@@ -38,7 +38,7 @@ class BoundRequest(Request):
 
     @max_content_length.setter
     def max_content_length(self, value: int | None) -> None:
-        raise AttributeError("the view says how large a body it takes")
+        raise AttributeError(f"the view says how large a body it takes, not {value}")
 
 
 def in_words(size: int) -> str:
