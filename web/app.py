@@ -4,8 +4,10 @@ import gc
 import os
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
+from werkzeug.routing import MapAdapter
 
 from shared import policy_context
 from shared.db import autocommit
@@ -30,9 +32,19 @@ class _Web(Flask):
     """Flask without the check for coroutines. All views and hooks are plain functions, and Flask checks eight a
     request."""
 
+    request_class = body_limits.BoundRequest
+    host, scheme = "", "http"
+
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function unchanged."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """The routes for a request. Whatever its Host header says, a redirect leads to the public URL."""
+        if request is None:
+            return super().create_url_adapter(None)
+        query = request.query_string.decode("latin-1")
+        return MapAdapter(self.url_map, self.host, "", "", self.scheme, request.path, request.method, query)
 
 
 def gateway() -> Gateway:
@@ -52,6 +64,7 @@ def create_app(settings: Settings) -> Flask:
     It connects to nothing yet, so it starts while the database is unavailable.
     """
     app = _Web("web", template_folder=str(TEMPLATES), static_folder=None)
+    app.scheme, app.host, *_ = urlsplit(settings.public_url)
     app.config.update(
         SQLALCHEMY_DATABASE_URI=database.DRIVER,
         # One more than threads: a thread that counts an attempt during its transaction briefly needs a second
@@ -74,8 +87,8 @@ def create_app(settings: Settings) -> Flask:
     app.teardown_appcontext(release_connection)
     metrics.register(app)
     app.before_request(_begin)
-    app.before_request(host_header.refuse_others)
-    app.before_request(body_limits.bound)
+    if settings.web_hosts != "any":
+        app.before_request(host_header.refuse_others)
     app.after_request(_keep_form_cookie)
     app.jinja_env.globals["csrf_token"] = csrf.token
     problems.register(app)

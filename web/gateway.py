@@ -8,13 +8,13 @@ further ones wait their turn in a queue with an end. What only says that we live
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from shared.errors import Unavailable
 from shared.observability import log
+from web.sender import Sender
 from web.wsgi import Application, Environ, environ_of, with_body
 
 REFUSAL = "usher.refusal"
@@ -35,9 +35,6 @@ MOST_WAITING = 1000
 
 MOST_DRAINED, DRAIN_SECONDS = 8 * 1024 * 1024, 2.0
 """How much, and for how long, is still read from a caller whose body was refused for its size."""
-
-READER_SECONDS = 30.0
-"""How long a reader of a long answer may take for the next piece of it."""
 
 _AT_ONCE = frozenset({"/healthz"})
 _LOOK_EVERY = 0.25
@@ -198,7 +195,7 @@ class Gateway:
 
     def _answer(self, exchange: Exchange) -> None:
         """Have the application answer, and send that."""
-        sender = _Sender(exchange)
+        sender = Sender(exchange.protocol.send, closes=exchange.closes)
         try:
             environ = with_body(exchange.environ, exchange.body)
             sender.send(self._application(environ, sender.start))
@@ -220,62 +217,6 @@ class Gateway:
                     exchange.due = min(exchange.due, now + STOPPING_SECONDS)
                 if now > exchange.due and self._leave(exchange):
                     self._let_go(exchange) if exchange.closes else self._refuse(exchange, RequestTimeout())
-
-
-class _Sender:
-    """Sends the answer of a WSGI application to the connection that asked."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._send: Callable[[dict[str, Any]], Any] = exchange.protocol.send
-        self._closing = [(b"connection", b"close")] if exchange.closes else []
-        self._begun = False
-        self._whole = False
-        self._status = 500
-        self._headers: list[tuple[str, str]] = []
-
-    def start(self, status: str, headers: list[tuple[str, str]], *_: Any) -> None:
-        """What WSGI calls `start_response`."""
-        self._status, self._headers = int(status[:3]), headers
-
-    def send(self, pieces: Any) -> None:
-        """Send the answer: in one where its length is known, else piece by piece as its reader takes it."""
-        try:
-            if any(name.lower() == "content-length" for name, _ in self._headers):
-                self._body(b"".join(pieces), more=False)
-            else:
-                for piece in pieces:
-                    self._body(piece, more=True)
-                self._body(b"", more=False)
-        finally:
-            if hasattr(pieces, "close"):
-                pieces.close()
-
-    def close(self) -> None:
-        """Let go of the connection: the traceback of an error may hold on to us for long."""
-        del self._send
-
-    def abort(self) -> None:
-        """Say that we failed, where nothing was said yet; else break off."""
-        if not self._begun:
-            self._status, self._headers = 500, []
-            self._body(b"", more=False)
-
-    def _body(self, piece: bytes, *, more: bool) -> None:
-        if not self._begun:
-            self._begun = True
-            headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self._headers]
-            self._send({"type": "http.response.start", "status": self._status, "headers": headers + self._closing})
-        sent = self._send({"type": "http.response.body", "body": piece, "more_body": more})
-        if more and hasattr(sent, "add_done_callback"):
-            _wait_for(sent)
-
-
-def _wait_for(sent: Any) -> None:
-    """Wait until the reader has taken what was sent before; raises `TimeoutError` for one who doesn't."""
-    taken = threading.Event()
-    sent.add_done_callback(lambda _: taken.set())
-    if not taken.wait(READER_SECONDS):
-        raise TimeoutError("the reader of an answer takes nothing")
 
 
 def _busy() -> Exception:

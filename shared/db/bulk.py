@@ -52,8 +52,9 @@ class Rows:
 class Gate:
     """A condition that decides within the statement if its rows are written.
 
-    `before` are CTEs that run first and take `values`. The rows are written if `condition` is true. `after` are CTEs
-    that can refer to the ids of the written rows in `made`. The statement returns what `answer` selects.
+    `before` are CTEs that come first and take `values`. `condition` follows the source of the rows: a join with one of
+    these CTEs, or a WHERE. `after` are CTEs that may refer to the ids of what was written, in `made`, and the statement
+    returns what `answer` selects.
     """
 
     before: str
@@ -111,9 +112,15 @@ def _inserting(every: _Every) -> tuple[list[str], tuple[Any, ...]]:
     if all(len(theirs.each) == 1 for _, theirs in every):
         rows = [(model, theirs.fields()) for model, theirs in every]
         values = tuple(value for model, row in rows for value in _parameters(model, row))
-        return [_one(model, tuple(row)) for model, row in rows], values
+        return _following([_one(model, tuple(row)) for model, row in rows], ", made"), values
     texts = tuple(text for _, rows in every for text in rows.texts())
-    return [_many(model, rows.names) for model, rows in every], texts
+    written = [_many(model, rows.names) for model, rows in every]
+    return _following(written, " WHERE subject_id IN (SELECT id FROM made)"), texts
+
+
+def _following(written: list[str], condition: str) -> list[str]:
+    first, *followers = written
+    return [first, *(each + condition for each in followers)]
 
 
 @cache
@@ -126,16 +133,12 @@ def _statement(first: str, *followers: str) -> str:
 
 @cache
 def _gated(before: str, condition: str, after: str, answer: str, first: str, *followers: str) -> str:
-    insert = f"{first} WHERE {condition} ON CONFLICT DO NOTHING RETURNING id"
+    insert = f"{first}{condition} ON CONFLICT DO NOTHING RETURNING id"
     return f"WITH {before}, {', '.join(_made(insert, followers))}, {after} {answer}"
 
 
 def _made(insert: str, followers: Sequence[str]) -> list[str]:
-    after = (
-        f"follower{number} AS ({each} WHERE subject_id IN (SELECT id FROM made))"  # noqa: S608 - our own names
-        for number, each in enumerate(followers)
-    )
-    return [f"made AS ({insert})", *after]
+    return [f"made AS ({insert})", *(f"follower{number} AS ({each})" for number, each in enumerate(followers))]
 
 
 @cache
@@ -164,7 +167,7 @@ def _update(model: type[Base], names: tuple[str, ...]) -> str:
 def _one(model: type[Base], names: tuple[str, ...]) -> str:
     columns = cast(Table, model.__table__).c
     source = ", ".join(f"%s::{_type(columns[name])} AS {name}" for name in names)
-    return f"INSERT INTO {model.__tablename__} ({', '.join(names)}) SELECT * FROM (SELECT {source}) AS row"  # noqa: S608 - our own names
+    return f"INSERT INTO {model.__tablename__} ({', '.join(names)}) SELECT row.* FROM (SELECT {source}) AS row"  # noqa: S608 - our own names
 
 
 def _parameters(model: type[Base], row: Mapping[str, Any]) -> list[Any]:

@@ -28,7 +28,7 @@ from shared.db.bulk import Rows, bytea, insert_behind, insert_rows
 from shared.email_address import BadAddress, EmailAddress, parse
 from shared.errors import Quota, Refused
 from shared.ids import new_ids
-from shared.invitations import links, usage
+from shared.invitations import gate, links, usage
 from shared.invitations.usage import Bounds
 from shared.jobs import queue
 from shared.models import Account, AuditEvent, Delivery, Invitation, Job, JobKind, Status
@@ -224,13 +224,13 @@ def _write_at_once(
     if not isinstance(connection, AutocommitConnection):
         return False
     (model, rows), *others = _insertion(actor, bounds.account_id, created)
-    gate = usage.gate(bounds, [each.address for each in created])
+    counted = gate.admit_all(bounds, [each.address for each in created])
     try:
-        found = insert_behind(connection, gate, model, rows, *others)
+        found = insert_behind(connection, counted, model, rows, *others)
     except InvalidTextRepresentation:
         return False
     for answer in found:
-        left = usage.left(bounds, answer)
+        left = gate.left(bounds, answer)
         for each in created:
             each.quotas = left
         _, checks = others[0]

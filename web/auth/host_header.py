@@ -17,12 +17,11 @@ _ALWAYS = frozenset({"/healthz", "/readyz"})
 
 
 def refuse_others() -> None:
-    """Raise `MisdirectedRequest` for another Host, if the settings restrict them."""
-    settings = app_context().settings
-    if settings.web_hosts == "any" or request.path in _ALWAYS:
+    """Raise `MisdirectedRequest` for a Host that is not ours."""
+    if request.path in _ALWAYS:
         return
     name = _name(request.environ.get("HTTP_HOST", ""))
-    if name != _name(urlsplit(settings.public_url).netloc) and not is_loopback(name):
+    if name != _name(urlsplit(app_context().settings.public_url).netloc) and not is_loopback(name):
         raise MisdirectedRequest
 
 

@@ -114,7 +114,7 @@ def _client() -> FoundCaller:
     sent = request.environ
     # The gateway has joined the lines of each header with commas.
     lines = {name: [sent[variable]] for name, variable in _VARIABLES.items() if variable in sent}
-    return find_client(request.remote_addr, lines, app_context().settings.trusted_proxies)
+    return find_client(sent.get("REMOTE_ADDR"), lines, app_context().settings.trusted_proxies)
 
 
 def _actor(

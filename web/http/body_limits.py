@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import current_app, request
+from flask import Request, current_app
 
 KB = 1024
 SMALL = 64 * KB
@@ -28,9 +28,17 @@ def limit_of(view: Callable[..., Any] | None) -> int:
     return getattr(view, "max_body", SMALL)
 
 
-def bound() -> None:
-    """Set the limit for this request's body to that of its view. Reading a larger one raises an error."""
-    request.max_content_length = limit_of(current_app.view_functions.get(request.endpoint or ""))
+class BoundRequest(Request):
+    """A request whose body, read by whatever, is refused where it is too large for its view."""
+
+    @property
+    def max_content_length(self) -> int:
+        """The largest body of the view that the request goes to, in bytes."""
+        return limit_of(current_app.view_functions.get(self.endpoint or ""))
+
+    @max_content_length.setter
+    def max_content_length(self, value: int | None) -> None:
+        raise AttributeError(f"the view says how large a body it takes, not {value}")
 
 
 def in_words(size: int) -> str:
