@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from shared.stored_enum import StoredEnum
 
-class ProxyKind(StrEnum):
+
+class ProxyKind(StoredEnum):
     """What stands between a person and us; `header` is a proxy that names itself in the request."""
 
     TOR = "tor"
@@ -27,7 +29,7 @@ class ProxyAction(StrEnum):
     OFF = "off"
 
 
-class MailAnswer(StrEnum):
+class MailAnswer(StoredEnum):
     """What name servers say of a domain: where its mail goes, or why there is nowhere for it to go."""
 
     MX = "mx"
@@ -38,7 +40,7 @@ class MailAnswer(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Effect(StrEnum):
+class Effect(StoredEnum):
     """What an exception does; where an account has any `only`, no other domains may be invited."""
 
     ALLOW = "allow"
@@ -46,7 +48,7 @@ class Effect(StrEnum):
     ONLY = "only"
 
 
-class Subject(StrEnum):
+class Subject(StoredEnum):
     """What an exception is about."""
 
     DOMAIN = "domain"

@@ -16,7 +16,7 @@ from shared.errors import Invalid, PermissionDenied, Reason, Refused, Who
 from shared.ids import new_id
 from shared.models import Account, ApiKey, Membership
 from shared.models.api_key import is_live
-from shared.permissions import PERMISSIONS_OF, Permission, Role
+from shared.permissions import Permission, Role, possible_permissions_of
 from shared.tokens import draw, sha256
 
 PREFIX = "ushk_"
@@ -139,7 +139,7 @@ def may_end(actor: Actor, key: ApiKey) -> bool:
 
     A role is above another where it may do all that the other may, and more.
     """
-    return key.created_by == actor.user_id or not PERMISSIONS_OF[Role(key.role)] > _permissions(actor)
+    return key.created_by == actor.user_id or not possible_permissions_of(Role.from_row(key.role)) > _permissions(actor)
 
 
 def revoke_all(session: Session, *, actor: Actor, account_id: str, created_by: str) -> None:
@@ -181,7 +181,7 @@ def find_live(connection: SessionOrConnection, secret: str) -> FoundKey | None:
 def as_found_key(row: Sequence[Any]) -> FoundKey:
     """The key that a row of `LIVE` tells of."""
     key_id, account_id, role, created_by, creators_role, use_is_due = row
-    return FoundKey(key_id, account_id, Role(role), created_by, Role(creators_role), use_is_due)
+    return FoundKey(key_id, account_id, Role.from_row(role), created_by, Role.from_row(creators_role), use_is_due)
 
 
 def record_use(session: Session, key_id: str) -> None:
@@ -204,7 +204,7 @@ def _permissions(actor: Actor) -> frozenset[Permission]:
 def _stronger(actor: Actor, role: Role) -> PermissionDenied:
     return PermissionDenied(
         f"This key has the role {role}, which is above the role {actor.role}. Nothing was changed.",
-        permission=min(PERMISSIONS_OF[role] - _permissions(actor)),
+        permission=min(possible_permissions_of(role) - _permissions(actor)),
         remedy=f"Ask a person with the role {role}, or the one who created the key.",
     )
 

@@ -50,7 +50,7 @@ SEEN_EVERY = timedelta(minutes=1)
 def role_of(connection: SessionOrConnection, *, account_id: str, user_id: str) -> tuple[Role, bool] | None:
     """The role of this user in the account and whether `record_seen` is due; None for a stranger."""
     rows = _MEMBERSHIP.fetch(connection, account_id=account_id, user_id=user_id)
-    return (Role(rows[0][1]), rows[0][4]) if rows else None
+    return (Role.from_row(rows[0][1]), rows[0][4]) if rows else None
 
 
 def record_seen(session: Session, *, account_id: str, user_id: str) -> None:

@@ -188,7 +188,7 @@ def _joined(invitation: LockedInvitation, place: MembershipData) -> Joined:
 def _refuse(policy: PolicyContext, invitation: LockedInvitation) -> None:
     """Refuse a dead link, and look again at what may have changed since: the inviter's right, and the contract."""
     links.refuse_dead(invitation, at=invitation.account.at)
-    if Role(invitation.role) not in facts.roles_assignable_by(
+    if Role.from_row(invitation.role) not in facts.roles_assignable_by(
         invitation.inviters_role, invitation.keys_role, by_key=invitation.by_key
     ):
         raise Conflict(

@@ -42,7 +42,7 @@ def resend(session: Session, *, actor: Actor, policy: PolicyContext, account_id:
         policy=policy,
         account_id=account_id,
         address=invitation.address,
-        role=Role(invitation.role),
+        role=Role.from_row(invitation.role),
         except_invitation_id=invitation.id,
     )
     judgement = create.require_passed(about, policy)

@@ -160,7 +160,7 @@ def _of_invitation(job: Claimed, invitation: _InvitationRow | None, now: datetim
         return Obsolete(job, "Nothing was mailed: the invitation was sent again with a newer link.")
     if invitation.expires_at <= now:
         return Obsolete(job, "Nothing was mailed: the invitation expired before its mail could go.")
-    role = Role(invitation.role)
+    role = Role.from_row(invitation.role)
     return OutgoingMail(
         job=job,
         recipient=deliverable(invitation.email, invitation.email_key),
@@ -171,7 +171,7 @@ def _of_invitation(job: Claimed, invitation: _InvitationRow | None, now: datetim
             "inviter": invitation.inviter,
             "inviter_email": invitation.inviter_email,
             "role": role.replace("_", " "),
-            "rights": _RIGHTS[role],
+            "rights": _RIGHTS.get(role, []),
             "message": invitation.message,
             "expires_at": invitation.expires_at,
         },

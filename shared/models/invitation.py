@@ -1,7 +1,6 @@
 """An offer of a role in an account to an e-mail address."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, text
@@ -11,9 +10,10 @@ from shared.db.base import Base
 from shared.email_address import EmailAddress
 from shared.models.columns import CreatedAt, Id, Ref, one_of
 from shared.permissions import Role
+from shared.stored_enum import StoredEnum
 
 
-class Status(StrEnum):
+class Status(StoredEnum):
     """Where an invitation stands; the last five are ends, and an ended invitation is never deleted."""
 
     CHECKING = "checking"
@@ -29,7 +29,7 @@ class Status(StrEnum):
 OPEN = (Status.CHECKING, Status.HELD, Status.PENDING)
 
 
-class Delivery(StrEnum):
+class Delivery(StoredEnum):
     """What the mail system last said of an invitation's mail, apart from where the invitation stands."""
 
     NONE = "none"

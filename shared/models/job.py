@@ -7,7 +7,6 @@ Waiting is a time in the row, never a countdown in the broker: a broker is not a
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Index, text
@@ -15,9 +14,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db.base import Base
 from shared.models.columns import CreatedAt, Id, Ref, one_of
+from shared.stored_enum import StoredEnum
 
 
-class JobState(StrEnum):
+class JobState(StoredEnum):
     """Where a job stands; the last three are ends."""
 
     QUEUED = "queued"
@@ -27,7 +27,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class JobKind(StrEnum):
+class JobKind(StoredEnum):
     """What there is to do; each kind has one task in `worker/tasks`."""
 
     INVITATION_CHECK = "invitation.check"

@@ -19,6 +19,8 @@ from shared.ids import new_id
 from shared.models import PolicyException
 from shared.policy import Effect, Subject
 
+_EFFECTS, _SUBJECTS = frozenset(Effect), frozenset(Subject)
+
 
 def add(
     session: Session,
@@ -111,10 +113,11 @@ def in_force(account_id: ColumnElement[str] | InstrumentedAttribute[str]) -> Col
 
 
 def from_json(rows: list[Any] | None) -> tuple[Override, ...]:
-    """The exceptions of such a column, as the checks see them."""
+    """The exceptions of such a column, as the checks see them, but for those that only a newer release can apply."""
     return tuple(
         Override(exception_id, Effect(effect), Subject(subject), value, of_account)
         for exception_id, effect, subject, value, of_account in rows or ()
+        if effect in _EFFECTS and subject in _SUBJECTS
     )
 
 

@@ -159,7 +159,7 @@ def revoke_api_key(session: Session, *, actor: Actor, account_id: str, key_id: s
     if key is None:
         raise NotFound("There is no such key in this account.")
     if not may_end(actor, key):
-        raise _stronger(actor, Role(key.role))
+        raise _stronger(actor, Role.from_row(key.role))
     revoke_where(session, actor, account_id, this)
     whose = Invitation.invited_via == key_id
     sponsors.hold_orphaned(session, actor=actor, account_id=account_id, which=whose)

@@ -24,7 +24,7 @@ class ApiKeyOut(Out):
     id: str
     name: str
     hint: str = Field(description="How the key begins.")
-    role: Role
+    role: Role | str
     created_by: str
     created_at: datetime
     last_used_at: datetime | None = Field(description="To the minute.")

@@ -48,7 +48,7 @@ class DecisionOut(Out):
     """Whether it is allowed, the user's role in the account, and the ground in words."""
 
     allowed: bool
-    role: Role | None
+    role: Role | str | None
     because: str
 
 

@@ -32,7 +32,7 @@ class JobOut(Out):
 
     id: str
     kind: str = _Kind
-    state: JobState
+    state: JobState | str
     account_id: str | None
     invitation_id: str | None = Field(description="The invitation that it serves, where it serves one.")
     attempts: int
@@ -58,7 +58,7 @@ class DepthOut(Out):
     """How many jobs of a kind stand in a state, and since when the oldest waits that could be done now."""
 
     kind: str = _Kind
-    state: JobState
+    state: JobState | str
     count: int
     oldest_due_at: datetime | None
     oldest_due_seconds: float

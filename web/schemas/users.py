@@ -103,7 +103,7 @@ class OwnApiKey(Out):
     id: str
     name: str
     account: AccountRef
-    role: Role
+    role: Role | str
     created_at: datetime
     last_used_at: datetime | None
 
@@ -144,7 +144,7 @@ class MyAccount(Out):
 
     account: AccountRef
     membership_id: str
-    role: Role
+    role: Role | str
     is_default: bool = Field(description="Whether this is where one lands after signing in.")
 
 
