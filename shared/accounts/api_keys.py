@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shared.accounts import locks
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.db.autocommit import SessionOrConnection
 from shared.db.prepared import PreparedQuery
 from shared.errors import Invalid, PermissionDenied, Reason, Refused, Who
@@ -87,7 +88,9 @@ def create(
     )
     session.add(key)
     session.flush()
-    audit_log.record(session, actor, "api_key.created", subject_id=key.id, account_id=account_id, name=name, role=role)
+    audit_log.record(
+        session, actor, Action.API_KEY_CREATED, subject_id=key.id, account_id=account_id, name=name, role=role
+    )
     return key, secret
 
 
@@ -194,7 +197,9 @@ def revoke_where(session: Session, actor: Actor, account_id: str, which: ColumnE
     ended = update(ApiKey).where(which, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
     for key_id, name, role in session.execute(ended.returning(ApiKey.id, ApiKey.name, ApiKey.role)).all():
         before = {"name": name, "role": role}
-        audit_log.record(session, actor, "api_key.revoked", subject_id=key_id, account_id=account_id, before=before)
+        audit_log.record(
+            session, actor, Action.API_KEY_REVOKED, subject_id=key_id, account_id=account_id, before=before
+        )
 
 
 def _permissions(actor: Actor) -> frozenset[Permission]:

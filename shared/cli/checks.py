@@ -14,6 +14,7 @@ from shared import email_address, policy_context
 from shared.accounts import accounts
 from shared.actor import Actor, ActorKind
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.cli.database import command_transaction
 from shared.cli.settings import settings_from
 from shared.email_address import BadAddress
@@ -29,23 +30,23 @@ _REPLACEABLE = (
     *("network_lists", "proxy_policy", "proxy_policy_api_keys"),
     *("minimum_commitment", "personal_domains_extra", "unknown_policy"),
 )
-_ACTIONS = {
-    "invitation.created": "was invited",
-    "invitation.resent": "was invited again, with a new link",
-    "invitation.checked": "passed the checks; the mail is on its way to the mail server",
-    "invitation.held": "is held: nothing is sent until somebody decides",
-    "invitation.blocked": "was blocked by the checks: nothing was sent",
-    "invitation.released": "was released",
-    "invitation.refused": "was refused: nothing is sent",
-    "invitation.sent": "was mailed",
-    "invitation.delivered": "was delivered",
-    "invitation.delivery_failed": "could not be mailed",
-    "invitation.bounced": "came back undelivered",
-    "invitation.complained": "was complained of by its reader",
-    "invitation.accepted": "accepted and is a member",
-    "invitation.declined": "declined",
-    "invitation.revoked": "was withdrawn; the link is dead",
-    "invitation.expired": "did not accept in time; the link is dead",
+_ACTIONS: dict[str, str] = {
+    Action.INVITATION_CREATED: "was invited",
+    Action.INVITATION_RESENT: "was invited again, with a new link",
+    Action.INVITATION_CHECKED: "passed the checks; the mail is on its way to the mail server",
+    Action.INVITATION_HELD: "is held: nothing is sent until somebody decides",
+    Action.INVITATION_BLOCKED: "was blocked by the checks: nothing was sent",
+    Action.INVITATION_RELEASED: "was released",
+    Action.INVITATION_REFUSED: "was refused: nothing is sent",
+    Action.INVITATION_SENT: "was mailed",
+    Action.INVITATION_DELIVERED: "was delivered",
+    Action.INVITATION_DELIVERY_FAILED: "could not be mailed",
+    Action.INVITATION_BOUNCED: "came back undelivered",
+    Action.INVITATION_COMPLAINED: "was complained of by its reader",
+    Action.INVITATION_ACCEPTED: "accepted and is a member",
+    Action.INVITATION_DECLINED: "declined",
+    Action.INVITATION_REVOKED: "was withdrawn; the link is dead",
+    Action.INVITATION_EXPIRED: "did not accept in time; the link is dead",
 }
 _NEXT = {
     "checking": "Nothing to do: it is being checked. If this lasts, see: usher doctor.",

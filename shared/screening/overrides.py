@@ -12,6 +12,7 @@ from shared import email_address
 from shared.accounts import accounts
 from shared.actor import Actor, ActorKind
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.checks.overrides import Override
 from shared.email_address import BadAddress
 from shared.errors import Invalid, NotFound, PermissionDenied
@@ -58,7 +59,7 @@ def add(
     )
     session.add(exception)
     session.flush()
-    _note(session, actor, "exception.added", exception)
+    _note(session, actor, Action.EXCEPTION_ADDED, exception)
     return exception
 
 
@@ -84,7 +85,7 @@ def remove(session: Session, *, actor: Actor, account_id: str | None, exception_
             permission="operator",
             remedy="Ask the operator to remove it.",
         )
-    _note(session, actor, "exception.removed", exception)
+    _note(session, actor, Action.EXCEPTION_REMOVED, exception)
 
 
 def list_overrides(session: Session, *, account_id: str | None, after: str, limit: int) -> list[PolicyException]:
@@ -149,7 +150,7 @@ def _in_future(session: Session, ends_at: datetime | None) -> datetime | None:
     return ends_at
 
 
-def _note(session: Session, actor: Actor, action: str, exception: PolicyException) -> None:
+def _note(session: Session, actor: Actor, action: Action, exception: PolicyException) -> None:
     audit_log.record(
         session,
         actor,

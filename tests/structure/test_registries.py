@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared import errors
+from shared.audit.events import Action
 from shared.jobs.kinds import TASK_OF
 from shared.models import JobKind
 from shared.permissions import PERMISSIONS_OF, Permission, Role
@@ -15,6 +16,7 @@ from shared.settings.settings import Settings
 from web.app import create_app
 from web.http.body_limits import LARGE
 from web.http.problems import STATUS
+from web.ui import labels
 
 PARTS = (
     "worker",
@@ -62,6 +64,10 @@ def test_every_error_has_a_status():
         if issubclass(kind, errors.UsherError) and kind is not errors.UsherError
     }
     assert kinds == STATUS.keys()
+
+
+def test_every_event_of_the_audit_log_has_words():
+    assert labels._EVENTS.keys() == set(Action)
 
 
 def test_every_job_kind_has_a_task():

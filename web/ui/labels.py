@@ -94,6 +94,13 @@ _EVENTS = {
     "member.left": N_("A member left"),
     "member.removed": N_("A member was removed"),
     "member.role_changed": N_("The role was changed"),
+    "user.address_proven": N_("An email address was confirmed"),
+    "user.changed": N_("A profile was changed"),
+    "user.password_changed": N_("A password was changed"),
+    "user.password_reset": N_("A password was reset"),
+    "user.password_reset_requested": N_("A password reset was requested"),
+    "user.signed_in": N_("Someone signed in"),
+    "user.signed_up": N_("Someone signed up"),
 }
 NOUNS = {
     "invitation": N_("Invitations"),
