@@ -18,14 +18,14 @@ from shared.db.predicates import any_of
 from shared.db.prepared import PreparedQuery
 from shared.invitations import sponsors
 from shared.invitations.sponsors import Sponsorship
+from shared.jobs.kinds import Recipient, kinds_to
 from shared.jobs.queue import Claimed
 from shared.mail import suppressions
 from shared.models import Account, Invitation, Job, JobKind, Signup, Status, User
 from shared.permissions import Role, in_words
 from shared.tokens import Purpose
 
-MAIL_KINDS = frozenset(JobKind) - {JobKind.INVITATION_CHECK}
-_TO_PEOPLE = MAIL_KINDS - {JobKind.INVITATION_MAIL, JobKind.NEW_LINK_MAIL}
+_TO_USERS = kinds_to(Recipient.USER)
 _RIGHTS = {role: in_words(role) for role in Role}
 
 
@@ -93,7 +93,7 @@ def load(session: Session, claimed: Collection[Claimed]) -> list[OutgoingMail | 
     ((now,),) = _NOW.fetch(session)
     invitations = _invitations(session, _subjects(claimed, JobKind.INVITATION_MAIL))
     requests = sponsors.sponsors_of(session, _subjects(claimed, JobKind.NEW_LINK_MAIL))
-    people = _people(session, _subjects(claimed, *_TO_PEOPLE))
+    people = _people(session, _subjects(claimed, *_TO_USERS))
     keys = api_keys.live_by_creator(session, _subjects(claimed, JobKind.PASSWORD_RESET_MAIL))
 
     def build(job: Claimed) -> OutgoingMail | Obsolete:

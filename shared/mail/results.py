@@ -14,15 +14,10 @@ from shared.audit.events import Action
 from shared.db.prepared import PreparedQuery
 from shared.invitations import sponsors
 from shared.jobs import queue
+from shared.jobs.kinds import INVITATION_KINDS
 from shared.jobs.queue import Claimed
 from shared.mail import suppressions
 from shared.models import Delivery, Invitation, Job, JobKind, JobState, Signup, User
-
-INVITATION_KINDS = frozenset({JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL})
-"""The jobs that an invitation is delivered by, and whose end shows on it."""
-
-ABOUT_INVITATIONS = INVITATION_KINDS | {JobKind.NEW_LINK_MAIL}
-"""The jobs whose subject is an invitation."""
 
 AnyJob = Job | Claimed
 """A job as a row of its own, or as its holder knows it."""

@@ -1,7 +1,7 @@
 """The next release, as a folder beside this one: the same code with what a release may bring, and a mark to know it by.
 
-It brings a column, an index on a table that has grown, and a kind of job that this release knows nothing of. Its mark
-stands in every sign of life and in what its web server says of itself.
+It brings a column, an index on a table that has grown, and a kind of job and a role that this release knows nothing of.
+Its mark stands in every sign of life and in what its web server says of itself.
 """
 
 import shutil
@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 MARK = "the next release"
 KIND = "farewell.mail"
+ROLE = "auditor"
 
 _HEAD = '''"""{title}"""
 
@@ -30,12 +31,13 @@ def upgrade() -> None:
 '''
 
 _MIGRATIONS = {
-    "A note on each invitation, and one more kind of job": """
+    "A note on each invitation, and one more kind of job and of role": """
     op.add_column("invitations", sa.Column("note", sa.Text(), nullable=True))
     op.execute(
         "ALTER TABLE jobs DROP CONSTRAINT ck_jobs_kind, "
         "ADD CONSTRAINT ck_jobs_kind CHECK (kind LIKE 'invitation.%' OR kind LIKE '%.mail') NOT VALID"
     )
+    op.drop_constraint("ck_memberships_role", "memberships")
 """,
     "Jobs by their lanes": """
     indexes.build("ix_jobs_lane", "jobs", ["lane"], postgresql_where=sa.text("lane IS NOT NULL"))
@@ -43,10 +45,10 @@ _MIGRATIONS = {
 }
 
 _CHANGES = {
-    "shared/models/job.py": ("class JobKind(StrEnum):", f'class JobKind(StrEnum):\n    FAREWELL_MAIL = "{KIND}"'),
+    "shared/models/job.py": ("class JobKind(StoredEnum):", f'class JobKind(StoredEnum):\n    FAREWELL_MAIL = "{KIND}"'),
     "shared/jobs/kinds.py": (
-        "    JobKind.NEW_LINK_MAIL: SEND_EMAIL,",
-        "    JobKind.NEW_LINK_MAIL: SEND_EMAIL, JobKind.FAREWELL_MAIL: SEND_EMAIL,",
+        "_SPECS = (",
+        '_SPECS = (\n    JobSpec(JobKind.FAREWELL_MAIL, SEND_EMAIL, "new_link", Recipient.USER),',
     ),
     "shared/jobs/heartbeats.py": ("    row = insert(", f"    data |= {{'release': '{MARK}'}}\n    row = insert("),
     "web/api/system.py": ('{"status": "ok"}', f'{{"status": "ok", "release": "{MARK}"}}'),

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from shared.mail.results import ABOUT_INVITATIONS
+from shared.jobs.kinds import ABOUT_INVITATIONS
 from shared.models import Heartbeat, Job, JobKind, JobState
 from shared.operations.job_admin import Summary
 from web.schemas.base import Out, PageQuery, Text
