@@ -99,6 +99,10 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
 ASSIGNABLE = frozenset(Role) - {Role.OWNER}
 """The roles that can be given and taken; the owner's comes with making the account, and stays."""
 
+*_FIRST, _LAST = (role for role in Role if role in ASSIGNABLE)
+ASSIGNABLE_NAMES = f"{', '.join(_FIRST)} or {_LAST}"
+"""The same as a sentence lists them, in the order of the table."""
+
 
 def permissions_of(role: Role) -> frozenset[Permission]:
     """The permissions that a role grants; one of a newer release grants none here."""
