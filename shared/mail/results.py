@@ -108,7 +108,7 @@ def _record_sent_query() -> PreparedQuery:
     mailed = (Invitation.id == held.c.subject_id) & (held.c.kind == JobKind.INVITATION_MAIL)
     # What became of a mail may have been told of before its server's yes is recorded.
     is_news = and_(Invitation.generation == held.c.generation, Invitation.delivery.not_in(LATER))
-    words = cast(bindparam("said", type_=Text()), JSONB)[held.c.id]
+    words = cast(bindparam("original", type_=Text()), JSONB)[held.c.id]
     sent = (
         update(Invitation)
         .where(mailed)
