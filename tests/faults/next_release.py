@@ -1,7 +1,7 @@
 """The next release, as a folder beside this one: the same code with what a release may bring, and a mark to know it by.
 
-It brings a column, an index on a table that has grown, and a kind of job and a role that this release knows nothing of.
-Its mark stands in every sign of life and in what its web server says of itself.
+It brings a column, an index on a table that has grown, and a kind of job that this release knows nothing of. Its mark
+stands in every sign of life and in what its web server says of itself.
 """
 
 import shutil
@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[2]
 
 MARK = "the next release"
 KIND = "farewell.mail"
-ROLE = "auditor"
 
 _HEAD = '''"""{title}"""
 
@@ -31,13 +30,12 @@ def upgrade() -> None:
 '''
 
 _MIGRATIONS = {
-    "A note on each invitation, and one more kind of job and of role": """
+    "A note on each invitation, and one more kind of job": """
     op.add_column("invitations", sa.Column("note", sa.Text(), nullable=True))
     op.execute(
         "ALTER TABLE jobs DROP CONSTRAINT ck_jobs_kind, "
         "ADD CONSTRAINT ck_jobs_kind CHECK (kind LIKE 'invitation.%' OR kind LIKE '%.mail') NOT VALID"
     )
-    op.drop_constraint("ck_memberships_role", "memberships")
 """,
     "Jobs by their lanes": """
     indexes.build("ix_jobs_lane", "jobs", ["lane"], postgresql_where=sa.text("lane IS NOT NULL"))
