@@ -1,14 +1,14 @@
 """The actor behind a change: a user with a session, an account's API key, the operator, or the system itself."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from shared.errors import PermissionDenied
-from shared.permissions import PERMISSIONS_OF, Permission, Role, allows, assignable_roles
+from shared.permissions import Permission, Role, allows, assignable_roles, possible_permissions_of
+from shared.stored_enum import StoredEnum
 
 
-class ActorKind(StrEnum):
+class ActorKind(StoredEnum):
     """The kinds of actors."""
 
     USER = "user"
@@ -62,7 +62,7 @@ class Actor:
 
     def covers(self, role: Role) -> bool:
         """Return True if the actor has every permission of this role."""
-        return all(self.may(permission) for permission in PERMISSIONS_OF[role])
+        return all(self.may(permission) for permission in possible_permissions_of(role))
 
     def as_json(self) -> dict[str, Any]:
         """The actor in the form that audit events store."""

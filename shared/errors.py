@@ -6,10 +6,11 @@ their reasons instead, each with its own remedy and who can apply it.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
+
+from shared.stored_enum import StoredEnum
 
 
-class Who(StrEnum):
+class Who(StoredEnum):
     """Who can mend what a reason complains of."""
 
     INVITER = "inviter"

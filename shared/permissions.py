@@ -7,8 +7,10 @@ The roles and their rights are the vendor's ("Role-Based Access Control: User Ro
 from enum import StrEnum
 from typing import NamedTuple
 
+from shared.stored_enum import StoredEnum
 
-class Role(StrEnum):
+
+class Role(StoredEnum):
     """The five predefined roles; a member has exactly one in each account."""
 
     OWNER = "owner"
@@ -97,10 +99,24 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
 ASSIGNABLE = frozenset(Role) - {Role.OWNER}
 """The roles that can be given and taken; the owner's comes with making the account, and stays."""
 
+*_FIRST, _LAST = (role for role in Role if role in ASSIGNABLE)
+ASSIGNABLE_NAMES = f"{', '.join(_FIRST)} or {_LAST}"
+"""The same as a sentence lists them, in the order of the table."""
+
+
+def permissions_of(role: Role) -> frozenset[Permission]:
+    """The permissions that a role grants; one of a newer release grants none here."""
+    return PERMISSIONS_OF.get(role, frozenset())
+
+
+def possible_permissions_of(role: Role) -> frozenset[Permission]:
+    """The most that a role could grant: all of them for one of a newer release. For whether a role is above another."""
+    return PERMISSIONS_OF.get(role, frozenset(Permission))
+
 
 def allows(role: Role, permission: Permission) -> bool:
     """Whether a member with this role has this permission."""
-    return permission in PERMISSIONS_OF[role]
+    return permission in permissions_of(role)
 
 
 def assignable_roles(role: Role | None) -> frozenset[Role]:
@@ -112,8 +128,10 @@ def assignable_roles(role: Role | None) -> frozenset[Role]:
 
 def in_words(role: Role) -> list[str]:
     """What the role may do, as a person reads it: `view and edit settings`, `view pricing`."""
-    granted = matrix()[role]
-    return [f"{' and '.join(granted[resource])} {words}" for resource, words in RESOURCES.items() if granted[resource]]
+    granted = matrix().get(role, {})
+    return [
+        f"{' and '.join(granted[resource])} {words}" for resource, words in RESOURCES.items() if granted.get(resource)
+    ]
 
 
 def matrix() -> dict[str, dict[str, list[str]]]:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from shared.stored_enum import StoredEnum
 
-class ProxyKind(StrEnum):
+
+class ProxyKind(StoredEnum):
     """The kinds of proxies between a person and this service. `header` is a proxy that identifies itself in the
     request.
     """
@@ -29,7 +31,7 @@ class ProxyAction(StrEnum):
     OFF = "off"
 
 
-class MailAnswer(StrEnum):
+class MailAnswer(StoredEnum):
     """DNS results for a domain: how it receives email, or why it can't."""
 
     MX = "mx"
@@ -40,7 +42,7 @@ class MailAnswer(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Effect(StrEnum):
+class Effect(StoredEnum):
     """Effects of an exception. If an account has any `only`, no other domains can be invited."""
 
     ALLOW = "allow"
@@ -48,7 +50,7 @@ class Effect(StrEnum):
     ONLY = "only"
 
 
-class Subject(StrEnum):
+class Subject(StoredEnum):
     """Subjects of an exception."""
 
     DOMAIN = "domain"

@@ -10,19 +10,10 @@ from collections.abc import Callable
 from celery import Celery
 
 from shared.jobs.celery_app import celery_app, is_redis
-from shared.jobs.kinds import (
-    CHECK_INVITATION,
-    DELETE_OLD_ROWS,
-    DOWNLOAD_NETWORK_LISTS,
-    EXPIRE_INVITATIONS,
-    PREVIOUS_NAMES,
-    SEAL_AUDIT_EVENTS,
-    SEND_EMAIL,
-    Task,
-)
+from shared.jobs.kinds import PREVIOUS_NAMES
 from shared.settings.settings import Settings
 from worker.context import WorkerContext
-from worker.tasks import checks, mail, maintenance, network_lists
+from worker.tasks.table import TASKS, TaskSpec
 
 TIME_LIMIT = 390
 """In seconds. Longer than the slowest batch: 10 s of emails, then one that meets every timeout of the mail server."""
@@ -53,40 +44,16 @@ def make_app(settings: Settings, context: Callable[[], WorkerContext]) -> Celery
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
     )
-    _name_tasks(app, context)
+    for spec in TASKS:
+        _register(app, spec, context)
     return app
 
 
-def _name_tasks(app: Celery, context: Callable[[], WorkerContext]) -> None:
-    def check(ids: list[str]) -> None:
-        checks.check_invitations(context(), ids, send_up_to=checks.MAX_EMAILS_TO_SEND)
-
-    def send(ids: list[str]) -> None:
-        mail.send_emails(context(), ids)
-
-    def expire() -> None:
-        maintenance.expire_invitations(context())
-
-    def sweep() -> None:
-        maintenance.delete_old_rows(context())
-
-    def seal() -> None:
-        maintenance.seal_audit_events(context())
-
-    def fetch() -> None:
-        network_lists.download_network_lists(context())
-
-    periodic = (
-        (EXPIRE_INVITATIONS, expire),
-        (DELETE_OLD_ROWS, sweep),
-        (SEAL_AUDIT_EVENTS, seal),
-        (DOWNLOAD_NETWORK_LISTS, fetch),
-    )
-    for task, do in ((CHECK_INVITATION, check), (SEND_EMAIL, send), *periodic):
-        _register(app, task, do)
-
-
-def _register(app: Celery, task: Task, run: Callable[..., None]) -> None:
+def _register(app: Celery, spec: TaskSpec, context: Callable[[], WorkerContext]) -> None:
     """Register a task under its name, and under the name that the previous release publishes."""
-    for name in {task.name, PREVIOUS_NAMES.get(task, task.name)}:
+
+    def run(*args: list[str]) -> None:
+        spec.run(context(), *args)
+
+    for name in {spec.task.name, PREVIOUS_NAMES.get(spec.task, spec.task.name)}:
         app.task(name=name)(run)

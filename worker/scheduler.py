@@ -10,21 +10,11 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from shared.db.engine import UNAVAILABLE
 from shared.jobs import dispatch, heartbeats
-from shared.jobs.kinds import (
-    CHECK_INVITATION,
-    DELETE_OLD_ROWS,
-    DOWNLOAD_NETWORK_LISTS,
-    EXPIRE_INVITATIONS,
-    SEAL_AUDIT_EVENTS,
-    SEND_EMAIL,
-    Task,
-)
+from shared.jobs.kinds import DOWNLOAD_NETWORK_LISTS, Task
 from shared.jobs.publisher import BrokerUnavailable, Publisher, messages
 from shared.mail import results
 from shared.models import JobKind, Part
@@ -34,7 +24,7 @@ from shared.settings.settings import Settings
 from worker import metrics
 from worker.context import WorkerContext
 from worker.hang_guard import Watchdog
-from worker.tasks import checks, mail, maintenance
+from worker.tasks.table import TASKS
 
 logger = log.get(__name__)
 
@@ -50,17 +40,7 @@ BUSY_SECONDS = 0.02
 
 DATABASE_RETRY_SECONDS = 1.0
 
-_RUN = {CHECK_INVITATION: checks.check_invitations, SEND_EMAIL: mail.send_emails}
-
-
-@dataclass
-class PeriodicTask:
-    """A task that runs every `every` seconds; `due` is in seconds of the monotonic clock."""
-
-    task: Task
-    every: float
-    run: Callable[[WorkerContext], None]
-    due: float = 0.0
+_BY_SCHEDULER = {spec.task: spec.by_scheduler for spec in TASKS}
 
 
 class Scheduler:
@@ -71,13 +51,10 @@ class Scheduler:
         self._name = name
         self._next_heartbeat = 0.0
         self._publisher = Publisher(settings.broker_url)
-        self._periodic = [
-            PeriodicTask(EXPIRE_INVITATIONS, 2.0, maintenance.expire_invitations),
-            PeriodicTask(SEAL_AUDIT_EVENTS, 2.0, maintenance.seal_audit_events),
-            PeriodicTask(DELETE_OLD_ROWS, 3600.0, maintenance.delete_old_rows),
-        ]
-        if any(source.is_remote for source in settings.network_lists):
-            self._periodic.append(PeriodicTask(DOWNLOAD_NETWORK_LISTS, 20.0, _leave_to_a_worker))
+        has_remote_lists = any(source.is_remote for source in settings.network_lists)
+        periodic = (spec.task for spec in TASKS if spec.task.period is not None)
+        self._due = {task: 0.0 for task in periodic if has_remote_lists or task != DOWNLOAD_NETWORK_LISTS}
+        """When each periodic task is due, by this machine's monotonic clock."""
 
     def run(self, stop: threading.Event) -> None:
         """Tick until stopped, and wait while the database is unavailable."""
@@ -118,16 +95,16 @@ class Scheduler:
     def _run_periodic(self, *, here: bool) -> None:
         """Send due periodic tasks to the workers, or run them here if workers are too busy or unreachable."""
         now = time.monotonic()
-        for chore in self._periodic:
-            if now < chore.due:
+        for task, due in self._due.items():
+            if now < due:
                 continue
-            chore.due = now + chore.every
-            if here or not self._sent(chore):
-                chore.run(self._context)
+            self._due[task] = now + (task.period or 0)
+            if here or not self._sent(task):
+                _BY_SCHEDULER[task](self._context)
 
-    def _sent(self, chore: PeriodicTask) -> bool:
+    def _sent(self, task: Task) -> bool:
         try:
-            self._publisher.publish_task(chore.task)
+            self._publisher.publish_task(task)
         except BrokerUnavailable:
             return False
         return True
@@ -147,12 +124,8 @@ class Scheduler:
     def _run_here(self, due: list[tuple[JobKind, str]]) -> None:
         """Do the work here. The claim skips jobs that a worker has taken meanwhile."""
         for task, ids in messages(due):
-            _RUN[task](self._context, ids)
+            _BY_SCHEDULER[task](self._context, ids)
             self._heartbeat()
-
-
-def _leave_to_a_worker(_: WorkerContext) -> None:
-    """Do nothing here, because a slow site would block the scheduler. The last downloaded list stays in use."""
 
 
 def main(settings: Settings) -> None:

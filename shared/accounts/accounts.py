@@ -9,6 +9,7 @@ from shared.accounts import memberships
 from shared.accounts.sessions import SignedIn
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.errors import NotFound, PermissionDenied
 from shared.ids import new_id
 from shared.models import Account, Membership, Signup, User
@@ -25,7 +26,7 @@ def create(session: Session, *, actor: Actor, owner: User | SignedIn, name: str)
     account = Account(id=new_id("acc"), name=name)
     session.add(account)
     session.flush()
-    audit_log.record(session, actor, "account.created", subject_id=account.id, account_id=account.id, name=name)
+    audit_log.record(session, actor, Action.ACCOUNT_CREATED, subject_id=account.id, account_id=account.id, name=name)
     person = memberships.person(owner)
     memberships.join(session, actor=actor, account_id=account.id, user=person, role=Role.OWNER, at=account.created_at)
     return account
@@ -46,7 +47,13 @@ def change(session: Session, *, actor: Actor, account_id: str, changes: dict[str
     for field, value in changes.items():
         setattr(account, field, value)
     audit_log.record(
-        session, actor, "account.changed", subject_id=account_id, account_id=account_id, before=before, after=changes
+        session,
+        actor,
+        Action.ACCOUNT_CHANGED,
+        subject_id=account_id,
+        account_id=account_id,
+        before=before,
+        after=changes,
     )
     return account
 

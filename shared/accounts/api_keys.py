@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 from shared.accounts import locks
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.db.autocommit import SessionOrConnection
 from shared.db.prepared import PreparedQuery
 from shared.errors import Invalid, PermissionDenied, Reason, Refused, Who
 from shared.ids import new_id
 from shared.models import Account, ApiKey, Membership
 from shared.models.api_key import is_live
-from shared.permissions import PERMISSIONS_OF, Permission, Role
+from shared.permissions import Permission, Role, possible_permissions_of
 from shared.tokens import draw, sha256
 
 PREFIX = "ushk_"
@@ -87,7 +88,9 @@ def create(
     )
     session.add(key)
     session.flush()
-    audit_log.record(session, actor, "api_key.created", subject_id=key.id, account_id=account_id, name=name, role=role)
+    audit_log.record(
+        session, actor, Action.API_KEY_CREATED, subject_id=key.id, account_id=account_id, name=name, role=role
+    )
     return key, secret
 
 
@@ -139,7 +142,7 @@ def may_end(actor: Actor, key: ApiKey) -> bool:
 
     A role is above another if it has all of its permissions and more.
     """
-    return key.created_by == actor.user_id or not PERMISSIONS_OF[Role(key.role)] > _permissions(actor)
+    return key.created_by == actor.user_id or not possible_permissions_of(Role.from_row(key.role)) > _permissions(actor)
 
 
 def revoke_all(session: Session, *, actor: Actor, account_id: str, created_by: str) -> None:
@@ -181,7 +184,7 @@ def find_live(connection: SessionOrConnection, secret: str) -> FoundKey | None:
 def as_found_key(row: Sequence[Any]) -> FoundKey:
     """Parse a row of `LIVE`."""
     key_id, account_id, role, created_by, creators_role, use_is_due = row
-    return FoundKey(key_id, account_id, Role(role), created_by, Role(creators_role), use_is_due)
+    return FoundKey(key_id, account_id, Role.from_row(role), created_by, Role.from_row(creators_role), use_is_due)
 
 
 def record_use(session: Session, key_id: str) -> None:
@@ -194,7 +197,9 @@ def revoke_where(session: Session, actor: Actor, account_id: str, which: ColumnE
     ended = update(ApiKey).where(which, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
     for key_id, name, role in session.execute(ended.returning(ApiKey.id, ApiKey.name, ApiKey.role)).all():
         before = {"name": name, "role": role}
-        audit_log.record(session, actor, "api_key.revoked", subject_id=key_id, account_id=account_id, before=before)
+        audit_log.record(
+            session, actor, Action.API_KEY_REVOKED, subject_id=key_id, account_id=account_id, before=before
+        )
 
 
 def _permissions(actor: Actor) -> frozenset[Permission]:
@@ -204,7 +209,7 @@ def _permissions(actor: Actor) -> frozenset[Permission]:
 def _stronger(actor: Actor, role: Role) -> PermissionDenied:
     return PermissionDenied(
         f"This key has the role {role}, which is above the role {actor.role}. Nothing was changed.",
-        permission=min(PERMISSIONS_OF[role] - _permissions(actor)),
+        permission=min(possible_permissions_of(role) - _permissions(actor)),
         remedy=f"Ask a person with the role {role}, or the one who created the key.",
     )
 

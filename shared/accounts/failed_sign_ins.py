@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from shared.audit.events import Action
 from shared.ids import new_id
 from shared.models import AuditEvent, FailedSignIn, User
 
@@ -32,7 +33,7 @@ def usual_origins(session: Session, *, email_key: str) -> set[str]:
     theirs = select(User.id).where(User.email_key == email_key, User.email_verified_at.is_not(None)).scalar_subquery()
     signed_in = select(AuditEvent.origin).where(
         AuditEvent.subject_id == theirs,
-        AuditEvent.action == "user.signed_in",
+        AuditEvent.action == Action.USER_SIGNED_IN,
         AuditEvent.at > func.now() - _REMEMBERED,
     )
     found = session.scalars(signed_in.order_by(AuditEvent.seq.desc()).limit(_LATEST))

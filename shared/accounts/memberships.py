@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session, aliased
 from shared.accounts.sessions import SignedIn
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.db.autocommit import SessionOrConnection
 from shared.db.bulk import Rows, insert_rows
 from shared.db.prepared import PreparedQuery
@@ -50,7 +51,7 @@ SEEN_EVERY = timedelta(minutes=1)
 def role_of(connection: SessionOrConnection, *, account_id: str, user_id: str) -> tuple[Role, bool] | None:
     """The user's role in the account, and True if `record_seen` is due. None for a user who is not a member."""
     rows = _MEMBERSHIP.fetch(connection, account_id=account_id, user_id=user_id)
-    return (Role(rows[0][1]), rows[0][4]) if rows else None
+    return (Role.from_row(rows[0][1]), rows[0][4]) if rows else None
 
 
 def record_seen(session: Session, *, account_id: str, user_id: str) -> None:
@@ -87,7 +88,9 @@ def join(
     """Make the user a member, with `at` (database time) as the time of joining. An existing member stays unchanged."""
     place_id, user_id = new_id("mem"), user["id"]
     row = Rows([{"id": place_id, "account_id": account_id, "user_id": user_id, "role": role, "joined_at": at}])
-    events = audit_log.event_rows(actor, "member.joined", [(place_id, account_id, {"user_id": user_id, "role": role})])
+    events = audit_log.event_rows(
+        actor, Action.MEMBER_JOINED, [(place_id, account_id, {"user_id": user_id, "role": role})]
+    )
     if insert_rows(connection, Membership, row, (AuditEvent, events)):
         return {"id": place_id, "user": user, "role": role, "joined_at": at, "last_seen_at": None}
     place = get(connection, account_id=account_id, user=user)

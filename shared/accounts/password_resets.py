@@ -10,6 +10,7 @@ from shared.accounts.email_links import find_locked
 from shared.accounts.sessions import end_sessions
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.email_address import EmailAddress
 from shared.jobs import queue
 from shared.models import JobKind, User
@@ -39,7 +40,7 @@ def request_reset(session: Session, *, actor: Actor, policy: PolicyContext, addr
         generation=user.reset_generation,
         lane=user.address.domain,
     )
-    audit_log.record(session, actor, "user.password_reset_requested", subject_id=user.id)
+    audit_log.record(session, actor, Action.USER_PASSWORD_RESET_REQUESTED, subject_id=user.id)
 
 
 def find_reset(session: Session, *, token: str) -> User:
@@ -63,5 +64,5 @@ def reset_password(session: Session, *, actor: Actor, token: str, password_hash:
     user.email_verified_at = user.email_verified_at or func.now()
     signups.forget(session, user.email_key)
     end_sessions(session, user_id=user.id)
-    audit_log.record(session, actor, "user.password_reset", subject_id=user.id)
+    audit_log.record(session, actor, Action.USER_PASSWORD_RESET, subject_id=user.id)
     return user

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 from shared.accounts import memberships
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.errors import NotFound
 from shared.models import Signup, User
 
@@ -22,5 +23,5 @@ def change_profile(session: Session, *, actor: Actor, user_id: str, changes: dic
     for field, value in changes.items():
         if value is not None or (field == "default_account_id" and isinstance(person, User)):
             setattr(person, field, value)
-    audit_log.record(session, actor, "user.changed", subject_id=person.id, fields=sorted(changes))
+    audit_log.record(session, actor, Action.USER_CHANGED, subject_id=person.id, fields=sorted(changes))
     return person

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from shared.accounts import passwords, signups
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.db.autocommit import SessionOrConnection
 from shared.db.prepared import PreparedQuery
 from shared.errors import Unauthenticated
@@ -135,7 +136,7 @@ def _start(
     token = draw()
     row = insert(model).values(id=new_id("ses"), token_hash=sha256(token), expires_at=func.now() + ttl, **whose)
     expires_at = session.scalars(row.returning(model.expires_at)).one()
-    audit_log.record(session, actor, "user.signed_in", subject_id=next(iter(whose.values())))
+    audit_log.record(session, actor, Action.USER_SIGNED_IN, subject_id=next(iter(whose.values())))
     return token, expires_at
 
 

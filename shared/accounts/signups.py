@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.email_address import EmailAddress
 from shared.errors import LinkDead, LinkInvalid
 from shared.ids import new_id
@@ -80,7 +81,7 @@ def sign_up(
         session.add(signup)
         session.flush()
         kept = [signup]
-    audit_log.record(session, actor, "user.signed_up", subject_id=signup.id)
+    audit_log.record(session, actor, Action.USER_SIGNED_UP, subject_id=signup.id)
     _mail(session, policy, kept[0])
     return signup
 
@@ -139,7 +140,7 @@ def prove(session: Session, *, actor: Actor, token: str, keep: str = "", chosen:
         found.name = chosen.name or found.name
         session.flush()
     user = confirm(session, found, keep=keep)
-    audit_log.record(session, actor, "user.address_proven", subject_id=user.id)
+    audit_log.record(session, actor, Action.USER_ADDRESS_PROVEN, subject_id=user.id)
     return user
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
+from shared.audit.events import Action
 from shared.db.autocommit import SessionOrConnection
 from shared.db.bulk import Rows, insert_rows
 from shared.ids import moment, new_id, new_ids
@@ -24,18 +25,18 @@ REFUSED_EVERY = timedelta(minutes=1)
 
 
 def record(
-    session: Session, actor: Actor, action: str, *, subject_id: str, account_id: str | None = None, **data: Any
+    session: Session, actor: Actor, action: Action, *, subject_id: str, account_id: str | None = None, **data: Any
 ) -> None:
     """Append one event. `action` is `noun.past`, such as `invitation.accepted`. `data` must not contain secrets."""
     session.add(AuditEvent(action=action, **_row(new_id("evt"), subject_id, account_id, data), **_actor_fields(actor)))
 
 
-def record_all(connection: SessionOrConnection, actor: Actor, action: str, subjects: Iterable[Subject]) -> None:
+def record_all(connection: SessionOrConnection, actor: Actor, action: Action, subjects: Iterable[Subject]) -> None:
     """Append events with one action for many subjects in one statement."""
     insert_rows(connection, AuditEvent, event_rows(actor, action, subjects))
 
 
-def insert_events_for(changed: CTE, action: str, *, behind: int = 0) -> Insert:
+def insert_events_for(changed: CTE, action: Action, *, behind: int = 0) -> Insert:
     """An INSERT that appends an event for each row with `id` and `account_id` that the same statement changes.
 
     Pass `event_params` to the statement. A column `data` has what differs between the events. `behind` is the maximum
@@ -69,7 +70,7 @@ def event_params(actor: Actor, data: dict[str, Any] | None = None) -> dict[str, 
 _params = {name: bindparam(name, type_=Text()) for name in ("moment", "actor", "request_id", "origin", "data")}
 
 
-def event_rows(actor: Actor, action: str, subjects: Iterable[Subject]) -> Rows:
+def event_rows(actor: Actor, action: Action, subjects: Iterable[Subject]) -> Rows:
     """The events as rows, for callers that write them together with their subjects."""
     ids = new_ids("evt")
     return Rows([_row(next(ids), *each) for each in subjects], {"action": action, **_actor_fields(actor)})
@@ -92,7 +93,7 @@ def record_refusal(
         record(
             session,
             actor,
-            "access.refused",
+            Action.ACCESS_REFUSED,
             subject_id=account_id,
             account_id=account_id,
             code=code,
@@ -137,7 +138,7 @@ def has_archive(session: Session, *, account_id: str) -> bool:
 
 def start_is_archived(session: Session, *, account_id: str, timeline: Sequence[AuditEvent]) -> bool:
     """True if the start of an invitation's timeline is archived."""
-    whole = bool(timeline) and timeline[0].action == "invitation.created"
+    whole = bool(timeline) and timeline[0].action == Action.INVITATION_CREATED
     return not whole and has_archive(session, account_id=account_id)
 
 

@@ -5,7 +5,7 @@ from functools import cache
 
 from shared.checks.verdict import Check, denied_by
 from shared.errors import Reason, Who
-from shared.permissions import Role
+from shared.permissions import ASSIGNABLE_NAMES, Role
 
 
 @cache
@@ -57,7 +57,7 @@ def _not_assignable(role: Role, assignable: frozenset[Role]) -> Reason:
             "role_not_assignable",
             "An account has one owner, who created it; ownership can't be given by invitation or by a change of "
             "role. Nothing was changed.",
-            "Choose admin, developer, finance_analyst or support.",
+            f"Choose {ASSIGNABLE_NAMES}.",
             Who.INVITER,
         )
     may = ", ".join(sorted(assignable)) or "no role at all"

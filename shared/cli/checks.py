@@ -14,6 +14,7 @@ from shared import email_address, policy_context
 from shared.accounts import accounts
 from shared.actor import Actor, ActorKind
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.cli.database import command_transaction
 from shared.cli.settings import settings_from
 from shared.email_address import BadAddress
@@ -29,23 +30,23 @@ _REPLACEABLE = (
     *("network_lists", "proxy_policy", "proxy_policy_api_keys"),
     *("minimum_commitment", "personal_domains_extra", "unknown_policy"),
 )
-_ACTIONS = {
-    "invitation.created": "was invited",
-    "invitation.resent": "was invited again, with a new link",
-    "invitation.checked": "passed the checks; the email is queued",
-    "invitation.held": "is on hold: nothing is sent until it is approved",
-    "invitation.blocked": "was blocked by the checks: nothing was sent",
-    "invitation.released": "was approved",
-    "invitation.refused": "was rejected: nothing is sent",
-    "invitation.sent": "was emailed",
-    "invitation.delivered": "was delivered",
-    "invitation.delivery_failed": "could not be emailed",
-    "invitation.bounced": "came back undelivered",
-    "invitation.complained": "was marked as spam by the recipient",
-    "invitation.accepted": "accepted and is a member",
-    "invitation.declined": "declined",
-    "invitation.revoked": "was revoked; the link no longer works",
-    "invitation.expired": "expired; the link no longer works",
+_ACTIONS: dict[str, str] = {
+    Action.INVITATION_CREATED: "was invited",
+    Action.INVITATION_RESENT: "was invited again, with a new link",
+    Action.INVITATION_CHECKED: "passed the checks; the email is queued",
+    Action.INVITATION_HELD: "is on hold: nothing is sent until it is approved",
+    Action.INVITATION_BLOCKED: "was blocked by the checks: nothing was sent",
+    Action.INVITATION_RELEASED: "was approved",
+    Action.INVITATION_REFUSED: "was rejected: nothing is sent",
+    Action.INVITATION_SENT: "was emailed",
+    Action.INVITATION_DELIVERED: "was delivered",
+    Action.INVITATION_DELIVERY_FAILED: "could not be emailed",
+    Action.INVITATION_BOUNCED: "came back undelivered",
+    Action.INVITATION_COMPLAINED: "was marked as spam by the recipient",
+    Action.INVITATION_ACCEPTED: "accepted and is a member",
+    Action.INVITATION_DECLINED: "declined",
+    Action.INVITATION_REVOKED: "was revoked; the link no longer works",
+    Action.INVITATION_EXPIRED: "expired; the link no longer works",
 }
 _NEXT = {
     "checking": "Nothing to do: it is being checked. If this takes long, run `usher doctor`.",

@@ -17,6 +17,7 @@ from shared.accounts.memberships import MembershipData, Person
 from shared.accounts.sessions import SignedIn
 from shared.actor import Actor, ActorKind
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.checks.evaluate import eligibility
 from shared.checks.proxy import check_proxy
 from shared.checks.verdict import Verdict
@@ -122,7 +123,7 @@ def accept_signing_up(session: Session, *, actor: Actor, policy: PolicyContext, 
     user = _signed_up(session, invitation, sign_up)
     signed_in_actor = _as_user(actor, user["id"])
     joined = _join(session, signed_in_actor, policy, invitation, user)()
-    audit_log.record(session, signed_in_actor, "user.signed_up", subject_id=user["id"])
+    audit_log.record(session, signed_in_actor, Action.USER_SIGNED_UP, subject_id=user["id"])
     return joined
 
 
@@ -197,7 +198,7 @@ def _joined(invitation: LockedInvitation, place: MembershipData) -> Joined:
 def _refuse(policy: PolicyContext, invitation: LockedInvitation) -> None:
     """Refuse a dead link, and check again what may have changed since: the inviter's role and the contract."""
     links.refuse_dead(invitation, at=invitation.account.at)
-    if Role(invitation.role) not in facts.roles_assignable_by(
+    if Role.from_row(invitation.role) not in facts.roles_assignable_by(
         invitation.inviters_role, invitation.keys_role, by_key=invitation.by_key
     ):
         raise Conflict(
@@ -276,8 +277,8 @@ def _join_query() -> PreparedQuery:
         .returning(Invitation.id, Invitation.account_id, noted.label("data"))
         .cte("accepted")
     )
-    joined = audit_log.insert_events_for(new, "member.joined").cte("joined")
-    accepted_event = audit_log.insert_events_for(accepted, "invitation.accepted", behind=1).cte("told")
+    joined = audit_log.insert_events_for(new, Action.MEMBER_JOINED).cte("joined")
+    accepted_event = audit_log.insert_events_for(accepted, Action.INVITATION_ACCEPTED, behind=1).cte("told")
     return PreparedQuery(select(place).add_cte(joined, accepted_event))
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor, ActorKind
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.checks.evaluate import Facts, Judgement, evaluate, evaluate_all
 from shared.checks.ip_ranges import Origin
 from shared.checks.limits import admit, quotas
@@ -273,7 +274,7 @@ def _insertion(actor: Actor, account_id: str, created: Sequence[CreatedInvitatio
     """The rows to insert: the invitations first, then the jobs and events about them."""
     details = [(each.id, account_id, {"email": each.email, "role": each.role}) for each in created]
     checks = queue.rows(_CHECK, subjects=[each.id for each in created], account_id=account_id, generation=1)
-    events = audit_log.event_rows(actor, "invitation.created", details)
+    events = audit_log.event_rows(actor, Action.INVITATION_CREATED, details)
     return [(Invitation, _rows(created)), (Job, checks), (AuditEvent, events)]
 
 

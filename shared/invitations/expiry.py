@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.db.predicates import ctid_in, ctid_of
 from shared.db.prepared import PreparedQuery
 from shared.models import Invitation, Status
@@ -38,7 +39,7 @@ def _expire_query() -> PreparedQuery:
         .returning(Invitation.id, Invitation.account_id)
         .cte("ended")
     )
-    events = audit_log.insert_events_for(ended, "invitation.expired").cte("told")
+    events = audit_log.insert_events_for(ended, Action.INVITATION_EXPIRED).cte("told")
     return PreparedQuery(select(func.count()).select_from(ended).add_cte(events))
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from shared.accounts import locks, sessions
 from shared.accounts.sessions import SignedIn
 from shared.actor import Actor
+from shared.audit.events import Action
 from shared.errors import NotFound
 from shared.invitations import links, manage
 from shared.models import Account, Invitation, Status, User
@@ -93,7 +94,9 @@ def _decline(
     links.refuse_dead(invitation, at=_now(session))
     invitation.status, invitation.ended_at = Status.DECLINED, func.now()
     invitation.decline_reason = reason
-    manage.record_event(session, actor, "invitation.declined", invitation, reason=reason, report_abuse=report_abuse)
+    manage.record_event(
+        session, actor, Action.INVITATION_DECLINED, invitation, reason=reason, report_abuse=report_abuse
+    )
     if report_abuse:
         abuse_reports.report(session, actor=actor, invitation=invitation, reason=reason)
     return invitation

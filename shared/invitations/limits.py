@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.checks.limits import Limits, Usage
 from shared.db.autocommit import SessionOrConnection
 from shared.errors import NotFound
@@ -48,7 +49,7 @@ def set_overrides(session: Session, *, actor: Actor, account_id: str, overrides:
     audit_log.record(
         session,
         actor,
-        "account.limits_set",
+        Action.ACCOUNT_LIMITS_SET,
         subject_id=account_id,
         account_id=account_id,
         before=before or {},

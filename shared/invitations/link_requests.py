@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
+from shared.audit.events import Action
 from shared.clock import rfc3339
 from shared.errors import TooSoon, Who
 from shared.invitations import links, manage, sponsors
@@ -63,7 +64,7 @@ def request_link(session: Session, *, actor: Actor, token: str) -> LinkRequest:
         generation=invitation.generation,
         lane=sponsorship.sponsor.address.domain,
     )
-    manage.record_event(session, actor, "invitation.new_requested", invitation, asked=sponsorship.sponsor.id)
+    manage.record_event(session, actor, Action.INVITATION_NEW_REQUESTED, invitation, asked=sponsorship.sponsor.id)
     return _link_request(session, sponsorship)
 
 

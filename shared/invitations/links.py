@@ -78,7 +78,7 @@ def refuse_dead(invitation: HasExpiry, *, at: datetime) -> None:
 
 def closed(invitation: HasExpiry) -> LinkDead:
     """The error for an invitation that has ended or is not open yet."""
-    detail, remedy = _CLOSED.get(Status(invitation.status), _NOT_OPEN)
+    detail, remedy = _CLOSED.get(Status.from_row(invitation.status), _NOT_OPEN)
     return LinkDead("invitation_closed", detail, remedy=remedy)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.checks.membership import already_invited
 from shared.db.autocommit import SessionOrConnection
 from shared.db.prepared import PreparedQuery
@@ -42,7 +43,7 @@ def resend(session: Session, *, actor: Actor, policy: PolicyContext, account_id:
         policy=policy,
         account_id=account_id,
         address=invitation.address,
-        role=Role(invitation.role),
+        role=Role.from_row(invitation.role),
         except_invitation_id=invitation.id,
     )
     judgement = create.require_passed(about, policy)
@@ -59,7 +60,7 @@ def resend(session: Session, *, actor: Actor, policy: PolicyContext, account_id:
     invitation.ended_at = None
     _flush_open(session, invitation)
     _enqueue_check(session, invitation)
-    record_event(session, actor, "invitation.resent", invitation, generation=invitation.generation)
+    record_event(session, actor, Action.INVITATION_RESENT, invitation, generation=invitation.generation)
     return invitation
 
 
@@ -74,7 +75,7 @@ def revoke(session: Session, *, actor: Actor, account_id: str, invitation_id: st
     invitation = session.scalars(withdrawn.execution_options(populate_existing=True)).one_or_none()
     if invitation is None:
         raise closed(get(session, account_id=account_id, invitation_id=invitation_id))
-    record_event(session, actor, "invitation.revoked", invitation)
+    record_event(session, actor, Action.INVITATION_REVOKED, invitation)
     return invitation
 
 
@@ -128,7 +129,7 @@ def closed(invitation: Invitation) -> Conflict:
     )
 
 
-def record_event(session: Session, actor: Actor, action: str, invitation: Invitation, **data: object) -> None:
+def record_event(session: Session, actor: Actor, action: Action, invitation: Invitation, **data: object) -> None:
     """Record an event in the audit log and so in the invitation's timeline."""
     audit_log.record(session, actor, action, subject_id=invitation.id, account_id=invitation.account_id, **data)
 

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from shared.accounts import locks
 from shared.actor import Actor, ActorKind
+from shared.audit.events import Action
 from shared.checks.evaluate import Facts, evaluate
 from shared.checks.verdict import Verdict, reasons_of
 from shared.errors import Conflict, PermissionDenied, Refused
@@ -37,7 +38,7 @@ def release(
     invitation.checks = judgement.as_json(about.at)
     for name, value in screen.let_through(session, invitation).items():
         setattr(invitation, name, value)
-    manage.record_event(session, actor, "invitation.released", invitation, reason=reason)
+    manage.record_event(session, actor, Action.INVITATION_RELEASED, invitation, reason=reason)
     return invitation
 
 
@@ -50,7 +51,7 @@ def refuse(
     if not screen.is_orphaned(about):
         _refuse_others(actor, policy, about)
     invitation.status, invitation.ended_at = Status.BLOCKED, func.now()
-    manage.record_event(session, actor, "invitation.refused", invitation, reason=reason)
+    manage.record_event(session, actor, Action.INVITATION_REFUSED, invitation, reason=reason)
     return invitation
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from shared.actor import Actor, ActorKind
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.checks.evaluate import Facts
 from shared.checks.verdict import Check, Verdict
 from shared.clock import rfc3339
@@ -79,7 +80,7 @@ def take_over(session: Session, *, actor: Actor, invitation: Invitation) -> None
     invitation.invited_by = actor.user_id or before
     invitation.invited_via = actor.id if actor.kind is ActorKind.API_KEY else None
     invitation.checks = _without(invitation.checks)
-    _note(session, actor, "invitation.taken_over", invitation, before=before, after=invitation.invited_by)
+    _note(session, actor, Action.INVITATION_TAKEN_OVER, invitation, before=before, after=invitation.invited_by)
 
 
 def take_over_orphaned(session: Session, *, actor: Actor, invitation: Invitation) -> None:
@@ -103,10 +104,10 @@ def _hold(session: Session, actor: Actor, invitation: Invitation, about: Facts) 
     before, invitation.status = invitation.status, Status.HELD
     check = Check(CHECK, Verdict.HOLD, (inviter_gone(),), {"source": "memberships", "age": 0})
     invitation.checks = [*_without(invitation.checks), check.as_json(rfc3339(about.at))]
-    _note(session, actor, "invitation.held", invitation, before=before, reasons=[inviter_gone().as_json()])
+    _note(session, actor, Action.INVITATION_HELD, invitation, before=before, reasons=[inviter_gone().as_json()])
 
 
-def _note(session: Session, actor: Actor, action: str, invitation: Invitation, **data: object) -> None:
+def _note(session: Session, actor: Actor, action: Action, invitation: Invitation, **data: object) -> None:
     audit_log.record(session, actor, action, subject_id=invitation.id, account_id=invitation.account_id, **data)
 
 

@@ -9,7 +9,7 @@ from amqp.exceptions import AMQPError
 from kombu.exceptions import KombuError
 
 from shared.jobs.celery_app import QUEUES, celery_app, is_redis
-from shared.jobs.kinds import PREVIOUS_NAMES, TASK_OF, Task
+from shared.jobs.kinds import PREVIOUS_NAMES, SPECS, Task
 from shared.models import JobKind
 from shared.observability import log
 from shared.optional_imports import block_imports
@@ -42,7 +42,7 @@ def messages(jobs: Iterable[tuple[JobKind, str]]) -> Iterator[tuple[Task, list[s
     """Group the jobs by task and split each group into messages."""
     by_task: dict[Task, list[str]] = {}
     for kind, job_id in jobs:
-        by_task.setdefault(TASK_OF[kind], []).append(job_id)
+        by_task.setdefault(SPECS[kind].task, []).append(job_id)
     for task, ids in by_task.items():
         size = max(IDS_PER_MESSAGE, -(-len(ids) // MESSAGES_PER_BACKLOG))
         for start in range(0, len(ids), size):

@@ -18,14 +18,14 @@ from shared.db.predicates import any_of
 from shared.db.prepared import PreparedQuery
 from shared.invitations import sponsors
 from shared.invitations.sponsors import Sponsorship
+from shared.jobs.kinds import Recipient, kinds_to
 from shared.jobs.queue import Claimed
 from shared.mail import suppressions
 from shared.models import Account, Invitation, Job, JobKind, Signup, Status, User
 from shared.permissions import Role, in_words
 from shared.tokens import Purpose
 
-MAIL_KINDS = frozenset(JobKind) - {JobKind.INVITATION_CHECK}
-_TO_PEOPLE = MAIL_KINDS - {JobKind.INVITATION_MAIL, JobKind.NEW_LINK_MAIL}
+_TO_USERS = kinds_to(Recipient.USER)
 _RIGHTS = {role: in_words(role) for role in Role}
 
 
@@ -93,7 +93,7 @@ def load(session: Session, claimed: Collection[Claimed]) -> list[OutgoingMail | 
     ((now,),) = _NOW.fetch(session)
     invitations = _invitations(session, _subjects(claimed, JobKind.INVITATION_MAIL))
     requests = sponsors.sponsors_of(session, _subjects(claimed, JobKind.NEW_LINK_MAIL))
-    people = _people(session, _subjects(claimed, *_TO_PEOPLE))
+    people = _people(session, _subjects(claimed, *_TO_USERS))
     keys = api_keys.live_by_creator(session, _subjects(claimed, JobKind.PASSWORD_RESET_MAIL))
 
     def build(job: Claimed) -> OutgoingMail | Obsolete:
@@ -160,7 +160,7 @@ def _of_invitation(job: Claimed, invitation: _InvitationRow | None, now: datetim
         return Obsolete(job, "Nothing was mailed: the invitation was sent again with a newer link.")
     if invitation.expires_at <= now:
         return Obsolete(job, "Nothing was mailed: the invitation expired before its mail could go.")
-    role = Role(invitation.role)
+    role = Role.from_row(invitation.role)
     return OutgoingMail(
         job=job,
         recipient=deliverable(invitation.email, invitation.email_key),
@@ -171,7 +171,7 @@ def _of_invitation(job: Claimed, invitation: _InvitationRow | None, now: datetim
             "inviter": invitation.inviter,
             "inviter_email": invitation.inviter_email,
             "role": role.replace("_", " "),
-            "rights": _RIGHTS[role],
+            "rights": _RIGHTS.get(role, []),
             "message": invitation.message,
             "expires_at": invitation.expires_at,
         },

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.mail import results, suppressions
 from shared.mail.results import LATER
 from shared.models import Delivery, Invitation, Job
@@ -79,7 +80,7 @@ def _update_invitations(session: Session, actor: Actor, delivery: Delivery, why:
         (invitation_id, account_id, {"generation": generation, "why": why[f"{invitation_id}.{generation}"]})
         for invitation_id, account_id, generation in rows
     ]
-    audit_log.record_all(session, actor, f"invitation.{delivery}", subjects)
+    audit_log.record_all(session, actor, Action(f"invitation.{delivery}"), subjects)
     return len(rows)
 
 

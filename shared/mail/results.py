@@ -10,18 +10,14 @@ from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.db.prepared import PreparedQuery
 from shared.invitations import sponsors
 from shared.jobs import queue
+from shared.jobs.kinds import INVITATION_KINDS
 from shared.jobs.queue import Claimed
 from shared.mail import suppressions
 from shared.models import Delivery, Invitation, Job, JobKind, JobState, Signup, User
-
-INVITATION_KINDS = frozenset({JobKind.INVITATION_CHECK, JobKind.INVITATION_MAIL})
-"""Jobs that deliver an invitation, and whose result shows on it."""
-
-ABOUT_INVITATIONS = INVITATION_KINDS | {JobKind.NEW_LINK_MAIL}
-"""Jobs whose subject is an invitation."""
 
 AnyJob = Job | Claimed
 """A job as an ORM row, or as claimed by a worker."""
@@ -64,7 +60,7 @@ def fail(
             update(Invitation).where(Invitation.id == job.subject_id, current).values(delivery=delivery),
             execution_options=_NO_SYNC,
         )
-        action = "invitation.check_failed" if checking else "invitation.delivery_failed"
+        action = Action.INVITATION_CHECK_FAILED if checking else Action.INVITATION_DELIVERY_FAILED
         _record(session, job, action, generation=job.generation, delivery=delivery, why=why)
     queue.finish(session, [job.id], state=state, why=why)
 
@@ -102,7 +98,7 @@ def address_key(session: Session, job: AnyJob) -> str:
     return ""
 
 
-def _record(session: Session, job: AnyJob, action: str, **data: Any) -> None:
+def _record(session: Session, job: AnyJob, action: Action, **data: Any) -> None:
     audit_log.record(session, SYSTEM, action, subject_id=job.subject_id, account_id=job.account_id, **data)
 
 
@@ -128,7 +124,7 @@ def _record_sent_query() -> PreparedQuery:
         )
         .cte("sent")
     )
-    events = audit_log.insert_events_for(sent, "invitation.sent").cte("told")
+    events = audit_log.insert_events_for(sent, Action.INVITATION_SENT).cte("told")
     return PreparedQuery(select(held.c.id).add_cte(queue.finish_held(held), events))
 
 

@@ -1,16 +1,16 @@
 """Reports of abuse by recipients of invitations."""
 
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db.base import Base
 from shared.models.columns import CreatedAt, Id, Ref, one_of
+from shared.stored_enum import StoredEnum
 
 
-class AbuseDecision(StrEnum):
+class AbuseDecision(StoredEnum):
     """The operator's decision: `clear` lifts the hold on the account, `keep` leaves it in place."""
 
     CLEAR = "clear"

@@ -1,7 +1,6 @@
 """Accounts, the tenants that several people share."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint
@@ -9,9 +8,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db.base import Base
 from shared.models.columns import CreatedAt, Id, one_of
+from shared.stored_enum import StoredEnum
 
 
-class LapsedContract(StrEnum):
+class LapsedContract(StoredEnum):
     """Effects of an ended contract on the account's pending invitations."""
 
     HOLD = "hold"

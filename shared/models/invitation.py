@@ -1,7 +1,6 @@
 """Invitations: a role in an account, offered to an email address."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, text
@@ -11,9 +10,10 @@ from shared.db.base import Base
 from shared.email_address import EmailAddress
 from shared.models.columns import CreatedAt, Id, Ref, one_of
 from shared.permissions import Role
+from shared.stored_enum import StoredEnum
 
 
-class Status(StrEnum):
+class Status(StoredEnum):
     """The status of an invitation. The last five are ended states, and ended invitations are never deleted."""
 
     CHECKING = "checking"
@@ -29,7 +29,7 @@ class Status(StrEnum):
 OPEN = (Status.CHECKING, Status.HELD, Status.PENDING)
 
 
-class Delivery(StrEnum):
+class Delivery(StoredEnum):
     """The last known delivery status of an invitation's email, independent of the invitation's status."""
 
     NONE = "none"

@@ -7,7 +7,6 @@ when a lease expires. Waiting is a time in the row, never a countdown in the bro
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Index, text
@@ -15,9 +14,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db.base import Base
 from shared.models.columns import CreatedAt, Id, Ref, one_of
+from shared.stored_enum import StoredEnum
 
 
-class JobState(StrEnum):
+class JobState(StoredEnum):
     """The state of a job. The last three are ended states."""
 
     QUEUED = "queued"
@@ -27,7 +27,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class JobKind(StrEnum):
+class JobKind(StoredEnum):
     """The kinds of jobs. Each has one task in `worker/tasks`."""
 
     INVITATION_CHECK = "invitation.check"

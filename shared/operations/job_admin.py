@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.db.predicates import in_literals
 from shared.errors import Conflict, NotFound
 from shared.jobs import heartbeats, mail_pauses, queue
@@ -109,7 +110,7 @@ def retry(session: Session, *, actor: Actor, job_id: str) -> Job:
     if job.state != JobState.QUEUED:
         results.prepare_retry(session, job)
     queue.reset(session, job.id)
-    _note(session, actor, "job.retried", job)
+    _note(session, actor, Action.JOB_RETRIED, job)
     return get(session, job_id=job_id)
 
 
@@ -118,7 +119,7 @@ def cancel(session: Session, *, actor: Actor, job_id: str) -> Job:
     job = _changed(session, job_id, (JobState.QUEUED,), "cancelled")
     why = "An operator cancelled it. Nothing more is tried by itself; retry the job, or resend the invitation."
     results.fail(session, job, why=why, state=JobState.CANCELLED)
-    _note(session, actor, "job.cancelled", job)
+    _note(session, actor, Action.JOB_CANCELLED, job)
     return get(session, job_id=job_id)
 
 
@@ -149,5 +150,5 @@ def _within(account_id: str | None) -> ColumnElement[bool]:
     return true() if account_id is None else Job.account_id == account_id
 
 
-def _note(session: Session, actor: Actor, action: str, job: Job) -> None:
+def _note(session: Session, actor: Actor, action: Action, job: Job) -> None:
     audit_log.record(session, actor, action, subject_id=job.id, account_id=job.account_id, about=job.subject_id)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.checks.abuse import CHECK, REPORTERS, check_abuse
 from shared.checks.limits import folded
 from shared.clock import rfc3339
@@ -53,7 +54,12 @@ def report(session: Session, *, actor: Actor, invitation: Invitation, reason: st
         session.flush()
         held = _hold_unsent(session, actor, account.id)
         audit_log.record(
-            session, actor, "account.abuse_held", subject_id=account.id, account_id=account.id, invitations=len(held)
+            session,
+            actor,
+            Action.ACCOUNT_ABUSE_HELD,
+            subject_id=account.id,
+            account_id=account.id,
+            invitations=len(held),
         )
 
 
@@ -85,7 +91,7 @@ def decide(session: Session, *, actor: Actor, account_id: str, decision: AbuseDe
     audit_log.record(
         session,
         actor,
-        "account.abuse_decided",
+        Action.ACCOUNT_ABUSE_DECIDED,
         subject_id=account_id,
         account_id=account_id,
         decision=decision,
@@ -146,7 +152,7 @@ def _hold_unsent(session: Session, actor: Actor, account_id: str) -> list[Invita
         audit_log.record(
             session,
             actor,
-            "invitation.held",
+            Action.INVITATION_HELD,
             subject_id=invitation.id,
             account_id=account_id,
             reasons=[reason.as_json() for reason in check.reasons],

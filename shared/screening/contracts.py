@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shared.accounts import accounts
 from shared.actor import Actor
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.checks.contract import Commitment, Terms, check_eligibility
 from shared.checks.verdict import Check
 from shared.jobs import queue
@@ -37,7 +38,7 @@ def set_terms(
     audit_log.record(
         session,
         actor,
-        "contract.set",
+        Action.CONTRACT_SET,
         subject_id=account_id,
         account_id=account_id,
         before=_as_json(before),

@@ -178,7 +178,7 @@ def facts_of_invitations(
             invitation,
             Facts(
                 address=invitation.address,
-                role=Role(invitation.role),
+                role=Role.from_row(invitation.role),
                 assignable=roles_assignable_by(inviters, keys, by_key=invitation.invited_via is not None),
                 is_member=is_member,
                 already_invited=False,
@@ -196,7 +196,7 @@ def facts_of_invitations(
 def roles_assignable_by(inviters: str | None, keys: str | None, *, by_key: bool) -> frozenset[Role]:
     """Roles that an inviter with this role can assign. For an API key, the key's role must allow the role too."""
     roles = (keys, inviters) if by_key else (inviters,)
-    return assignable_by(tuple(Role(role) if role else None for role in roles))
+    return assignable_by(tuple(Role.from_row(role) if role else None for role in roles))
 
 
 @cache
@@ -220,7 +220,7 @@ def _mail(known: list[Any], at: datetime) -> MailFact | None:
     answer, source, looked_up_at = known
     if answer is None:
         return None
-    return _fresh(MailFact(MailAnswer(answer), source, datetime.fromisoformat(looked_up_at)), at)
+    return _fresh(MailFact(MailAnswer.from_row(answer), source, datetime.fromisoformat(looked_up_at)), at)
 
 
 def _fresh(fact: MailFact, at: datetime) -> MailFact | None:

@@ -39,7 +39,7 @@ def missing_lookups(session: Session, policy: PolicyContext, invitation_ids: Col
     ):
         wanted[invitation_id] = lookups = set()
         passes = policy.settings.reserved_domains == "allow" and is_reserved(domain)
-        if not passes and (mail[0] is None or not is_fresh(MailFact(MailAnswer(mail[0]), *mail[1:]), now)):
+        if not passes and (mail[0] is None or not is_fresh(MailFact(MailAnswer.from_row(mail[0]), *mail[1:]), now)):
             lookups.add((Topic.MAIL, domain))
         if policy.settings.billing_url is not None and _is_due(answered_at, failed_at, now):
             lookups.add((Topic.BILLING, account_id))
@@ -58,7 +58,7 @@ def store(session: Session, answers: Mapping[Lookup, Any]) -> None:
 
 def fact_of(row: MailDomain) -> MailFact:
     """The row's answer as a plain value."""
-    return MailFact(MailAnswer(row.answer), row.source, row.looked_up_at)
+    return MailFact(MailAnswer.from_row(row.answer), row.source, row.looked_up_at)
 
 
 def _store_mail(session: Session, domain: str, answer: MailAnswer, source: str) -> None:

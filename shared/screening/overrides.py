@@ -12,12 +12,15 @@ from shared import email_address
 from shared.accounts import accounts
 from shared.actor import Actor, ActorKind
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.checks.overrides import Override
 from shared.email_address import BadAddress
 from shared.errors import Invalid, NotFound, PermissionDenied
 from shared.ids import new_id
 from shared.models import PolicyException
 from shared.policy import Effect, Subject
+
+_EFFECTS, _SUBJECTS = frozenset(Effect), frozenset(Subject)
 
 
 def add(
@@ -57,7 +60,7 @@ def add(
     )
     session.add(exception)
     session.flush()
-    _note(session, actor, "exception.added", exception)
+    _note(session, actor, Action.EXCEPTION_ADDED, exception)
     return exception
 
 
@@ -83,7 +86,7 @@ def remove(session: Session, *, actor: Actor, account_id: str | None, exception_
             permission="operator",
             remedy="Ask the operator to remove it.",
         )
-    _note(session, actor, "exception.removed", exception)
+    _note(session, actor, Action.EXCEPTION_REMOVED, exception)
 
 
 def list_overrides(session: Session, *, account_id: str | None, after: str, limit: int) -> list[PolicyException]:
@@ -116,6 +119,7 @@ def from_json(rows: list[Any] | None) -> tuple[Override, ...]:
     return tuple(
         Override(exception_id, Effect(effect), Subject(subject), value, of_account)
         for exception_id, effect, subject, value, of_account in rows or ()
+        if effect in _EFFECTS and subject in _SUBJECTS
     )
 
 
@@ -147,7 +151,7 @@ def _in_future(session: Session, ends_at: datetime | None) -> datetime | None:
     return ends_at
 
 
-def _note(session: Session, actor: Actor, action: str, exception: PolicyException) -> None:
+def _note(session: Session, actor: Actor, action: Action, exception: PolicyException) -> None:
     audit_log.record(
         session,
         actor,

@@ -13,6 +13,8 @@ from shared.clock import rfc3339
 from shared.policy import ProxyKind
 from shared.policy_context import PolicyContext
 
+_KINDS = frozenset(ProxyKind)
+
 _UNREAD = "the proxy in front sent no readable client address"
 
 
@@ -46,7 +48,11 @@ def from_json(kept: dict[str, Any] | None) -> Origin:
         address=kept["address"],
         by_program=kept["by_program"],
         traces=tuple(kept["traces"]),
-        hits=tuple(NetworkMatch(ProxyKind(kind), source, _moment(dated)) for kind, source, dated in kept["hits"]),
+        hits=tuple(
+            NetworkMatch(ProxyKind(kind), source, _moment(dated))
+            for kind, source, dated in kept["hits"]
+            if kind in _KINDS
+        ),
         sources=tuple(kept["sources"]),
         oldest=_moment(kept["oldest"]),
         gaps=tuple(kept["gaps"]),

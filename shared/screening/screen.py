@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.checks.evaluate import Facts, Judgement, evaluate_all
 from shared.checks.verdict import Verdict, reasons_of
 from shared.db.bulk import update_rows
@@ -31,9 +32,9 @@ def screen(session: Session, *, policy: PolicyContext, invitation_ids: Collectio
     judged = list(_judged(session, policy, invitation_ids))
     update_rows(session, Invitation, [each.change for each in judged])
     blocked, held, passed = ([each for each in judged if each.change["status"] == end] for end in _ENDS)
-    _note(session, "invitation.blocked", blocked, lambda each: {"reasons": each.reasons(Verdict.DENY)})
+    _note(session, Action.INVITATION_BLOCKED, blocked, lambda each: {"reasons": each.reasons(Verdict.DENY)})
     _hold(session, held)
-    _note(session, "invitation.checked", passed, lambda each: {"verdict": each.judgement.verdict})
+    _note(session, Action.INVITATION_CHECKED, passed, lambda each: {"verdict": each.judgement.verdict})
     _enqueue_emails(session, [each.invitation for each in passed])
     return [check for each in judged for check in each.change["checks"]]
 
@@ -91,7 +92,7 @@ def _outcome_of(verdict: Verdict, at: datetime) -> dict[str, Any]:
 def _hold(session: Session, held: Sequence[_Judged]) -> None:
     """Record the holds. If only facts are missing, also enqueue a later check."""
     newly = [each for each in held if each.invitation.status != Status.HELD]
-    _note(session, "invitation.held", newly, lambda each: {"reasons": each.reasons(Verdict.HOLD, Verdict.UNKNOWN)})
+    _note(session, Action.INVITATION_HELD, newly, lambda each: {"reasons": each.reasons(Verdict.HOLD, Verdict.UNKNOWN)})
     for each in held:
         only_wanting = all(check.verdict is not Verdict.HOLD for check in each.judgement.checks)
         if only_wanting and not queue.is_postponed(session, JobKind.INVITATION_CHECK, subject_id=each.invitation.id):
@@ -119,7 +120,7 @@ def _enqueue_emails(session: Session, invitations: Sequence[Invitation]) -> None
 
 
 def _note(
-    session: Session, action: str, judged: Sequence[_Judged], data_of: Callable[[_Judged], dict[str, Any]]
+    session: Session, action: Action, judged: Sequence[_Judged], data_of: Callable[[_Judged], dict[str, Any]]
 ) -> None:
     subjects = [(each.invitation.id, each.invitation.account_id, data_of(each)) for each in judged]
     audit_log.record_all(session, SYSTEM, action, subjects)

@@ -13,6 +13,7 @@ from shared.accounts import api_keys, locks
 from shared.accounts.api_keys import _stronger, may_end, revoke_all, revoke_where
 from shared.actor import Actor, ActorKind
 from shared.audit import log as audit_log
+from shared.audit.events import Action
 from shared.checks.membership import check_role
 from shared.db.predicates import in_literals
 from shared.errors import Conflict, NotFound, Refused
@@ -47,7 +48,7 @@ def change_role(
     _refuse_unassignable(actor, role)
     if membership.role != role:
         before, membership.role = membership.role, role
-        _record(session, actor, "member.role_changed", membership, before=before, after=role)
+        _record(session, actor, Action.MEMBER_ROLE_CHANGED, membership, before=before, after=role)
         session.flush()
         _hold_orphaned(session, actor, membership)
     return membership, user
@@ -69,7 +70,7 @@ def remove(session: Session, *, actor: Actor, account_id: str, membership_id: st
     if user.id == actor.user_id and not leaves:
         raise Conflict("own_role", "A key can't remove the person who answers for it.", remedy="Remove them yourself.")
     _end(session, actor, membership, user)
-    action = "member.left" if leaves else "member.removed"
+    action = Action.MEMBER_LEFT if leaves else Action.MEMBER_REMOVED
     _record(session, actor, action, membership, before=membership.role, user_id=user.id)
 
 
@@ -99,7 +100,7 @@ def change_invitation_role(
         raise manage.closed(invitation)
     _refuse_unassignable(actor, role)
     before, invitation.role = invitation.role, role
-    manage.record_event(session, actor, "invitation.role_changed", invitation, before=before, after=role)
+    manage.record_event(session, actor, Action.INVITATION_ROLE_CHANGED, invitation, before=before, after=role)
     return invitation
 
 
@@ -145,7 +146,7 @@ def _refuse_unassignable(actor: Actor, role: Role) -> None:
         raise Refused(reasons)
 
 
-def _record(session: Session, actor: Actor, action: str, membership: Membership, **data: object) -> None:
+def _record(session: Session, actor: Actor, action: Action, membership: Membership, **data: object) -> None:
     audit_log.record(session, actor, action, subject_id=membership.id, account_id=membership.account_id, **data)
 
 
@@ -161,7 +162,7 @@ def revoke_api_key(session: Session, *, actor: Actor, account_id: str, key_id: s
     if key is None:
         raise NotFound("There is no such key in this account.")
     if not may_end(actor, key):
-        raise _stronger(actor, Role(key.role))
+        raise _stronger(actor, Role.from_row(key.role))
     revoke_where(session, actor, account_id, this)
     whose = Invitation.invited_via == key_id
     sponsors.hold_orphaned(session, actor=actor, account_id=account_id, which=whose)

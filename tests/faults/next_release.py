@@ -43,10 +43,10 @@ _MIGRATIONS = {
 }
 
 _CHANGES = {
-    "shared/models/job.py": ("class JobKind(StrEnum):", f'class JobKind(StrEnum):\n    FAREWELL_MAIL = "{KIND}"'),
+    "shared/models/job.py": ("class JobKind(StoredEnum):", f'class JobKind(StoredEnum):\n    FAREWELL_MAIL = "{KIND}"'),
     "shared/jobs/kinds.py": (
-        "    JobKind.NEW_LINK_MAIL: SEND_EMAIL,",
-        "    JobKind.NEW_LINK_MAIL: SEND_EMAIL, JobKind.FAREWELL_MAIL: SEND_EMAIL,",
+        "_SPECS = (",
+        '_SPECS = (\n    JobSpec(JobKind.FAREWELL_MAIL, SEND_EMAIL, "new_link", Recipient.USER),',
     ),
     "shared/jobs/heartbeats.py": ("    row = insert(", f"    data |= {{'release': '{MARK}'}}\n    row = insert("),
     "web/api/system.py": ('{"status": "ok"}', f'{{"status": "ok", "release": "{MARK}"}}'),

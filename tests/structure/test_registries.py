@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 
 from shared import errors
-from shared.jobs.kinds import TASK_OF
+from shared.audit.events import Action
+from shared.jobs import kinds
+from shared.jobs.kinds import SPECS, TEMPLATES, Task
 from shared.models import JobKind
 from shared.permissions import PERMISSIONS_OF, Permission, Role
 from shared.settings.settings import Settings
+from shared.templating import TEMPLATES as TEMPLATES_FOLDER
 from tests.structure import settings_table
 from web.app import create_app
 from web.http.body_limits import LARGE
 from web.http.problems import STATUS
+from web.ui import labels
+from worker.tasks.table import TASKS
 
 PARTS = (
     "worker",
@@ -65,8 +70,23 @@ def test_every_error_has_a_status():
     assert kinds == STATUS.keys()
 
 
+def test_every_event_of_the_audit_log_has_words():
+    assert labels._EVENTS.keys() == set(Action)
+
+
 def test_every_job_kind_has_a_task():
-    assert TASK_OF.keys() == set(JobKind)
+    assert SPECS.keys() == set(JobKind) == labels.JOB_KINDS.keys()
+
+
+def test_every_task_is_declared_once_with_its_function():
+    declared = [task for task in vars(kinds).values() if isinstance(task, Task)]
+    assert {spec.task for spec in TASKS} == set(declared)
+    assert len(TASKS) == len({task.name for task in declared}) == len(declared)
+
+
+def test_every_kind_of_email_has_a_template_and_a_recipient():
+    assert {path.name for path in (TEMPLATES_FOLDER / "emails").iterdir() if path.is_dir()} == set(TEMPLATES.values())
+    assert [spec.kind for spec in SPECS.values() if bool(spec.template) != bool(spec.recipient)] == []
 
 
 def test_the_matrix_grants_what_the_vendor_says():

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from shared.jobs.kinds import SEND_EMAIL, TASK_OF
+from shared.jobs.kinds import SEND_EMAIL, SPECS
 from shared.jobs.notifier import MAX_PENDING, Notifier
 from shared.jobs.publisher import IDS_PER_MESSAGE, BrokerUnavailable, Publisher, messages
 from shared.models import JobKind
@@ -54,9 +54,9 @@ def silent_broker() -> str:
 
 def test_each_kind_of_job_has_a_task_that_the_workers_know(settings: Settings) -> None:
     app = make_app(settings, context=lambda: pytest.fail("nothing runs here"))
-    assert set(TASK_OF) == set(JobKind)
-    assert {task.name for task in TASK_OF.values()} <= set(app.tasks)
-    assert {task.queue for task in TASK_OF.values()} <= set(app.amqp.queues)
+    assert set(SPECS) == set(JobKind)
+    assert {spec.task.name for spec in SPECS.values()} <= set(app.tasks)
+    assert {spec.task.queue for spec in SPECS.values()} <= set(app.amqp.queues)
 
 
 def test_many_ids_travel_in_one_message_and_kinds_of_one_task_together() -> None:

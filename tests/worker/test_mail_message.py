@@ -9,7 +9,8 @@ from html import unescape
 
 import pytest
 
-from shared.mail.messages import MAIL_KINDS, Link, OutgoingMail
+from shared.jobs.kinds import MAIL_KINDS
+from shared.mail.messages import Link, OutgoingMail
 from shared.models import Job, JobKind
 from shared.permissions import Role, in_words
 from shared.templating import harmless, moment, name

@@ -4,7 +4,9 @@ from flask import Response
 
 from shared.accounts import authorization
 from shared.accounts.api_keys import FoundKey
+from shared.accounts.authorization import Decision
 from shared.errors import NotFound
+from shared.permissions import Permission
 from web.auth import identity
 from web.auth.guards import api_key
 from web.database import autocommit_connection
@@ -12,11 +14,13 @@ from web.http.body_limits import LARGE
 from web.http.endpoint import endpoint, v1
 from web.schemas.authorization import CheckBody, CheckOut, DecisionOut
 
-# There are few possible answers, so each is serialized once, in advance.
-_WRITTEN = {
-    question: DecisionOut.model_validate(decision).model_dump_json().encode()
-    for question, decision in authorization.DECISIONS.items()
-}
+
+def _as_json(decision: Decision) -> bytes:
+    return DecisionOut.model_validate(decision).model_dump_json().encode()
+
+
+# There are few answers, so all are written beforehand.
+_WRITTEN = {question: _as_json(decision) for question, decision in authorization.DECISIONS.items()}
 
 
 @v1.post("/check")
@@ -37,9 +41,13 @@ def check(body: CheckBody) -> Response:
     accounts = [question.account_id for question in body.questions]
     users = [question.user_id for question in body.questions]
     roles = _roles(accounts, users)
-    answers = [_WRITTEN[role, question.permission] for role, question in zip(roles, body.questions, strict=True)]
+    answers = [_decision(role, question.permission) for role, question in zip(roles, body.questions, strict=True)]
     text = answers[0] if body.checks is None else b'{"results":[' + b",".join(answers) + b"]}"
     return Response(text, content_type="application/json")
+
+
+def _decision(role: str | None, permission: Permission) -> bytes:
+    return _WRITTEN.get((role, permission)) or _as_json(authorization.decide(role, permission))
 
 
 def _roles(accounts: list[str], users: list[str]) -> list[str | None]:

@@ -203,7 +203,7 @@ def _results(account_id: str, press: Press, body: InviteForm) -> dict[str, Any]:
 
 
 def _reason(code: str, message: str, remedy: str, who: str) -> Reason:
-    return Reason(code, message, remedy, Who(who))
+    return Reason(code, message, remedy, Who.from_row(who))
 
 
 def _left(body: InviteForm, outcome: dict[str, Any], outcomes: Sequence[LineResult]) -> forms.Form:

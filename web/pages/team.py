@@ -8,7 +8,7 @@ from flask import Response, render_template, request
 from shared.errors import Invalid, NotFound, PermissionDenied, UsherError
 from shared.invitations import dry_run, manage, review
 from shared.models import Status
-from shared.permissions import Permission
+from shared.permissions import Permission, Role
 from shared.team import changes, listing
 from shared.team.listing import TeamFilter, TeamRow
 from web.auth.guards import actor, requires
@@ -51,6 +51,7 @@ def show_team(account_id: str) -> str:
         query=query,
         rows=rows_page,
         states=labels.STATES,
+        roles=list(Role),
         stopped=stopped,
         **row_context(),
     )

@@ -28,7 +28,7 @@ class AbuseReportOut(Out):
     email: str
     reason: str | None
     reported_at: datetime
-    decision: AbuseDecision | None
+    decision: AbuseDecision | str | None
     decided_at: datetime | None
     decision_reason: str | None
 

@@ -51,7 +51,7 @@ class AccountOut(Out):
 
     id: str
     name: str
-    lapsed_contract: LapsedContract
+    lapsed_contract: LapsedContract | str
     invitation_hours: int | None
     created_at: datetime
 
@@ -126,7 +126,7 @@ class MemberOut(Out):
 
     id: str
     user: PersonOut
-    role: Role
+    role: Role | str
     joined_at: datetime
     last_seen_at: datetime | None
 
@@ -149,7 +149,7 @@ class EndingKeyOut(Out):
 
     id: str
     name: str
-    role: Role
+    role: Role | str
 
 
 class EndingInvitationOut(Out):
@@ -157,7 +157,7 @@ class EndingInvitationOut(Out):
 
     id: str
     email: str
-    role: Role
+    role: Role | str
 
 
 class RemovalOut(Out):

@@ -25,8 +25,8 @@ class ApiKeyOut(Out):
 
     id: str
     name: str
-    hint: str = Field(description="The first characters of the key.")
-    role: Role
+    hint: str = Field(description="How the key begins.")
+    role: Role | str
     created_by: str
     created_at: datetime
     last_used_at: datetime | None = Field(description="Accurate to the minute.")

@@ -48,7 +48,7 @@ class DecisionOut(Out):
     """The result of a check: allowed or not, the user's role in the account, and the reason."""
 
     allowed: bool
-    role: Role | None
+    role: Role | str | None
     because: str
 
 

@@ -5,9 +5,19 @@ import unicodedata
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from shared.accounts.passwords import LONGEST, SHORTEST
+from shared.codes import CODES
 from shared.visible_text import is_visible
 
 _LINKLIKE = ("://", "www.", "@")
@@ -77,10 +87,16 @@ class PageQuery(Body):
     cursor: str | None = Field(default=None, max_length=200, description="`next_cursor` of the previous page.")
 
 
-class ReasonOut(Out):
-    """A reason why a check did not pass. `code` is stable, and `who` can fix it."""
+_CODES = list(CODES)
+Code = Annotated[str, WithJsonSchema({"type": "string", "enum": _CODES})]
+StoredCode = Annotated[str, WithJsonSchema({"anyOf": [{"type": "string", "enum": _CODES}, {"type": "string"}]})]
+"""A reason why a check did not pass. `code` is stable, and `who` can fix it."""
 
-    code: str
+
+class ReasonOut(Out):
+    """Why a check did not simply say yes: `code` is stable, `who` can fix it."""
+
+    code: StoredCode
     message: str
     remedy: str
     who: str
@@ -100,7 +116,7 @@ class Problem(Out):
     title: str
     status: int
     detail: str
-    code: str
+    code: Code
     remedy: str | None = None
     request_id: str | None = None
     permission: str | None = None

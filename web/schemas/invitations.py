@@ -56,9 +56,9 @@ class InvitationOut(Out):
     id: str
     account_id: str
     email: str
-    role: Role
-    status: Status
-    delivery: Delivery
+    role: Role | str
+    status: Status | str
+    delivery: Delivery | str
     invited_by: str
     message: str | None
     created_at: datetime
@@ -112,8 +112,8 @@ class OfferOut(Out):
 
     account: NamedOut
     inviter: InviterOut
-    role: Role
-    permissions: list[str] = Field(description="The role's permissions, in words.")
+    role: Role | str
+    permissions: list[str] = Field(description="What the role may do, in words.")
     email: str
     message: str | None
     expires_at: datetime
@@ -196,7 +196,7 @@ def offer_out(offer: Offer) -> dict[str, Any]:
         "account": offer.account,
         "inviter": offer.inviter,
         "role": invitation.role,
-        "permissions": in_words(Role(invitation.role)),
+        "permissions": in_words(Role.from_row(invitation.role)),
         "email": masked(invitation.email),
         "message": invitation.message,
         "expires_at": invitation.expires_at,

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from shared.mail.results import ABOUT_INVITATIONS
+from shared.jobs.kinds import ABOUT_INVITATIONS
 from shared.models import Heartbeat, Job, JobKind, JobState
 from shared.operations.job_admin import Summary
 from web.schemas.base import Out, PageQuery, Text
@@ -32,7 +32,7 @@ class JobOut(Out):
 
     id: str
     kind: str = _Kind
-    state: JobState
+    state: JobState | str
     account_id: str | None
     invitation_id: str | None = Field(description="The invitation that the job is for, if any.")
     attempts: int
@@ -58,7 +58,7 @@ class DepthOut(Out):
     """The number of jobs of a kind in a state, and the age of the oldest one that is due."""
 
     kind: str = _Kind
-    state: JobState
+    state: JobState | str
     count: int
     oldest_due_at: datetime | None
     oldest_due_seconds: float

@@ -29,8 +29,8 @@ class ExceptionOut(Out):
 
     id: str
     account_id: str | None
-    effect: Effect
-    subject: Subject
+    effect: Effect | str
+    subject: Subject | str
     value: str
     reason: str
     author: dict[str, Any]

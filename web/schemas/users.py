@@ -104,7 +104,7 @@ class OwnApiKey(Out):
     id: str
     name: str
     account: AccountRef
-    role: Role
+    role: Role | str
     created_at: datetime
     last_used_at: datetime | None
 
@@ -145,8 +145,8 @@ class MyAccount(Out):
 
     account: AccountRef
     membership_id: str
-    role: Role
-    is_default: bool = Field(description="Whether this account is shown first after signing in.")
+    role: Role | str
+    is_default: bool = Field(description="Whether this is where one lands after signing in.")
 
 
 class MyAccounts(Out):

@@ -7,7 +7,7 @@ from typing import Any
 from shared.checks import lookalikes
 from shared.invitations.create import CreatedInvitation
 from shared.models import Delivery, Invitation, JobKind, JobState, Status
-from shared.permissions import PERMISSIONS_OF, RESOURCES, Role
+from shared.permissions import RESOURCES, Role, permissions_of
 from shared.policy import Effect, Subject
 from web.ui.i18n import N_, translated
 
@@ -94,6 +94,13 @@ _EVENTS = {
     "member.left": N_("A member left"),
     "member.removed": N_("A member was removed"),
     "member.role_changed": N_("The role was changed"),
+    "user.address_proven": N_("An email address was confirmed"),
+    "user.changed": N_("A profile was changed"),
+    "user.password_changed": N_("A password was changed"),
+    "user.password_reset": N_("A password was reset"),
+    "user.password_reset_requested": N_("A password reset was requested"),
+    "user.signed_in": N_("Someone signed in"),
+    "user.signed_up": N_("Someone signed up"),
 }
 NOUNS = {
     "invitation": N_("Invitations"),
@@ -150,10 +157,16 @@ _EDITS, _VIEWS = N_("view and edit %(what)s"), N_("view %(what)s")
 
 def status_of(invitation: Invitation | CreatedInvitation) -> StatusLabel:
     """Return the label of an invitation's status, including the delivery of its email."""
-    status, delivery = Status(invitation.status), Delivery(invitation.delivery)
+    status, delivery = Status.from_row(invitation.status), Delivery.from_row(invitation.delivery)
     if status is Status.CHECKING and delivery is Delivery.FAILED:
         return _CHECK_FAILED
-    return _DELIVERIES[delivery] if status is Status.PENDING else _STATUSES[status]
+    known = _DELIVERIES.get(delivery) if status is Status.PENDING else _STATUSES.get(status)
+    return known or StatusLabel(delivery if status is Status.PENDING else status)
+
+
+def _in_words(words: Mapping[Any, str], code: str) -> str:
+    """The words for a code; the code itself where a newer release wrote it."""
+    return translated(words[code]) if code in words else code
 
 
 def version(invitation: Invitation | CreatedInvitation) -> str:
@@ -163,17 +176,17 @@ def version(invitation: Invitation | CreatedInvitation) -> str:
 
 def role(name: str) -> str:
     """Return the label of a role."""
-    return translated(_ROLES[Role(name)])
+    return _in_words(_ROLES, name)
 
 
 def event(action: str) -> str:
     """Return the label of an event; its code if it has none."""
-    return translated(_EVENTS[action]) if action in _EVENTS else action
+    return _in_words(_EVENTS, action)
 
 
 def actor(who: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """Return the actor's name, or their kind if they have none. For an API key it is the name of its creator."""
-    kind = translated(_ACTORS[who["kind"]])
+    kind = _in_words(_ACTORS, who["kind"])
     named = names.get(str(who.get("user_id") or who.get("id")))
     if named is None:
         return kind
@@ -182,12 +195,12 @@ def actor(who: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 def fixer(who: str) -> str:
     """Return the sentence that says who can fix a reason."""
-    return translated(_WHO[who])
+    return _in_words(_WHO, who)
 
 
 def rights(name: str) -> list[str]:
     """Return a role's permissions, one phrase per resource."""
-    highest = {resource: _highest(Role(name), resource) for resource in RESOURCES}
+    highest = {resource: _highest(name, resource) for resource in RESOURCES}
     return [
         translated(_EDITS if highest[resource] == "edit" else _VIEWS) % {"what": translated(what)}
         for resource, what in RESOURCES.items()
@@ -199,7 +212,7 @@ def summary(name: str) -> str:
     """Return a role's permissions on one line: first those to edit, then those only to view."""
     parts = []
     for action, words in (("edit", _EDITS), ("view", _VIEWS)):
-        what = [translated(thing) for resource, thing in RESOURCES.items() if _highest(Role(name), resource) == action]
+        what = [translated(thing) for resource, thing in RESOURCES.items() if _highest(name, resource) == action]
         if what:
             parts.append(translated(words) % {"what": ", ".join(what)})
     return "; ".join(parts)
@@ -210,9 +223,10 @@ def reasons(checks: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [reason for check in checks if check["verdict"] != "allow" for reason in check["reasons"]]
 
 
-def _highest(role: Role, resource: str) -> str:
+def _highest(role: str, resource: str) -> str:
     """Return the role's highest action on a resource: edit, view, or nothing."""
-    return next((action for action in ("edit", "view") if f"{resource}:{action}" in PERMISSIONS_OF[role]), "")
+    granted = permissions_of(Role.from_row(role))
+    return next((action for action in ("edit", "view") if f"{resource}:{action}" in granted), "")
 
 
 def other_spelling(email: str) -> str:

@@ -7,20 +7,13 @@ from typing import Any
 
 from jinja2 import Environment, Template
 
+from shared.jobs.kinds import TEMPLATES
 from shared.mail.messages import Link, OutgoingMail
 from shared.models import JobKind
 from shared.settings.settings import Settings
 from shared.templating import environment
 from shared.tokens import Purpose, rederive
 from worker.mail.message import Content, Sender, build
-
-_TEMPLATES = {
-    JobKind.INVITATION_MAIL: "invitation",
-    JobKind.VERIFICATION_MAIL: "verification",
-    JobKind.PASSWORD_RESET_MAIL: "password_reset",
-    JobKind.SIGNUP_NOTICE_MAIL: "signup_notice",
-    JobKind.NEW_LINK_MAIL: "new_link",
-}
 
 _PATHS = {Purpose.INVITATION: "i", Purpose.VERIFICATION: "verify", Purpose.PASSWORD_RESET: "reset"}
 
@@ -80,7 +73,7 @@ class Renderer:
 def _all_parts() -> Mapping[JobKind, _Parts]:
     """Compiled once, so that processes forked later share them."""
     templates = environment()
-    return {kind: _parts(templates, name) for kind, name in _TEMPLATES.items()}
+    return {kind: _parts(templates, name) for kind, name in TEMPLATES.items()}
 
 
 def _parts(templates: Environment, name: str) -> _Parts:

@@ -28,6 +28,11 @@ MAX_EMAILS_TO_SEND = 3
 """Maximum emails resulting from a batch that it sends itself."""
 
 
+def check_and_send(context: WorkerContext, ids: Collection[str]) -> None:
+    """Check the invitations of these jobs, and send the first emails that follow at once."""
+    check_invitations(context, ids, send_up_to=MAX_EMAILS_TO_SEND)
+
+
 def check_invitations(context: WorkerContext, ids: Collection[str], *, send_up_to: int = 0) -> None:
     """Check the invitations of these jobs and enqueue the emails of those that pass.
 

@@ -16,6 +16,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from shared.jobs import mail_pauses, queue
+from shared.jobs.kinds import MAIL_KINDS
 from shared.jobs.queue import Claimed
 from shared.mail import messages
 from shared.mail import results as mail_results
@@ -69,7 +70,7 @@ class SendResult:
 def send_emails(context: WorkerContext, ids: Collection[str]) -> None:
     """Send the emails of these jobs, if they are still wanted."""
     metrics.ROUNDS.labels("mail").inc()
-    with claimed_batch(context, ids, kinds=messages.MAIL_KINDS) as (lease, batch):
+    with claimed_batch(context, ids, kinds=MAIL_KINDS) as (lease, batch):
         _SendBatch(context, lease, batch).run()
 
 
@@ -80,7 +81,7 @@ def claim_enqueued(session: Session, lease: Lease, *, most: int) -> list[LoadedM
         for kind, job_id in enqueued:
             queue.record_enqueued(session, kind, [job_id])
         return []
-    batch = queue.claim(session, [job_id for _, job_id in enqueued], kinds=messages.MAIL_KINDS, owner=lease.owner)
+    batch = queue.claim(session, [job_id for _, job_id in enqueued], kinds=MAIL_KINDS, owner=lease.owner)
     return messages.load(session, batch)
 
 

@@ -10,6 +10,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
+from shared.codes import CODES
 from shared.permissions import RESOURCES
 from shared.templating import TEMPLATES
 from web.http.problems import HTTP_TITLES, STATUS
@@ -31,6 +32,7 @@ def texts() -> Iterator[str | tuple[str, ...]]:
     elsewhere = {
         *RESOURCES.values(),
         *labels.STATES.values(),
+        *(code.words for code in CODES.values()),
         *error_messages.FIXED,
         *(kind.title for kind in STATUS),
         *HTTP_TITLES,
