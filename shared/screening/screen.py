@@ -16,7 +16,7 @@ from shared.db.bulk import update_rows
 from shared.jobs import queue
 from shared.models import Delivery, Invitation, JobKind, Status
 from shared.policy_context import PolicyContext
-from shared.screening import facts
+from shared.screening import facts, unsent_emails
 
 RECHECK_AFTER = timedelta(minutes=1)
 """How long an invitation that is held for want of facts waits until they are asked for again."""
@@ -29,8 +29,10 @@ def screen(session: Session, *, policy: PolicyContext, invitation_ids: Collectio
     judged by a worker that then died) is left as it is.
     """
     judged = list(_judged(session, policy, invitation_ids))
-    update_rows(session, Invitation, [each.change for each in judged])
     blocked, held, passed = ([each for each in judged if each.change["status"] == end] for end in _ENDS)
+    if blocked:
+        unsent_emails.give_back(session, [each.invitation for each in blocked])
+    update_rows(session, Invitation, [each.change for each in judged])
     _note(session, "invitation.blocked", blocked, lambda each: {"reasons": each.reasons(Verdict.DENY)})
     _hold(session, held)
     _note(session, "invitation.checked", passed, lambda each: {"verdict": each.judgement.verdict})
