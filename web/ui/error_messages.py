@@ -17,7 +17,9 @@ _MEANINGS = {
     "already_invited": N_("This address is invited already. Send that invitation again, or revoke it."),
     "already_member": N_("This person is a member of the account already. There is nothing to do."),
     "cell_too_long": N_("A cell has more than 1,000 characters. Shorten it."),
-    "columns_not_understood": N_("We can't tell some columns apart. Name them email, role and message, each once."),
+    "columns_not_understood": N_(
+        "We can't tell what the columns are. Name them email, role and message in the first line, each once."
+    ),
     "contract_below_minimum": N_("The account's commitment is too low to invite. Talk to the operator about it."),
     "contract_ended": N_("The account's contract has ended. Once it is renewed, colleagues can be invited again."),
     "contract_missing": N_("The account has no contract with a committed spend. Talk to the operator about one."),
@@ -34,7 +36,7 @@ _MEANINGS = {
     "email_mismatch": N_("This invitation is for another address than yours. Sign in with the invited one."),
     "invitation_closed": N_("This invitation is over, or not open yet. Ask for a new one."),
     "invitation_expired": N_("This invitation has expired. Ask whoever invited you to send it again."),
-    "invitation_limit": N_("The invitation limit is reached. Try again later, or ask the operator to raise it."),
+    "invitation_limit": N_("The invitation limit is reached. Try again later."),
     "inviter_gone": N_("Whoever invited may no longer do so. Somebody else has to answer for the invitation."),
     "job_closed": N_("The job is at a place where this can't be done. Nothing was changed."),
     "link_expired": N_("This link is too old. Ask for a new one."),
@@ -75,6 +77,9 @@ _MEANINGS = {
 
 _PARTICULARS = re.compile(r"“(?P<text>.*)”|line (?P<line>\d+)", re.DOTALL)
 """What of an English message the words of other languages can have in them."""
+
+_PLAIN_REMEDY = re.compile(r"Try again after [^,]+ UTC|Revoke invitations that you no longer need")
+"""What readers can do about a limit. Which setting raises it, only the API says."""
 
 FIXED = (
     decoding.WORKBOOK,
@@ -124,7 +129,8 @@ _FIELDS = {
 def sentence_for(code: str, message: str, remedy: str) -> str:
     """What happened and what to do about it."""
     if language() == "en" or code not in _MEANINGS:
-        return f"{message} {remedy}".strip()
+        plain = _PLAIN_REMEDY.match(remedy) if code == "invitation_limit" else None
+        return f"{message} {plain[0]}." if plain else f"{message} {remedy}".strip()
     words = translated(_MEANINGS[code])
     found = _PARTICULARS.search(message) if "%(" in words else None
     return words % found.groupdict() if found else words
