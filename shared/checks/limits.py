@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from fractions import Fraction
 from hashlib import sha256
+from math import ceil
 
 from shared.checks.contract import Terms
 from shared.email_address import EmailAddress
@@ -139,11 +140,12 @@ def folded(address: EmailAddress) -> str:
     return f"{local}@{address.domain}"
 
 
-def _factor(settings: Settings, terms: Terms | None) -> Decimal:
+def _factor(settings: Settings, terms: Terms | None) -> Fraction:
+    """The committed spend as a multiple of the minimum. A decimal would be rounded, and then every limit with it."""
     least = settings.minimum_commitment
     if terms is None or terms.currency != least.currency or least.amount <= 0:
-        return Decimal(1)
-    return max(Decimal(1), min(Decimal(LARGEST_FACTOR), terms.amount / least.amount))
+        return Fraction(1)
+    return max(Fraction(1), min(Fraction(LARGEST_FACTOR), Fraction(terms.amount) / Fraction(least.amount)))
 
 
 def _refusal(
@@ -171,10 +173,10 @@ def _of_account(limits: Limits, usage: Usage, *, opens: bool) -> Iterator[LimitR
 
 
 _SENTENCES = {
-    "hour": "This account can send {limit:,} invitations an hour, and has sent them.",
-    "day": "This account can send {limit:,} invitations a day, and has sent them.",
-    "inviter": "You can send {limit:,} invitations an hour over all your accounts, and have sent them.",
-    "new domain": "This account can invite people at {limit:,} new domains a day, and has done so.",
+    "hour": "This account can create {limit:,} invitations an hour and has reached that limit.",
+    "day": "This account can create {limit:,} invitations a day and has reached that limit.",
+    "inviter": "You can create {limit:,} invitations an hour across all accounts and have reached that limit.",
+    "new domain": "This account can invite people at {limit:,} new domains a day and has reached that limit.",
 }
 
 
@@ -185,13 +187,15 @@ def _reached(which: str, name: str, limit: int, window: Window, span: timedelta,
 
 
 def _recipient_reached(address: EmailAddress, limit: int, window: Window, at: datetime) -> LimitReached:
-    message = f"{address.shown} can get {limit:,} invitation emails a day from all accounts together, and has got them."
-    remedy = f"Try again after {_moment(window.ends_at)}. The operator can raise USHER_EMAILS_PER_RECIPIENT."
+    message = (
+        f"{address.shown} can get {limit:,} invitation emails a day across all accounts and has been sent that many."
+    )
+    remedy = f"Try again after {_moment(window.ends_at)}, or ask the operator to raise USHER_EMAILS_PER_RECIPIENT."
     return _limit_reached(_reason(message, remedy), Quota("recipient", limit, 0, _DAY_SECONDS, _left(window, at)))
 
 
 def _open_reached(limit: int) -> LimitReached:
-    message = f"This account can have {limit:,} invitations open at a time, and has as many."
+    message = f"This account can have {limit:,} pending invitations at a time and has reached that limit."
     remedy = "Revoke invitations that you no longer need, or ask the operator to raise `open_invitations`."
     return _limit_reached(_reason(message, remedy), Quota("open", limit, 0, None, _HOUR_SECONDS))
 
@@ -201,7 +205,7 @@ def _limit_reached(reason: Reason, quota: Quota) -> LimitReached:
 
 
 def _reason(message: str, remedy: str) -> Reason:
-    return Reason("invitation_limit", f"{message} Nothing was sent.", remedy, Who.OPERATOR)
+    return Reason("invitation_limit", message, remedy, Who.OPERATOR)
 
 
 def _quota(name: str, limit: int, used: Used, window: int) -> Quota:
@@ -210,7 +214,7 @@ def _quota(name: str, limit: int, used: Used, window: int) -> Quota:
 
 
 def _left(window: Window, at: datetime) -> int:
-    return max(1, _seconds(window.ends_at - at) + 1)
+    return max(1, ceil((window.ends_at - at).total_seconds()))
 
 
 def _seconds(span: timedelta) -> int:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from msgspec import Raw
-from sqlalchemy import ColumnElement, Integer, Text, bindparam, case, cast, func, select, update
+from sqlalchemy import ColumnElement, Integer, Text, bindparam, case, cast, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -23,7 +23,7 @@ from shared.jobs import queue
 from shared.models import OPEN, Delivery, Invitation, JobKind, Status, SupersededLink
 from shared.permissions import Role
 from shared.policy_context import PolicyContext
-from shared.screening import facts, request_origin
+from shared.screening import facts, request_origin, unsent_emails
 
 RESENDABLE = (Status.PENDING, Status.EXPIRED)
 """Statuses from which an invitation can be resent. Resending reopens an expired one."""
@@ -65,16 +65,16 @@ def resend(session: Session, *, actor: Actor, policy: PolicyContext, account_id:
 
 
 def revoke(session: Session, *, actor: Actor, account_id: str, invitation_id: str) -> Invitation:
-    """Revoke an open invitation. Its link no longer works. Raises `NotFound`, or `Conflict` if it has ended."""
-    withdrawn = (
-        update(Invitation)
-        .where(Invitation.account_id == account_id, Invitation.id == invitation_id, Invitation.status.in_(OPEN))
-        .values(status=Status.REVOKED, ended_at=func.now())
-        .returning(Invitation)
-    )
-    invitation = session.scalars(withdrawn.execution_options(populate_existing=True)).one_or_none()
-    if invitation is None:
-        raise closed(get(session, account_id=account_id, invitation_id=invitation_id))
+    """Revoke an open invitation. Its link no longer works. Raises `NotFound`, or `Conflict` if it has ended.
+
+    If no email for it was started, none counts against the recipient's limit.
+    """
+    invitation = get(session, account_id=account_id, invitation_id=invitation_id, lock=True)
+    if invitation.status not in OPEN:
+        raise closed(invitation)
+    unsent_emails.give_back(session, [invitation])
+    invitation.status, invitation.ended_at = Status.REVOKED, func.now()
+    session.flush()
     record_event(session, actor, Action.INVITATION_REVOKED, invitation)
     return invitation
 

@@ -13,7 +13,7 @@ from shared.invitations import manage, sponsors
 from shared.models import Invitation, Status
 from shared.permissions import Permission, Role
 from shared.policy_context import PolicyContext
-from shared.screening import facts, screen
+from shared.screening import facts, screen, unsent_emails
 
 
 def release(
@@ -50,6 +50,7 @@ def refuse(
     invitation, about = _held(session, account_id, invitation_id)
     if not screen.is_orphaned(about):
         _refuse_others(actor, policy, about)
+    unsent_emails.give_back(session, [invitation])
     invitation.status, invitation.ended_at = Status.BLOCKED, func.now()
     manage.record_event(session, actor, Action.INVITATION_REFUSED, invitation, reason=reason)
     return invitation

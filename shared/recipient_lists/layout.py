@@ -41,7 +41,10 @@ def delimiter_of(text: str) -> str:
         addresses = sum(is_address(trimmed(cell)) for row in rows for cell in row.cells)
         return known if is_header(rows[:1]) else 0, addresses, sum(len(row.cells) for row in rows)
 
-    return max(DELIMITERS, key=fitness)
+    first = next((line for line in text.split("\n", 100)[:100] if line.strip()), "")
+    # Part of an address, unless a header says otherwise.
+    bars = "|" in first and is_header(list(islice(records(first, "|"), 1)))
+    return max(DELIMITERS if bars else DELIMITERS.replace("|", ""), key=fitness)
 
 
 def is_header(rows: Sequence[Record]) -> bool:
@@ -52,6 +55,17 @@ def is_header(rows: Sequence[Record]) -> bool:
         headers.meaning(cell) in {Column.EMAIL, Column.ROLE, Column.MESSAGE} or headers.mentions_mail(cell)
         for cell in rows[0].cells
     )
+
+
+def is_unknown_header(rows: Sequence[Record]) -> bool:
+    """Whether the first row names columns that we don't know, or is a title: it has no address, and others have one."""
+    return len(rows) > 1 and not _has_address(rows[0]) and any(map(_has_address, rows[1:]))
+
+
+def unknown(header: Record) -> Layout:
+    """The layout by a first row that names no column: nothing tells which cell is what, so every row is refused."""
+    found = reasons.header_not_understood(", ".join(filter(None, map(trimmed, header.cells))))
+    return Layout(header, width=len(header.cells), flaw=found)
 
 
 def named(header: Record, rows: Sequence[Record]) -> Layout:
@@ -86,6 +100,11 @@ def by_content(rows: Iterable[Record]) -> Layout:
     found = some if len(some) == 1 else sure
     doubtful = ", ".join(f"column {at + 1}" for at in some) if len(some) > 1 and len(sure) != 1 else ""
     return Layout(role=found[0] if found else None, flaw=reasons.columns_not_understood(doubtful) if doubtful else None)
+
+
+def _has_address(row: Record) -> bool:
+    filled = list(filter(None, map(trimmed, row.cells)))
+    return any(people(cell, most=1) for cell in filled) or (len(filled) == 1 and "@" in filled[0])
 
 
 def _called(names: Sequence[str], column: Column) -> list[int]:

@@ -1,16 +1,16 @@
 """Reads a list of people to invite: one row for each of them, understood or refused."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from shared.errors import Reason
 from shared.permissions import Role
-from shared.recipient_lists import layout, reasons, roles
+from shared.recipient_lists import layout, names, reasons, roles
 from shared.recipient_lists.decoding import decode
 from shared.recipient_lists.layout import Layout
-from shared.recipient_lists.people import Person, people
+from shared.recipient_lists.people import Person, people, sole_person
 from shared.recipient_lists.records import Record, records, trimmed
 
 LONGEST_CELL = 1000
@@ -19,14 +19,14 @@ LONGEST_CELL = 1000
 _DECLARED = re.compile(r'\s*"?sep=([;,|\t])"?[^\S\n]*(?:\n|$)', re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LOST = re.compile("[\ufffd\ud800-\udfff]")
-_NAME = re.compile(r"[^\W\d_]+(?:[ .,'’()-]+[^\W\d_]+){0,5}[.)]?")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A person to invite, or why not (`flaw`): the line, counted from 1, the text of it, and what it says.
 
-    `role` is None where the row has none.
+    `email` is the address, or all that is written in its place, where that isn't understood.
+    `role` is None where the row has none, or one that isn't known: then `written_role` has its text.
     """
 
     line: int
@@ -35,6 +35,7 @@ class Row:
     role: Role | None = None
     message: str = ""
     flaw: Reason | None = None
+    written_role: str = ""
 
     @property
     def shown(self) -> str:
@@ -65,9 +66,9 @@ def read(data: bytes | str, *, charset: str | None = None, most: int | None = No
     body = text[start:]
     delimiter = declared[1] if declared else layout.delimiter_of(body)
     found = list(islice(records(body, delimiter, first=1 + text.count("\n", 0, start)), most and most + 2))
-    if layout.is_header(found[:1]):
+    if layout.is_header(found[:1]) or layout.is_unknown_header(found):
         header, *found = found
-        where = layout.named(header, found)
+        where = layout.named(header, found) if layout.is_header([header]) else layout.unknown(header)
         rows = [_from_columns(record, where) for record in found]
     else:
         where = layout.by_content(found)
@@ -81,11 +82,10 @@ def row(line: int, source: str, *, email: str, role: str = "", message: str = ""
     email, role, message = trimmed(email), trimmed(role), trimmed(message)
     known = roles.role_of(role) if role else None
     flaw = _wrong_in(email, role, message) or (roles.unknown(role) if role and known is None else None)
-    if flaw is None and (persons := people(email)):
-        flaw = persons[0].flaw or (reasons.not_understood(persons[0].rest) if persons[0].rest else None)
-        flaw = reasons.several_addresses() if len(persons) > 1 else flaw
-        email = email if flaw else persons[0].email
-    return Row(line, source, email[:LONGEST_CELL], known, message[:LONGEST_CELL], flaw)
+    if flaw is None and "@" in email:
+        only = sole_person(email)
+        email, flaw = only.email, only.flaw
+    return Row(line, source, email[:LONGEST_CELL], known, message[:LONGEST_CELL], flaw, role[:LONGEST_CELL])
 
 
 def _wrong_in(email: str, role: str, message: str) -> Reason | None:
@@ -111,25 +111,32 @@ def _without_header(record: Record, where: Layout, most: int | None) -> Iterator
     filled = [(at, cell, people(cell, most=most)) for at, cell in enumerate(map(trimmed, record.cells)) if cell]
     count = sum(len(persons) for _, _, persons in filled)
     if count > 1:
+        before = ""
         for _, cell, persons in filled:
-            yield from _people_in_cell(record.line, cell, persons)
+            yield from _people_in_cell(record.line, before, cell, persons)
+            before = "" if persons else cell
     elif flaw := _flaw(record, where):
         yield Row(record.line, record.source, flaw=flaw)
     elif count == 1:
         yield from (_single(record, where, at, person) for at, _, persons in filled for person in persons)
     else:
-        yield row(record.line, record.source, email=filled[0][1] if len(filled) == 1 else "")
+        only = filled[0][1] if len(filled) == 1 else ""
+        yield row(record.line, record.source, email="" if roles.is_meant_as_role(only) else only)
 
 
-def _people_in_cell(line: int, cell: str, persons: Sequence[Person]) -> Iterator[Row]:
-    """Everybody in one cell of a line with several people."""
+def _people_in_cell(line: int, before: str, cell: str, persons: Sequence[Person]) -> Iterator[Row]:
+    """Everybody in one cell of a line with several people; `before` is a cell without any before it."""
     if not persons:
         yield Row(line, cell, flaw=_unreadable(cell) or reasons.address_missing())
     for person in persons:
         flaw = _unreadable(person.source) or person.flaw
         flaw = flaw or (reasons.not_understood(person.rest) if _is_no_role(person.rest) else None)
+        written = person.source
+        if person is persons[0] and not _can_name(before, person, names.is_full_name):
+            written = f"{before}, {written}"
+            flaw = flaw or reasons.not_understood(written)
         if flaw:
-            yield Row(line, person.source, person.email, flaw=flaw)
+            yield Row(line, person.source, written[:LONGEST_CELL], flaw=flaw)
         else:
             yield row(line, person.source, email=person.email, role=person.rest)
 
@@ -139,13 +146,25 @@ def _single(record: Record, where: Layout, at: int, person: Person) -> Row:
     role = person.rest or _cell(record, where.role)
     unclear = [person.rest] if _is_no_role(person.rest) or (person.rest and _cell(record, where.role)) else []
     last = max(at, -1 if where.role is None else where.role)
-    for place, cell in enumerate(map(trimmed, record.cells)):
-        if cell and place not in (at, where.role) and (place > last or not _NAME.fullmatch(cell)):
-            unclear.append(cell)
+    cells = [(place, cell) for place, cell in enumerate(map(trimmed, record.cells)) if cell and place != where.role]
+    unclear += [cell for place, cell in cells if place > at and (place > last or not _is_name(cell))]
+    before = " ".join(cell for place, cell in cells if place < at)
+    # In a range of a spreadsheet a single name is a cell. Elsewhere `bob,calc@...` can be one address with a slip.
+    if not _can_name(before, person, _is_name if "\t" in record.source else names.is_full_name):
+        unclear.append(f"{before}, {person.source}")
     flaw = person.flaw or (reasons.not_understood(unclear[0]) if unclear else None)
     if flaw:
-        return Row(record.line, record.source, person.email, flaw=flaw)
+        return Row(record.line, record.source, trimmed(record.source)[:LONGEST_CELL], flaw=flaw)
     return row(record.line, record.source, email=person.email, role=role)
+
+
+def _can_name(text: str, person: Person, is_name: Callable[[str], bool]) -> bool:
+    """Whether cells before the person's own can be their name."""
+    return not text or (names.can_be_before_brackets if "<" in person.source else is_name)(text)
+
+
+def _is_name(text: str) -> bool:
+    return names.is_single_name(text) or names.is_full_name(text)
 
 
 def _is_no_role(rest: str) -> bool:
@@ -160,7 +179,7 @@ def _flaw(record: Record, where: Layout) -> Reason | None:
         return unreadable
     if any(len(cell) > LONGEST_CELL for cell in record.cells):
         return reasons.cell_too_long(LONGEST_CELL)
-    if where.header and any(map(trimmed, record.cells[where.width :])):
+    if where.flaw is None and where.header and any(map(trimmed, record.cells[where.width :])):
         return reasons.too_many_cells(len(record.cells), where.width)
     return where.flaw
 

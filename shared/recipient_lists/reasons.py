@@ -42,6 +42,12 @@ def columns_not_understood(names: str) -> Reason:
     return _reason("columns_not_understood", message, "Name the columns email, role and message, each once.")
 
 
+def header_not_understood(text: str) -> Reason:
+    """The first line has no address and names no column that we know."""
+    message = f"The first line, “{_short(text)}”, isn't a header that we know."
+    return _reason("columns_not_understood", message, "Remove it, or name the columns email, role and message.")
+
+
 def too_many_cells(found: int, named: int) -> Reason:
     """The row has cells beyond those that the header names, as an unquoted comma in a message makes."""
     message = f"This row has {found} cells, and the header has {named}."

@@ -17,7 +17,7 @@ from shared.db.bulk import update_rows
 from shared.jobs import queue
 from shared.models import Delivery, Invitation, JobKind, Status
 from shared.policy_context import PolicyContext
-from shared.screening import facts
+from shared.screening import facts, unsent_emails
 
 RECHECK_AFTER = timedelta(minutes=1)
 """Delay before an invitation that is held for missing facts is checked again."""
@@ -30,8 +30,10 @@ def screen(session: Session, *, policy: PolicyContext, invitation_ids: Collectio
     because they were revoked, released, or already checked by a worker that died.
     """
     judged = list(_judged(session, policy, invitation_ids))
-    update_rows(session, Invitation, [each.change for each in judged])
     blocked, held, passed = ([each for each in judged if each.change["status"] == end] for end in _ENDS)
+    if blocked:
+        unsent_emails.give_back(session, [each.invitation for each in blocked])
+    update_rows(session, Invitation, [each.change for each in judged])
     _note(session, Action.INVITATION_BLOCKED, blocked, lambda each: {"reasons": each.reasons(Verdict.DENY)})
     _hold(session, held)
     _note(session, Action.INVITATION_CHECKED, passed, lambda each: {"verdict": each.judgement.verdict})

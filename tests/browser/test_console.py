@@ -105,7 +105,8 @@ def invite(page: Page, acme: str, address: str, scripts: bool) -> None:
     page.get_by_label("E-mail addresses").fill(f"{address}, someone@gmail.com")
     if scripts:
         trials = page.locator(".trials li")
-        expect(trials.nth(0)).to_contain_text("fine")
+        expect(trials.nth(0)).to_contain_text("OK")
+        expect(trials.nth(1)).to_contain_text("Can't invite")
         expect(trials.nth(1)).to_contain_text("work address")
     page.get_by_role("radio", name=re.compile("^developer")).check()
     page.get_by_role("button", name="Invite user").click()

@@ -83,6 +83,7 @@ def look_at(page: Page, path: str, menus: str = "main summary") -> None:
 def invite_into(page: Page, acme: str, address: str) -> None:
     page.goto(f"/accounts/{acme}/team/invite")
     page.get_by_label("E-mail addresses").fill(address)
+    page.get_by_role("radio", name="developer").check()
     page.get_by_role("button", name="Invite user").click()
     expect(row_of(page, address)).to_be_visible()
     examine(page)

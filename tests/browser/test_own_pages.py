@@ -140,3 +140,32 @@ def test_removal_timeline_and_dead_link_are_accessible(browser, site, team: Team
     expect(page.get_by_role("article")).to_contain_text("A new link was asked for")
     examine(page)
     context.close()
+
+
+def test_no_role_is_preselected_and_the_form_asks_for_one(page: Page, team: Team):
+    sign_in(page, "alice@corp.example")
+    page.goto(f"/accounts/{team.acme}/team/invite")
+    roles = page.get_by_role("radio")
+    expect(roles).to_have_count(4)
+    expect(page.locator("[name=role]:checked")).to_have_count(0)
+    page.get_by_label("E-mail addresses").fill("dora@corp.example")
+    page.get_by_role("button", name="Invite user").click()
+    expect(page.locator("#role-error")).to_have_text("Choose a role.")
+    page.get_by_role("radio", name="support").check()
+    page.get_by_role("button", name="Invite user").click()
+    expect(page.locator(".entry", has_text="dora@corp.example").locator(".role")).to_have_text("support")
+
+
+def test_on_a_phone_each_role_is_one_card_below_the_other(browser, site, team: Team):
+    context = browser.new_context(base_url=site, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    sign_in(page, "alice@corp.example")
+    page.goto(f"/accounts/{team.acme}/team/invite")
+    hint, *cards = [page.locator("#role-hint"), *page.locator(".choices label").all()]
+    lefts = [each.bounding_box()["x"] for each in (hint, *cards)]
+    assert max(lefts) - min(lefts) < 2
+    examine(page)
+    for card in cards:
+        name, summary = card.get_by_role("radio").bounding_box(), card.locator(".aside").bounding_box()
+        assert summary["y"] - name["y"] < 40
+    context.close()

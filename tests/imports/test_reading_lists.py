@@ -105,6 +105,95 @@ def test_what_is_not_understood_is_refused_and_never_guessed(table, codes):
     assert [row[3] for row in rows(table)] == codes
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("=cmd|calc@corp.example", "bob calc@corp.example", "NOT calc@corp.example", "former: calc@corp.example"),
+        *("see http://x.example/?q=calc@corp.example", "//x.example/?q=calc@corp.example", "(calc@corp.example)"),
+        *("Anna (calc@corp.example)", "Anna Diaz calc@corp.example", "mailto:?to=calc@corp.example"),
+        *("NOT Anna <calc@corp.example>", "former: Anna <calc@corp.example>", "http://x <calc@corp.example>"),
+        *("bob;calc@corp.example", "bob,calc@corp.example", "[calc@corp.example]", '"bob calc"@corp.example'),
+        *('=HYPERLINK("mailto:calc@corp.example")', "calc@corp.example:", "calc@corp.example | admin"),
+    ],
+)
+def test_an_email_cell_with_anything_but_an_address_is_refused_and_no_one_else_invited(cell):
+    file = io.StringIO()
+    csv.writer(file).writerows([("email", "role"), (cell, "support"), ("ann@corp.example", "admin")])
+    refused, taken = read(file.getvalue()).rows
+    assert (refused.email, refused.flaw and refused.flaw.code) == (cell, "row_not_understood")
+    assert refused.flaw
+    assert cell[:50] in refused.flaw.message
+    assert (taken.email, taken.flaw) == ("ann@corp.example", None)
+
+
+@pytest.mark.parametrize(
+    ("cell", "email"),
+    [
+        *(("bob|calc@corp.example", "bob|calc@corp.example"), ("'a@corp.example'", "a@corp.example")),
+        *((' "a@corp.example" ', "a@corp.example"), ("“a@corp.example”", "a@corp.example")),
+        *(("mailto:a@corp.example", "a@corp.example"), ("<a@corp.example>", "a@corp.example")),
+        *(("Anna Diaz <a@corp.example>", "a@corp.example"), ('"Diaz, Anna" <a@corp.example>', "a@corp.example")),
+        *(("<mailto:a@corp.example>", "a@corp.example"), ("Ann O'Neil (HR) <a@corp.example>", "a@corp.example")),
+        *(("o'brien@corp.example", "o'brien@corp.example"), ("+49@corp.example", "+49@corp.example")),
+    ],
+)
+def test_an_email_cell_with_an_address_or_a_name_and_an_address_is_understood(cell, email):
+    file = io.StringIO()
+    csv.writer(file).writerows([("email", "role"), (cell, "support")])
+    assert rows(file.getvalue()) == [(2, email, "support", None)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("bob calc@corp.example", "NOT calc@corp.example", "=cmd|calc@corp.example", "former: calc@corp.example"),
+        *("NOT Dora Diaz calc@corp.example", "see http://x.example/?q=calc@corp.example", "bob,calc@corp.example"),
+        *("bob;calc@corp.example", "not,calc@corp.example", "NOT\tcalc@corp.example", "former <calc@corp.example>"),
+        *("bob,calc@corp.example,ann@corp.example", "To: calc@corp.example", "Ann's:calc@corp.example"),
+    ],
+)
+def test_a_pasted_line_with_half_an_address_before_it_invites_no_one_else(line):
+    refused = [row for row in read(f"{line}\nann2@corp.example").rows if "calc" in row.source]
+    assert [(row.email, row.flaw and row.flaw.code) for row in refused] != []
+    for row in refused:
+        assert row.flaw
+        assert row.email != "calc@corp.example"
+
+
+@pytest.mark.parametrize(
+    "line", ["Dora Diaz d@corp.example", "Diaz, Dora, d@corp.example", "Anne-Marie O'Neil St. John d@corp.example"]
+)
+def test_a_name_of_two_words_can_be_before_an_address_in_a_pasted_list(line):
+    assert rows(line) == [(1, "d@corp.example", None, None)]
+
+
+def test_a_bar_separates_columns_only_where_the_header_says_so():
+    assert rows("bob|calc@corp.example\nann@corp.example")[0][1] == "bob|calc@corp.example"
+    assert rows("email\nbob|calc@corp.example") == [(2, "bob|calc@corp.example", None, None)]
+    assert rows("email|role\nann@corp.example|admin") == [(2, "ann@corp.example", "admin", None)]
+
+
+@pytest.mark.parametrize(
+    ("table", "first"),
+    [
+        *(
+            ("Contact,Department\na@corp.example,Support", "Contact, Department"),
+            ("foo,bar\na@corp.example,admin", "foo"),
+        ),
+        *(
+            ("Team list 2026,\nemail,role\na@corp.example,admin", "Team list 2026"),
+            ("x\ty\na@corp.example\tadmin", "x, y"),
+        ),
+        ("Do not invite\na@corp.example", "Do not invite"),
+    ],
+)
+def test_a_first_line_that_is_no_header_refuses_the_rows_and_gives_no_one_a_role(table, first):
+    found = read(table)
+    assert {row.flaw.code for row in found.rows if row.flaw} == {"columns_not_understood"}
+    assert all(row.flaw and row.role is None and first in row.flaw.message for row in found.rows)
+    assert found.header == table.split("\n")[0]
+
+
 def test_a_workbook_is_told_apart_from_a_table():
     with pytest.raises(Invalid):
         read(b"PK\x03\x04....")

@@ -42,6 +42,30 @@ def test_an_unknown_role_is_refused_with_the_roles_there_are_and_never_replaced(
     assert invited(world) == {"cleo@corp.example": ("finance_analyst", None)}
 
 
+def test_an_email_cell_that_is_cut_down_invites_no_one_else(world, alice, acme):
+    cells = ["=cmd|calc@corp.example", "bob calc@corp.example", "NOT calc@corp.example", "former: calc@corp.example"]
+    answer = post(alice, acme, "email,role\n" + "".join(f"{cell},support\n" for cell in cells))
+    assert results(answer) == [(line, 422, "row_not_understood") for line in range(2, 6)]
+    assert [each["email"] for each in answer.json["results"]] == cells
+    rows = [{"email": cell, "role": "support"} for cell in cells]
+    answer = alice.post(f"/v1/accounts/{acme}/invitations/import", {"rows": rows})
+    assert [each["code"] for each in answer.json["results"]] == ["row_not_understood"] * 4
+    assert results(post(alice, acme, "\n".join(cells), "text/plain", query="?role=support")) == [
+        (line, 422, "row_not_understood") for line in range(1, 5)
+    ]
+    assert invited(world) == {}
+    assert results(post(alice, acme, "email,role\nbob|calc@corp.example,support\n")) == [(2, 202, None)]
+    assert invited(world) == {"bob|calc@corp.example": ("support", None)}
+
+
+def test_a_column_with_an_unknown_name_gives_no_one_a_role(world, alice, acme):
+    for table in ("Contact,Department\na@corp.example,Support\n", "foo,bar\na@corp.example,admin\n"):
+        answer = post(alice, acme, table, query="?role=support")
+        assert results(answer) == [(2, 422, "columns_not_understood")]
+        assert "email, role and message" in answer.json["results"][0]["reasons"][0]["remedy"]
+    assert invited(world) == {}
+
+
 def test_an_unclosed_quote_emails_no_one_the_addresses_of_others(world, alice, acme):
     answer = post(alice, acme, SWALLOWING)
     assert results(answer) == [(2, 422, "quote_not_closed"), (3, 202, None), (4, 202, None)]

@@ -8,6 +8,7 @@ from shared.permissions import Permission
 from web.auth.guards import actor, requires
 from web.context import app_context
 from web.database import autocommit_or_transaction, transaction
+from web.http import rate_limit_headers
 from web.http.body_limits import LARGE
 from web.http.endpoint import endpoint, json_response, v1
 from web.http.idempotency import idempotent
@@ -47,4 +48,4 @@ def import_invitations(account_id: str, body: ImportBody | None, query: ImportQu
         made = list_import.invite_rows(
             connection, actor=actor(), policy=app_context().policy, account_id=account_id, rows=rows, terms=Terms()
         )
-    return json_response(import_out(table, rows, made), 207)
+    return json_response(import_out(table, rows, made), 207, rate_limit_headers.headers_of_results(made))

@@ -85,10 +85,8 @@ def invite_many(account_id: str, body: BatchBody) -> Response:
         )
     outcomes = iter(created)
     results = [next(outcomes) if isinstance(row, InviteBody) else row for row in rows]
-    left = rate_limit_headers.headers(
-        next((each.quotas for each in created if isinstance(each, CreatedInvitation)), ())
-    )
-    return json_response({"results": [result_out(index, result) for index, result in enumerate(results)]}, 207, left)
+    body_out = {"results": [result_out(index, result) for index, result in enumerate(results)]}
+    return json_response(body_out, 207, rate_limit_headers.headers_of_results(created))
 
 
 @v1.get("/accounts/<account_id>/invitations")

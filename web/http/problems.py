@@ -87,7 +87,7 @@ def headers_of(error: errors.UsherError) -> dict[str, str]:
     if isinstance(error, errors.TooSoon):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, errors.LimitReached):
-        return {"Retry-After": str(error.retry_after), **rate_limit_headers.headers(error.quotas)}
+        return rate_limit_headers.headers_of_limit(error)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
     return headers.get(STATUS[type(error)], {})
 

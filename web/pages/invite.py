@@ -35,6 +35,7 @@ from web.ui.i18n import N_
 
 NO_ADDRESSES = N_("Enter at least one email address.")
 TOO_MANY = N_("You can invite up to 1,000 people at once.")
+NO_ROLE = N_("Choose a role.")
 
 LIFETIMES = (1, 3, 7, 14, 30)
 """For how many days one can let an invitation stand, beside the account's usual span."""
@@ -111,7 +112,9 @@ def show_invited(account_id: str, handle: str) -> str:
 def try_out(account_id: str) -> str:
     """Say beside each address what would come of inviting it; nothing is recorded, nothing is sent."""
     body = forms.body_of(InviteForm)
-    rows = list_import.settled(reading.read(body.addresses, most=MAX_PER_REQUEST).rows, role=body.role)[:PORTION]
+    # No check depends on which of the assignable roles it is, and none may be chosen yet.
+    role = body.role or min(actor().assignable)
+    rows = list_import.settled(reading.read(body.addresses, most=MAX_PER_REQUEST).rows, role=role)[:PORTION]
     with transaction() as session:
         found = list_import.try_rows(
             session, actor=actor(), policy=app_context().policy, account_id=account_id, rows=rows
@@ -160,7 +163,16 @@ def _rows(body: InviteForm, lists: Lists) -> list[Row]:
         raise Invalid([("addresses", NO_ADDRESSES)])
     if len(lists.rows) > MAX_PER_REQUEST:
         raise Invalid([("addresses", TOO_MANY)])
+    if body.role is None and _needs_role(lists):
+        raise Invalid([("role", NO_ROLE)])
     return list_import.settled(lists.rows, role=body.role)
+
+
+def _needs_role(lists: Lists) -> bool:
+    """True where addresses were typed without roles, or no row at all has one."""
+    typed = () if lists.typed.header else lists.typed.rows
+    rows = lists.rows if not any(row.written_role for row in lists.rows) else typed
+    return any(row.flaw is None and row.role is None for row in rows)
 
 
 def _invited(account_id: str, body: InviteForm, lists: Lists, rows: Sequence[Row]) -> dict[str, Any]:
@@ -210,7 +222,7 @@ def _left(body: InviteForm, outcome: dict[str, Any], outcomes: Sequence[LineResu
     """The form with the rows that were refused still in it, as they were written, to be corrected and sent again."""
     refused = [each.row.source for each in outcomes[: outcome["kept"]] if each.entry is None]
     text = "\n".join([outcome["header"], *refused] if outcome["header"] and refused else refused)
-    return forms.Form({"addresses": text, "role": body.role, "message": body.message or ""}, {}, "")
+    return forms.Form({"addresses": text, "role": body.role or "", "message": body.message or ""}, {}, "")
 
 
 def _written(rows: Iterable[Iterable[str]]) -> str:

@@ -36,7 +36,7 @@ class InviteForm(Body):
     table: str = ""
     results: str = ""
     done: int = Field(default=0, ge=0, le=1000)
-    role: Role
+    role: Annotated[Role | None, LeftEmpty] = None
     message: Text | None = Field(default=None, max_length=1000)
     hours: Annotated[Hours | None, LeftEmpty] = None
 

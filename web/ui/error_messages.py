@@ -14,6 +14,9 @@ from web.ui.i18n import N_, language, translated
 _PARTICULARS = re.compile(r"“(?P<text>.*)”|line (?P<line>\d+)", re.DOTALL)
 """The parts of an English message that its translations can contain."""
 
+_PLAIN_REMEDY = re.compile(r"Try again after [^,]+ UTC|Revoke invitations that you no longer need")
+"""What readers can do about a limit. Which setting raises it, only the API says."""
+
 FIXED = (
     decoding.WORKBOOK,
     "Choose a name to be called by.",
@@ -62,7 +65,8 @@ _FIELDS = {
 def sentence_for(code: str, message: str, remedy: str) -> str:
     """Return the message and its remedy in the reader's language."""
     if language() == "en" or code not in CODES:
-        return f"{message} {remedy}".strip()
+        plain = _PLAIN_REMEDY.match(remedy) if code == "invitation_limit" else None
+        return f"{message} {plain[0]}." if plain else f"{message} {remedy}".strip()
     words = translated(CODES[code].words)
     found = _PARTICULARS.search(message) if "%(" in words else None
     return words % found.groupdict() if found else words

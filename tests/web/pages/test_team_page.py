@@ -80,7 +80,7 @@ def test_the_result_of_each_can_be_downloaded(window, acme):
 def uploaded(window, acme: str, data: bytes, **fields: str):
     """The page after a file was chosen in the form, whose other fields keep their defaults."""
     file = (io.BytesIO(data), "people.csv")
-    answer = window.send(f"/accounts/{acme}/team/invite", file=file, role="developer", **fields)
+    answer = window.send(f"/accounts/{acme}/team/invite", file=file, **({"role": "developer"} | fields))
     return window.open(answer.headers["Location"]) if answer.status_code == 303 else answer
 
 
@@ -107,6 +107,47 @@ def test_a_file_with_unknown_roles_and_an_open_quote_invites_the_others_and_keep
     )
     for fields in ("“viewer” isn&#39;t a role.", "The same address is in line 3.", "windows-1252", "line 6"):
         assert fields in answer.text
+
+
+def test_no_role_is_chosen_for_anyone_who_invites(window, world, acme):
+    path = f"/accounts/{acme}/team/invite"
+    page = window.open(path).text
+    assert page.count('type="radio" name="role"') == 4
+    assert "checked" not in page
+    assert "Applies to everyone whose row has no role." in page
+    refused = window.send(path, addresses="dora@corp.example")
+    assert refused.status_code == 422
+    assert '<p class="error" id="role-error">Choose a role.</p>' in refused.text
+    assert textarea(refused) == "dora@corp.example"
+    assert invited(world) == {}
+    assert window.see(path, addresses="dora@corp.example", role="support").status_code == 200
+    assert invited(world) == {"dora@corp.example": ("support", None)}
+
+
+def test_a_row_without_a_role_is_refused_unless_one_was_chosen(window, world, acme):
+    file = b"email,role\nann@corp.example,\nben@corp.example,support\n"
+    answer = uploaded(window, acme, file, role="")
+    assert answer.status_code == 200
+    assert "This row has no role." in answer.text
+    assert invited(world) == {"ben@corp.example": ("support", None)}
+    assert uploaded(window, acme, b"email\nann@corp.example\n", role="").status_code == 422
+    assert uploaded(window, acme, b"email\nann@corp.example\n", role="admin").status_code == 200
+    assert invited(world)["ann@corp.example"] == ("admin", None)
+
+
+def test_an_address_is_tried_before_a_role_is_chosen(window, world, acme):
+    path = f"/accounts/{acme}/team/invite"
+    page = window.send(f"{path}/check", seen_at=path, addresses="dora@corp.example\neve@gmail.com").text
+    assert re.findall(r'data-variant="\w+">([^<]+)<', page) == ["OK", "Can't invite"]
+    assert "role" not in page
+
+
+def test_a_limit_is_explained_in_plain_words(window, world, acme):
+    world.change(Account, acme, invitation_limits={"invitations_per_hour": 0, "open_invitations": 5})
+    page = unescape(window.open(f"/accounts/{acme}/team/invite").text)
+    assert "This account can create 0 invitations an hour and has reached that limit. Try again after" in page
+    for word in ("`", "invitations_per_hour", "USHER_", "Nothing was sent", "ask the operator"):
+        assert word not in page
 
 
 def test_rows_that_are_pasted_from_a_spreadsheet_keep_their_roles(window, world, acme):
