@@ -1,10 +1,12 @@
-"""A new API key's secret, shown once on the page that its form redirects to.
+"""A new API key's secret, shown for a minute on the page that its form redirects to.
 
 The secret is derived from one of SECRET_KEYS, the form's random token and this browser's cookie, and nothing keeps it:
-the page derives it again, once. A short-lived cookie carries the form's token there; alone, it opens nothing.
+the page derives it again. A short-lived cookie carries the form's token there; alone, it opens nothing. The minute is
+for a double click: its second press cancels the page that the first one loads, and only loads the next one.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flask import Response, request
 
@@ -18,6 +20,9 @@ from web.ui.form_once import Press
 
 _KEPT = 10 * 60
 """How long the secret waits to be shown, in seconds."""
+
+_SHOWN_FOR = timedelta(minutes=1)
+"""How long the secret is shown again after the first time, to the same browser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,13 @@ def take(account_id: str) -> Shown | None:
         )
         if found is None:
             return None
-        return Shown(found if form_once.spend(press) else None)
+        return Shown(found if form_once.spend(press, window=_SHOWN_FOR) else None)
+
+
+def forget_soon(response: Response) -> None:
+    """Have the browser ask for the secret no longer than it is shown."""
+    value = request.cookies.get(_cookie(), "")
+    cookies.put(response, _cookie(), value, max_age=int(_SHOWN_FOR.total_seconds()))
 
 
 def forget(response: Response) -> None:
