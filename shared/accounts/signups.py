@@ -58,8 +58,9 @@ def sign_up(
     name: str,
     password_hash: str,
     locale: str,
+    emails: bool = True,
 ) -> Signup:
-    """Record a sign-up and enqueue the email that proves the address.
+    """Record a sign-up and enqueue the email that proves the address, or none where the mailbox has had enough.
 
     What is returned may be a likeness without a row: nothing tells a stranger how many sign-ups there are.
     """
@@ -79,7 +80,10 @@ def sign_up(
         session.flush()
         kept = [signup]
     audit_log.record(session, actor, "user.signed_up", subject_id=signup.id)
-    _mail(session, policy, kept[0])
+    if emails:
+        _mail(session, policy, kept[0])
+    else:
+        email_nobody(session, address)
     return signup
 
 
@@ -91,8 +95,12 @@ def resend(session: Session, *, policy: PolicyContext, address: EmailAddress) ->
     if newest is not None and (user is None or user.email_verified_at is None):
         _send_proof(session, policy, newest)
     else:
-        # An email to nobody, which the worker drops: an answer without a job would be quicker, and so tell.
-        queue.enqueue(session, JobKind.VERIFICATION_MAIL, subject_id=new_id("usr"), lane=address.domain)
+        email_nobody(session, address)
+
+
+def email_nobody(session: Session, address: EmailAddress) -> None:
+    """Enqueue an email to nobody, which the worker drops: an answer without a job would be quicker, and so tell."""
+    queue.enqueue(session, JobKind.VERIFICATION_MAIL, subject_id=new_id("usr"), lane=address.domain)
 
 
 def resend_own(session: Session, *, policy: PolicyContext, signup_id: str) -> None:

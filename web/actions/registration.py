@@ -6,6 +6,8 @@ from shared.email_address import BadAddress, EmailAddress, parse
 from shared.errors import Invalid, PasswordNeeded
 from shared.models import Signup, User
 from web.auth import attempt_limits, identity
+from web.auth.attempt_limits import EmailKind
+from web.auth.constant_time import even_time
 from web.auth.guards import actor
 from web.context import app_context
 from web.database import transaction
@@ -16,8 +18,9 @@ def sign_up_user(body: SignUpBody) -> Signup:
     """Sign somebody up, within the limits, and enqueue the email that proves the address."""
     address = address_of(body.email)
     attempt_limits.count_attempt("sign_up", attempt_limits.client_key())
-    attempt_limits.count_email(address)
+    attempt_limits.count_attempt("sign_up_daily", attempt_limits.client_key())
     digest = password_policy.chosen(body.password, about=(body.name, address.key), settings=app_context().settings)
+    emails = attempt_limits.count_email(EmailKind.SIGN_UP, address)
     with transaction() as session:
         return signups.sign_up(
             session,
@@ -27,6 +30,7 @@ def sign_up_user(body: SignUpBody) -> Signup:
             name=body.name,
             password_hash=digest,
             locale=body.locale,
+            emails=emails,
         )
 
 
@@ -56,9 +60,21 @@ def verify_email(body: ProofBody) -> User:
 def resend_own_proof() -> None:
     """Email the link of the signed-in person's own sign-up anew, within the limits."""
     me = identity.user()
-    attempt_limits.count_email(address_of(me.email))
-    with transaction() as session:
-        signups.resend_own(session, policy=app_context().policy, signup_id=me.id)
+    if attempt_limits.count_email(EmailKind.PROOF, address_of(me.email)):
+        with transaction() as session:
+            signups.resend_own(session, policy=app_context().policy, signup_id=me.id)
+
+
+def resend_proof(email: str) -> None:
+    """Email the link that proves an address anew, where one is due, within the limits."""
+    address = address_of(email)
+    with even_time():
+        emails = attempt_limits.count_email(EmailKind.PROOF, address)
+        with transaction() as session:
+            if emails:
+                signups.resend(session, policy=app_context().policy, address=address)
+            else:
+                signups.email_nobody(session, address)
 
 
 def address_of(email: str) -> EmailAddress:
