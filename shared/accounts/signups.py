@@ -192,8 +192,9 @@ def refuse_late(session: Session, deadline: object, remedy: str) -> None:
 def no_such_link() -> LinkInvalid:
     """What to raise for a link that no row knows."""
     return LinkInvalid(
-        "This link is not known here; perhaps a newer mail has replaced it, or part of it was cut off.",
-        remedy="Open the link of the newest mail, whole.",
+        "This link doesn't work. It may be incomplete, a newer email may have replaced it, or you have already "
+        "confirmed this email with another link.",
+        remedy="Sign in, or open the link in the newest email.",
     )
 
 

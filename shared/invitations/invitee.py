@@ -58,7 +58,7 @@ def list_open(session: Session, *, user: SignedIn, after: str, limit: int) -> li
 
 
 def decline(session: Session, *, actor: Actor, token: str, reason: str | None, report_abuse: bool) -> Invitation:
-    """Say no; the link is spent. `report_abuse` reports the account to the operator."""
+    """Say no; the link is spent, and saying no again changes nothing. `report_abuse` reports the account."""
     if report_abuse:
         # Before the invitation, as everybody locks them in this order.
         locks.lock_team(session, links.find_by_token(session, token).account_id, exclusive=True)
@@ -84,6 +84,8 @@ def not_found() -> NotFound:
 def _decline(
     session: Session, actor: Actor, invitation: Invitation, *, reason: str | None, report_abuse: bool
 ) -> Invitation:
+    if invitation.status == Status.DECLINED:
+        return invitation
     links.refuse_dead(invitation, at=_now(session))
     invitation.status, invitation.ended_at = Status.DECLINED, func.now()
     invitation.decline_reason = reason

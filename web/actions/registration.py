@@ -3,7 +3,7 @@
 from shared.accounts import password_policy, sessions, signups
 from shared.accounts.signups import Chosen, Unproven
 from shared.email_address import BadAddress, EmailAddress, parse
-from shared.errors import Invalid, PasswordNeeded
+from shared.errors import Invalid, PasswordNeeded, SignupPasswordWrong, Unauthenticated
 from shared.models import Signup, User
 from web.auth import attempt_limits, identity
 from web.auth.attempt_limits import EmailKind
@@ -99,4 +99,10 @@ def _check_password(found: Unproven, password: str | None) -> None:
             "This link belongs to a sign-up with a password.",
             remedy="Enter the password that was chosen at sign-up, or choose a new one.",
         )
-    attempt_limits.limited_password_check(lambda: sessions.check_password([found], password), "sign-up", found.id)
+    try:
+        attempt_limits.limited_password_check(lambda: sessions.check_password([found], password), "sign-up", found.id)
+    except Unauthenticated:
+        raise SignupPasswordWrong(
+            "This password doesn't belong to this sign-up.",
+            remedy="Check your inbox for another email with your own link, or choose a new password.",
+        ) from None

@@ -7,13 +7,13 @@ from pydantic import Field
 
 from shared.models import ApiKey
 from shared.permissions import Role
-from web.schemas.base import Body, Moment, Name, Out
+from web.schemas.base import Body, Label, Moment, Out
 
 
 class ApiKeyBody(Body):
     """A key to make. Its role may allow no more than the role of whoever makes it."""
 
-    name: Name
+    name: Label
     role: Role
     expires_at: Moment | None = Field(default=None, description="When it ends; never, where this is left out.")
 

@@ -43,6 +43,14 @@ _MEANINGS = {
     "not_found": N_("There is no such page or thing here, or you don't belong to it."),
     "own_role": N_("Nobody changes their own role. Ask another admin, or the owner."),
     "owner_immutable": N_("The owner can't be changed or removed, and can't leave."),
+    "email_unconfirmed": N_(
+        "You need to confirm your email before you can create an account. "
+        "Open the link in the email we sent you, or request a new one."
+    ),
+    "signup_password_wrong": N_(
+        "This password doesn't belong to this sign-up. "
+        "Check your inbox for another email with your own link, or choose a new password."
+    ),
     "password_needed": N_("Enter the password that was chosen at sign-up, or choose a new one."),
     "permission_denied": N_("Your role doesn't allow this. Ask the owner or an admin of the account."),
     "proxy_datacenter": N_("The request came from a data centre."),
@@ -52,7 +60,7 @@ _MEANINGS = {
     "proxy_tor": N_("The request came through Tor. Invite from your company's own network."),
     "proxy_vpn": N_("The request came through a VPN. Invite again without it."),
     "quote_not_closed": N_("A quotation mark in this row, or in one above it, isn't closed. Close it or remove it."),
-    "rate_limited": N_("That was tried too often. Wait a while, then try again."),
+    "rate_limited": N_("Too many attempts. Wait a while, then try again."),
     "recipient_suppressed": N_("Mail to this address came back before. Check the address, or ask the operator."),
     "resend_too_soon": N_("This was sent a moment ago. Wait a minute, then send it again."),
     "role_missing": N_("This row has no role. Add a role to the row."),
@@ -89,6 +97,7 @@ FIXED = (
     "Must not hold a phone number: names stand in emails to others.",
     "Holds a character that can't be seen.",
     "This is missing.",
+    "Unknown field.",
     "At least 8 characters.",
     "Has to be a whole number.",
     "1 at the least.",
