@@ -155,3 +155,21 @@ def test_neither_a_removal_nor_a_timeline_nor_a_dead_link_keeps_anybody_out(
     expect(page.get_by_role("article")).to_contain_text("A new link was asked for")
     examine(page)
     context.close()
+
+
+def test_after_inviting_the_box_is_empty_and_a_reload_shows_the_results(page: Page, team: Team):
+    sign_in(page, "alice@corp.example")
+    page.goto(f"/accounts/{team.acme}/team/invite")
+    page.get_by_label("E-mail addresses").fill("erin@corp.example, frank@mailinator.com")
+    page.get_by_role("button", name="Invite user").click()
+    results = page.get_by_role("list", name="Invitations")
+    expect(results).to_contain_text("erin@corp.example")
+    expect(page.get_by_label("E-mail addresses")).to_have_value("frank@mailinator.com")
+    expect(page.locator("#trials")).to_be_empty()
+    page.wait_for_url("**/team/invite/*", timeout=10_000)
+    page.reload()
+    expect(results).to_contain_text("erin@corp.example")
+    page.get_by_label("E-mail addresses").fill("grace@corp.example")
+    page.get_by_role("button", name="Invite user").click()
+    expect(results).to_contain_text("grace@corp.example")
+    expect(page.get_by_label("E-mail addresses")).to_have_value("")
