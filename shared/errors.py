@@ -63,6 +63,13 @@ class PasswordNeeded(Unauthenticated):
     title = "Enter your password"
 
 
+class SignupPasswordWrong(PasswordNeeded):
+    """The password is not the one of the sign-up that the link belongs to."""
+
+    code = "signup_password_wrong"
+    title = "The password doesn't match"
+
+
 class PermissionDenied(UsherError):
     """The actor is known and belongs here, and may not do this."""
 
@@ -72,6 +79,13 @@ class PermissionDenied(UsherError):
     def __init__(self, detail: str, *, permission: str | None = None, remedy: str = "") -> None:
         super().__init__(detail, remedy=remedy)
         self.permission = permission
+
+
+class EmailUnconfirmed(PermissionDenied):
+    """The user has not confirmed the email address yet, and this needs it."""
+
+    code = "email_unconfirmed"
+    title = "Confirm your email first"
 
 
 class CredentialNotAllowed(UsherError):

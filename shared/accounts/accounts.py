@@ -10,18 +10,18 @@ from shared.accounts.sessions import SignedIn
 from shared.actor import Actor
 from shared.audit import log as audit_log
 from shared.audit.events import Action
-from shared.errors import NotFound, PermissionDenied
+from shared.errors import EmailUnconfirmed, NotFound
 from shared.ids import new_id
 from shared.models import Account, Membership, Signup, User
 from shared.permissions import Role
 
 
 def create(session: Session, *, actor: Actor, owner: User | SignedIn, name: str) -> Account:
-    """Create an account with this user as its owner. Raises `PermissionDenied` until their address is verified."""
+    """Create an account with this user as its owner. Raises `EmailUnconfirmed` until their address is verified."""
     if owner.email_verified_at is None:
-        raise PermissionDenied(
-            "Your address is not proven yet, so nothing was made.",
-            remedy="Open the link in the mail we sent you, or ask for a new one, then try again.",
+        raise EmailUnconfirmed(
+            "You need to confirm your email before you can create an account.",
+            remedy="Open the link in the email we sent you, or request a new one.",
         )
     account = Account(id=new_id("acc"), name=name)
     session.add(account)

@@ -61,8 +61,9 @@ def sign_up(
     name: str,
     password_hash: str,
     locale: str,
+    emails: bool = True,
 ) -> Signup:
-    """Record a sign-up and enqueue the email that verifies its address.
+    """Record a sign-up and enqueue the email that verifies its address, unless `emails` is False.
 
     The returned sign-up may have no row behind it. This hides from strangers how many sign-ups an address has.
     """
@@ -82,7 +83,10 @@ def sign_up(
         session.flush()
         kept = [signup]
     audit_log.record(session, actor, Action.USER_SIGNED_UP, subject_id=signup.id)
-    _mail(session, policy, kept[0])
+    if emails:
+        _mail(session, policy, kept[0])
+    else:
+        enqueue_dropped_email(session, address)
     return signup
 
 
@@ -94,8 +98,12 @@ def resend(session: Session, *, policy: PolicyContext, address: EmailAddress) ->
     if newest is not None and (user is None or user.email_verified_at is None):
         _send_proof(session, policy, newest)
     else:
-        # The worker drops this job. Without one the answer would be faster, and reveal that no sign-up needs a link.
-        queue.enqueue(session, JobKind.VERIFICATION_MAIL, subject_id=new_id("usr"), lane=address.domain)
+        enqueue_dropped_email(session, address)
+
+
+def enqueue_dropped_email(session: Session, address: EmailAddress) -> None:
+    """Enqueue a job that the worker drops. Without one the answer would be faster, and reveal that no email is due."""
+    queue.enqueue(session, JobKind.VERIFICATION_MAIL, subject_id=new_id("usr"), lane=address.domain)
 
 
 def resend_own(session: Session, *, policy: PolicyContext, signup_id: str) -> None:
@@ -195,8 +203,9 @@ def refuse_late(session: Session, deadline: object, remedy: str) -> None:
 def no_such_link() -> LinkInvalid:
     """The error for an unknown link."""
     return LinkInvalid(
-        "This link is not known here; perhaps a newer mail has replaced it, or part of it was cut off.",
-        remedy="Open the link of the newest mail, whole.",
+        "This link doesn't work. It may be incomplete, a newer email may have replaced it, or you have already "
+        "confirmed this email with another link.",
+        remedy="Sign in, or open the link in the newest email.",
     )
 
 

@@ -59,7 +59,7 @@ def list_open(session: Session, *, user: SignedIn, after: str, limit: int) -> li
 
 
 def decline(session: Session, *, actor: Actor, token: str, reason: str | None, report_abuse: bool) -> Invitation:
-    """Decline the invitation of this link, which no longer works afterwards. `report_abuse` reports the account.
+    """Decline the invitation of this link. `report_abuse` reports the account. Declining again changes nothing.
 
     Raises `LinkInvalid` or `LinkDead`.
     """
@@ -91,6 +91,8 @@ def not_found() -> NotFound:
 def _decline(
     session: Session, actor: Actor, invitation: Invitation, *, reason: str | None, report_abuse: bool
 ) -> Invitation:
+    if invitation.status == Status.DECLINED:
+        return invitation
     links.refuse_dead(invitation, at=_now(session))
     invitation.status, invitation.ended_at = Status.DECLINED, func.now()
     invitation.decline_reason = reason

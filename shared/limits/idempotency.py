@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,9 @@ RETENTION = timedelta(days=1)
 
 SPENT = 410
 """The status of a one-time answer after it was given."""
+
+SPENT_AT = "spent_at"
+"""The header that stores when such an answer was first given, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,15 @@ def find(session: Session, *, caller: str, key: str) -> StoredResponse | None:
     return StoredResponse(first.status, dict(first.headers or {}), first.body)
 
 
-def spend(session: Session, *, caller: str, key: str) -> bool:
-    """Mark a one-time answer as given. Returns True the first time."""
-    mine = _named(caller, key) & (IdempotencyKey.status != SPENT)
-    spent = update(IdempotencyKey).where(mine).values(status=SPENT).returning(IdempotencyKey.key)
-    return session.scalar(spent) is not None
+def spend(session: Session, *, caller: str, key: str, window: timedelta) -> bool:
+    """Mark a one-time answer as given. Returns True the first time, and for `window` after it."""
+    mine = _named(caller, key)
+    spent_now = {"status": SPENT, "headers": func.jsonb_build_object(SPENT_AT, func.extract("epoch", func.now()))}
+    first = update(IdempotencyKey).where(mine, IdempotencyKey.status != SPENT).values(spent_now)
+    if session.scalar(first.returning(IdempotencyKey.key)) is not None:
+        return True
+    since = IdempotencyKey.headers[SPENT_AT].as_float() > func.extract("epoch", func.now() - window)
+    return session.scalar(select(IdempotencyKey.key).where(mine, since)) is not None
 
 
 def _kept(session: Session, requests: Sequence[Request]) -> IdempotencyKey | None:

@@ -16,6 +16,18 @@ def count_attempt(session: Session, key: str, *, limit: int, window: timedelta) 
 
     The caller has to commit in any case, because a rolled-back attempt would not count.
     """
+    count, seconds = _count(session, key, window)
+    if count > limit:
+        raise _too_often(seconds)
+
+
+def is_within(session: Session, key: str, *, limit: int, window: timedelta) -> bool:
+    """Count one try under `key`; whether there were `limit` or fewer within the window."""
+    return _count(session, key, window)[0] <= limit
+
+
+def _count(session: Session, key: str, window: timedelta) -> tuple[int, float]:
+    """Count one try: how many there were within the window, and the seconds until it ends."""
     over = Throttle.window_ends_at <= func.now()
     first = insert(Throttle).values(key=key, window_ends_at=func.now() + window, count=1)
     counted = first.on_conflict_do_update(
@@ -26,8 +38,7 @@ def count_attempt(session: Session, key: str, *, limit: int, window: timedelta) 
         },
     ).returning(Throttle.count, _seconds_left())
     count, seconds = session.execute(counted).one()
-    if count > limit:
-        raise _too_often(seconds)
+    return count, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,11 @@ def _seconds_left() -> ColumnElement[int]:
 def _too_often(seconds: float) -> TooSoon:
     return TooSoon(
         "rate_limited",
-        "That was tried too often from here. Nothing was changed.",
+        "Too many attempts. Nothing was changed.",
         retry_after=max(1, int(seconds) + 1),
-        remedy="Wait as long as Retry-After says, then try again.",
+        remedy=f"Try again in {_spoken(seconds)}.",
     )
+
+
+def _spoken(seconds: float) -> str:
+    return f"{int(seconds) + 1} seconds" if seconds < 100 else f"{int(seconds / 60) + 1} minutes"

@@ -134,7 +134,7 @@ def join_by_mail(page: Page, address: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Join Acme")
     page.get_by_label("Your name").fill("Bob Li")
     page.get_by_label("Choose a password").fill(PASSWORD)
-    page.get_by_role("button", name="Create my user and join").click()
+    page.get_by_role("button", name="Create account and join").click()
     expect(page.get_by_role("status")).to_have_text("You have joined Acme in the role developer.")
 
 

@@ -95,6 +95,8 @@ def test_alice_makes_a_key_and_revokes_it(page: Page, team: Team):
     secret = page.get_by_role("status").locator("code").inner_text()
     program = Caller(team.world.app.test_client(), secret)
     assert program.get(f"/v1/accounts/{team.acme}/members").status_code == 200
+    # What the browser itself does a minute later.
+    page.context.clear_cookies(name="usher_new_key")
     page.goto(f"/accounts/{team.acme}/api-keys")
     expect(page.get_by_text(secret)).to_have_count(0)
     page.get_by_role("button", name="Revoke the key deployment").click()
@@ -102,6 +104,17 @@ def test_alice_makes_a_key_and_revokes_it(page: Page, team: Team):
     expect(key.locator(".badge", has_text="revoked")).to_be_visible()
     expect(key.get_by_role("button")).to_have_count(0)
     assert program.get(f"/v1/accounts/{team.acme}/members").status_code == 401
+
+
+def test_a_double_click_shows_the_new_key(page: Page, team: Team):
+    sign_in(page, "alice@corp.example")
+    for number in range(4):
+        page.goto(f"/accounts/{team.acme}/api-keys")
+        page.get_by_label("What it is for").fill(f"Deployment {number}")
+        page.get_by_role("button", name="Make the key").dblclick(delay=5)
+        page.wait_for_url("**/api-keys")
+        expect(page.get_by_role("status").locator("code")).to_contain_text("ushk_")
+        expect(page.get_by_role("listitem").filter(has_text=f"Deployment {number}")).to_have_count(1)
 
 
 def test_alice_says_how_long_invitations_last(page: Page, team: Team):
@@ -169,3 +182,22 @@ def test_on_a_phone_each_role_is_one_card_below_the_other(browser, site, team: T
         name, summary = card.get_by_role("radio").bounding_box(), card.locator(".aside").bounding_box()
         assert summary["y"] - name["y"] < 40
     context.close()
+
+
+def test_after_inviting_the_box_is_empty_and_a_reload_shows_the_results(page: Page, team: Team):
+    sign_in(page, "alice@corp.example")
+    page.goto(f"/accounts/{team.acme}/team/invite")
+    page.get_by_label("E-mail addresses").fill("erin@corp.example, frank@mailinator.com")
+    page.get_by_role("radio", name="support").check()
+    page.get_by_role("button", name="Invite user").click()
+    results = page.get_by_role("list", name="Invitations")
+    expect(results).to_contain_text("erin@corp.example")
+    expect(page.get_by_label("E-mail addresses")).to_have_value("frank@mailinator.com")
+    expect(page.locator("#trials")).to_be_empty()
+    page.wait_for_url("**/team/invite/*", timeout=10_000)
+    page.reload()
+    expect(results).to_contain_text("erin@corp.example")
+    page.get_by_label("E-mail addresses").fill("grace@corp.example")
+    page.get_by_role("button", name="Invite user").click()
+    expect(results).to_contain_text("grace@corp.example")
+    expect(page.get_by_label("E-mail addresses")).to_have_value("")

@@ -26,12 +26,12 @@ def test_someone_new_joins_by_the_link(page: Page, world: World, invitation: str
     expect(page.get_by_text("Welcome aboard!")).to_be_visible()
     page.get_by_label("Your name").fill("www.bob")
     page.get_by_label("Choose a password").fill(PASSWORD)
-    page.get_by_role("button", name="Create my user and join").click()
+    page.get_by_role("button", name="Create account and join").click()
     expect(page.get_by_role("alert")).to_contain_text("Must not hold an address")
     expect(page.get_by_label("Your name")).to_have_value("www.bob")
     page.get_by_label("Your name").fill("Bob Li")
     page.get_by_label("Choose a password").fill(PASSWORD)
-    page.get_by_role("button", name="Create my user and join").click()
+    page.get_by_role("button", name="Create account and join").click()
     expect(page.get_by_role("status")).to_have_text("You have joined Acme in the role developer.")
     expect(page.get_by_role("navigation", name="You")).to_contain_text("Bob Li")
 
@@ -109,7 +109,7 @@ def test_every_page_is_accessible(browser, site, world: World, invitation: str, 
     page.locator("summary").filter(has_text="someone else signed up").click()
     look_at(page, f"/i/{world.token(invitation)}")
     page.locator("form").evaluate_all("forms => forms.forEach(form => form.noValidate = true)")
-    page.get_by_role("button", name="Create my user and join").click()
+    page.get_by_role("button", name="Create account and join").click()
     expect(page.get_by_role("alert")).to_be_visible()
     examine(page)
     assert [complaint for complaint in complaints if "422" not in complaint] == []

@@ -198,3 +198,24 @@ def test_another_site_can_not_sign_a_visitor_in(nobody):
 def test_an_idempotency_key_is_bounded(alice):
     for key in ("", "x" * 256):
         assert alice.post("/v1/accounts", {"name": "Acme"}, Idempotency_Key=key).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["CI 2026-11-29", "build 20261129", "ticket #1234567", "ci@corp.example"])
+def test_an_api_key_can_be_named_by_a_date_or_a_number(alice, acme, name):
+    answer = alice.post(f"/v1/accounts/{acme}/api-keys", {"name": name, "role": "developer"})
+    assert (answer.status_code, answer.json["name"]) == (201, name)
+
+
+@pytest.mark.parametrize("name", ["Offsite 2026-11-29", "Summit 29.11.2026", "Team 20261129"])
+def test_a_date_in_the_name_of_an_account_is_no_phone_number(alice, name):
+    assert alice.post("/v1/accounts", {"name": name}).status_code == 201
+
+
+@pytest.mark.parametrize("name", ["Call 555 123 4567", "+1 2026-11-29 5551234", "20261399 win", "2026112955"])
+def test_a_phone_number_in_the_name_of_an_account_is_refused(alice, name):
+    assert alice.post("/v1/accounts", {"name": name}).status_code == 422
+
+
+def test_an_unknown_field_is_called_so(alice):
+    answer = alice.post("/v1/accounts", {"name": "Acme", "nmae": "x"})
+    assert answer.json["errors"] == [{"field": "nmae", "message": "Unknown field."}]

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text
 
 from shared.accounts import passwords
 from shared.db.transaction import transaction
-from shared.models import Account, AuditEvent, Contract, Invitation, Membership
+from shared.models import AbuseReport, Account, AuditEvent, Contract, Invitation, Membership
 from shared.permissions import Role
 from tests.cli.processes import eventually
 from tests.web.conftest import PASSWORD, ROUNDS, Caller, World
@@ -178,6 +178,19 @@ def test_a_token_that_was_never_sent_is_not_one_of_ours(nobody):
     for token in ("x" * 43, "é", "../../etc/passwd", "' OR 1=1 --"):
         answer = nobody.post("/v1/invitations/inspect", {"token": token})
         assert (answer.status_code, answer.json["code"]) == (404, "link_invalid")
+
+
+def test_declining_again_by_the_same_link_is_answered_alike_and_recorded_once(world, alice, nobody, acme):
+    token = world.token(world.invited(acme, alice, "bob@corp.example"))
+    body = {"token": token, "reason": "Not me", "report_abuse": True}
+    with ThreadPoolExecutor(4) as pool:
+        callers = [world.nobody for _ in range(4)]
+        answers = list(pool.map(lambda caller: caller.post("/v1/invitations/decline", body).status_code, callers))
+    assert answers == [204] * 4
+    with world.sessions() as session:
+        declined = select(func.count()).where(AuditEvent.action == "invitation.declined")
+        assert session.scalar(declined) == 1
+        assert session.scalar(select(func.count()).select_from(AbuseReport)) == 1
 
 
 def test_a_declined_link_is_spent_and_the_account_sees_why(world, alice, bob, nobody, acme):

@@ -72,7 +72,7 @@ def test_a_late_proof_is_refused_and_a_new_one_can_be_asked_for(world, nobody):
 def test_an_unverified_user_cannot_create_an_account(world):
     dora = world.person("dora@corp.example", proven=False)
     answer = dora.post("/v1/accounts", {"name": "Acme"})
-    assert (answer.status_code, answer.json["code"]) == (403, "permission_denied")
+    assert (answer.status_code, answer.json["code"]) == (403, "email_unconfirmed")
 
 
 def test_a_wrong_password_and_a_wrong_address_are_answered_alike(world, nobody):

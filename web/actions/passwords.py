@@ -1,11 +1,12 @@
 """Reset or change a password."""
 
-from shared.accounts import api_keys, password_policy, password_resets, registration, sessions
+from shared.accounts import api_keys, password_policy, password_resets, registration, sessions, signups
 from shared.errors import Invalid, Unauthenticated
 from shared.models import ApiKey, Signup, User
 from shared.team import changes
 from web.actions.registration import address_of
 from web.auth import attempt_limits, identity
+from web.auth.attempt_limits import EmailKind
 from web.auth.constant_time import even_time
 from web.auth.guards import actor
 from web.context import app_context
@@ -18,9 +19,12 @@ def email_reset(email: str) -> None:
     limits."""
     address = address_of(email)
     with even_time():
-        attempt_limits.count_email(address)
+        emails = attempt_limits.count_email(EmailKind.RESET, address)
         with transaction() as session:
-            password_resets.request_reset(session, actor=actor(), policy=app_context().policy, address=address)
+            if emails:
+                password_resets.request_reset(session, actor=actor(), policy=app_context().policy, address=address)
+            else:
+                signups.enqueue_dropped_email(session, address)
 
 
 def keys_behind(token: str) -> list[tuple[ApiKey, str]]:

@@ -3,9 +3,11 @@
 from shared.accounts import password_policy, sessions, signups
 from shared.accounts.signups import Chosen, Unproven
 from shared.email_address import BadAddress, EmailAddress, parse
-from shared.errors import Invalid, PasswordNeeded
+from shared.errors import Invalid, PasswordNeeded, SignupPasswordWrong, Unauthenticated
 from shared.models import Signup, User
 from web.auth import attempt_limits, identity
+from web.auth.attempt_limits import EmailKind
+from web.auth.constant_time import even_time
 from web.auth.guards import actor
 from web.context import app_context
 from web.database import transaction
@@ -16,8 +18,9 @@ def sign_up_user(body: SignUpBody) -> Signup:
     """Sign up a user within the limits, and enqueue the email that verifies the address."""
     address = address_of(body.email)
     attempt_limits.count_attempt("sign_up", attempt_limits.client_key())
-    attempt_limits.count_email(address)
+    attempt_limits.count_attempt("sign_up_daily", attempt_limits.client_key())
     digest = password_policy.chosen(body.password, about=(body.name, address.key), settings=app_context().settings)
+    emails = attempt_limits.count_email(EmailKind.SIGN_UP, address)
     with transaction() as session:
         return signups.sign_up(
             session,
@@ -27,6 +30,7 @@ def sign_up_user(body: SignUpBody) -> Signup:
             name=body.name,
             password_hash=digest,
             locale=body.locale,
+            emails=emails,
         )
 
 
@@ -59,9 +63,21 @@ def verify_email(body: ProofBody) -> User:
 def resend_own_proof() -> None:
     """Email the verification link of the signed-in user's sign-up again, within the limits."""
     me = identity.user()
-    attempt_limits.count_email(address_of(me.email))
-    with transaction() as session:
-        signups.resend_own(session, policy=app_context().policy, signup_id=me.id)
+    if attempt_limits.count_email(EmailKind.PROOF, address_of(me.email)):
+        with transaction() as session:
+            signups.resend_own(session, policy=app_context().policy, signup_id=me.id)
+
+
+def resend_proof(email: str) -> None:
+    """Email the link that proves an address anew, where one is due, within the limits."""
+    address = address_of(email)
+    with even_time():
+        emails = attempt_limits.count_email(EmailKind.PROOF, address)
+        with transaction() as session:
+            if emails:
+                signups.resend(session, policy=app_context().policy, address=address)
+            else:
+                signups.enqueue_dropped_email(session, address)
 
 
 def address_of(email: str) -> EmailAddress:
@@ -86,4 +102,10 @@ def _check_password(found: Unproven, password: str | None) -> None:
             "This link belongs to a sign-up with a password.",
             remedy="Enter the password that was chosen at sign-up, or choose a new one.",
         )
-    attempt_limits.limited_password_check(lambda: sessions.check_password([found], password), "sign-up", found.id)
+    try:
+        attempt_limits.limited_password_check(lambda: sessions.check_password([found], password), "sign-up", found.id)
+    except Unauthenticated:
+        raise SignupPasswordWrong(
+            "This password doesn't belong to this sign-up.",
+            remedy="Check your inbox for another email with your own link, or choose a new password.",
+        ) from None

@@ -2,13 +2,9 @@
 
 from typing import Any
 
-from shared.accounts import signups
-from web.actions.registration import address_of, sign_up_user, verify_email
-from web.auth import attempt_limits
-from web.auth.constant_time import even_time
+from web.actions import registration
+from web.actions.registration import sign_up_user, verify_email
 from web.auth.guards import public
-from web.context import app_context
-from web.database import transaction
 from web.http.endpoint import endpoint, v1
 from web.http.idempotency import idempotent
 from web.schemas.users import AddressBody, ProofBody, ProvenOut, SignUpBody, UserOut, user_out
@@ -57,8 +53,4 @@ def prove_address(body: ProofBody) -> dict[str, Any]:
 @endpoint("People", body=AddressBody, status=202, problems=(429,), example={"email": "carol@corp.example"})
 def resend_proof(body: AddressBody) -> None:
     """Email the link that verifies an address again, if the address still needs it."""
-    address = address_of(body.email)
-    with even_time():
-        attempt_limits.count_email(address)
-        with transaction() as session:
-            signups.resend(session, policy=app_context().policy, address=address)
+    registration.resend_proof(body.email)

@@ -60,6 +60,11 @@ def refuse_forged() -> None:
         )
 
 
+def lost_seed() -> bool:
+    """Whether this browser has lost the cookie that its forms' tokens are bound to, as when all cookies are deleted."""
+    return bool(_sent()) and not seed() and not _from_elsewhere()
+
+
 def _from_elsewhere() -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:

@@ -24,11 +24,12 @@ PAGE = 50
 @site.get("/accounts/<account_id>/api-keys")
 @requires(Permission.CREDENTIALS_VIEW)
 def show_keys(account_id: str) -> Response:
-    """List the keys, the newest first; one that was just created with its secret, this once."""
+    """List the keys, the newest first; one that was just created with its secret, for a minute."""
     new = new_key_secret.take(account_id)
     response = Response(account_page.page("pages/keys.html", account_id, **_shown(account_id) | {"new": new}))
     if new is not None:
-        new_key_secret.forget(response)
+        leave = new_key_secret.forget_soon if new.secret else new_key_secret.forget
+        leave(response)
     return response
 
 

@@ -7,18 +7,20 @@ send a new one.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from flask import Response, render_template, request
 
 from shared.email_address import masked
-from shared.errors import Invalid, LinkDead, TooSoon
+from shared.errors import Forged, Invalid, LinkDead, TooSoon
 from shared.invitations import invitee, link_requests
 from shared.invitations import links as links_sent
 from shared.invitations.invitee import Offer
 from shared.invitations.link_requests import LinkRequest
 from shared.models import Invitation
 from web.actions import invitation_links
+from web.auth import csrf
 from web.auth.guards import public
 from web.database import transaction
 from web.schemas.invitations import AcceptBody, DeclineBody
@@ -51,7 +53,23 @@ def show_invitation(invitation_id: str) -> Response:
     return _opened(invitation_id, _show)
 
 
+def _keeping_typed(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Where the browser has lost its cookies, keep what was typed and ask for the link again."""
+
+    @wraps(view)
+    def answered(invitation_id: str) -> Response:
+        try:
+            return view(invitation_id=invitation_id)
+        except Forged as refusal:
+            if not csrf.lost_seed():
+                raise
+            return forms.refused(_link_needed(invitation_id), refusal)
+
+    return answered
+
+
 @site.post("/invitations/<invitation_id>")
+@_keeping_typed
 @public
 def answer_invitation(invitation_id: str) -> Response:
     """Accept or decline this invitation, or request a new link."""
@@ -77,9 +95,12 @@ def _opened(invitation_id: str, living: Callable[[str], Response]) -> Response:
     token = opened_links.token_of(invitation_id)
     invitation = _invitation(token) if token else None
     if token is None or invitation is None or invitation.id != invitation_id:
-        page = render_template("pages/link_needed.html", form=forms.typed(), here=_page(invitation_id))
-        return Response(page, 404)
+        return Response(_link_needed(invitation_id), 404)
     return _behind(invitation, token, living)
+
+
+def _link_needed(invitation_id: str) -> str:
+    return render_template("pages/link_needed.html", form=forms.typed(), here=_page(invitation_id))
 
 
 def _behind(invitation: Invitation, token: str, living: Callable[[str], Response]) -> Response:

@@ -66,12 +66,19 @@ def prove(token: str) -> Response:
 
 
 def _proven(body: ProofBody) -> dict[str, Any]:
-    user, me = registration.verify_email(body), identity.credential().user
-    return {"email": user.email, "is_signed_in": me is not None and me.id == user.id}
+    user = registration.verify_email(body)
+    return _confirmed(user.id, user.email)
+
+
+def _confirmed(user_id: str, email: str) -> dict[str, Any]:
+    me = identity.credential().user
+    return {"email": email, "is_signed_in": me is not None and me.id == user_id}
 
 
 def _form(token: str, shown: forms.Form) -> str:
     signup, is_theirs = registration.sign_up_of(token)
+    if signup.email_verified_at is not None and request.method == "GET":
+        return render_template("pages/verified.html", **_confirmed(signup.id, signup.email))
     return render_template(
         "pages/verify.html",
         signup=signup,

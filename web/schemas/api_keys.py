@@ -7,13 +7,13 @@ from pydantic import Field
 
 from shared.models import ApiKey
 from shared.permissions import Role
-from web.schemas.base import Body, Moment, Name, Out
+from web.schemas.base import Body, Label, Moment, Out
 
 
 class ApiKeyBody(Body):
     """An API key to create. Its role can't exceed the creator's own."""
 
-    name: Name
+    name: Label
     role: Role
     expires_at: Moment | None = Field(
         default=None, description="When the key expires. It never does if this is left out."

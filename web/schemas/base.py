@@ -23,6 +23,11 @@ from shared.visible_text import is_visible
 _LINKLIKE = ("://", "www.", "@")
 _WRITTEN_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _PHONE = re.compile(r"(?:\d[ .()/-]{0,3}){7}")
+_YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
+_DATE = re.compile(
+    rf"(?<!\d)(?:{_YEAR}(?:[-./]{_MONTH}[-./]{_DAY}|(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))"
+    rf"|{_DAY}[-./]{_MONTH}[-./]{_YEAR}|{_MONTH}[-./]{_DAY}[-./]{_YEAR})(?!\d)"
+)
 
 
 def _storable(text: str) -> str:
@@ -31,14 +36,19 @@ def _storable(text: str) -> str:
     return text
 
 
-def _name(text: str) -> str:
+def _label(text: str) -> str:
     text = unicodedata.normalize("NFC", " ".join(text.split()))
     if not text:
         raise ValueError("Must not be empty.")
     if not is_visible(text):
         raise ValueError("Holds a character that can't be seen.")
+    return text
+
+
+def _name(text: str) -> str:
+    text = _label(text)
     plain = unicodedata.normalize("NFKC", text).lower()
-    if _PHONE.search(plain):
+    if _PHONE.search(_DATE.sub("x", plain)):
         raise ValueError("Must not hold a phone number: names stand in emails to others.")
     if any(part in plain for part in _LINKLIKE):
         raise ValueError("Must not hold an address of a site or a mailbox: names stand in mails to others.")
@@ -54,6 +64,8 @@ def _written(value: Any) -> Any:
 
 Text = Annotated[str, AfterValidator(_storable)]
 Name = Annotated[str, StringConstraints(max_length=100), AfterValidator(_storable), AfterValidator(_name)]
+Label = Annotated[str, StringConstraints(max_length=100), AfterValidator(_storable), AfterValidator(_label)]
+"""A name that no email to a stranger shows, so it can hold numbers and addresses."""
 Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
 Day = Annotated[date, BeforeValidator(_written)]
 Email = Annotated[Text, Field(max_length=1000, description="An email address.", examples=["bob@corp.example"])]

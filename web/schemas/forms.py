@@ -10,7 +10,7 @@ from shared.models import Status
 from shared.permissions import Role
 from shared.policy import Effect, Subject
 from web.schemas.accounts import AccountChange, Hours
-from web.schemas.base import Body, Name, Text
+from web.schemas.base import Body, Label, Text
 
 LeftEmpty = BeforeValidator(lambda typed: typed or None)
 """Treats an empty form field as left out."""
@@ -88,7 +88,7 @@ class CursorQuery(Body):
 class KeyForm(Body):
     """An API key to create."""
 
-    name: Name
+    name: Label
     role: Role
     last_day: Annotated[date | None, LeftEmpty] = None
 

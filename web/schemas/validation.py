@@ -39,6 +39,11 @@ def _shortened(name: str) -> str:
 
 _MESSAGES = {
     "missing": "This is missing.",
+    "extra_forbidden": "Unknown field.",
+    "string_type": "Use text.",
+    "bool_parsing": "Use true or false.",
+    "enum": "Use one of {expected}.",
+    "literal_error": "Use one of {expected}.",
     "string_too_short": "At least {min_length} characters.",
     "string_too_long": "{max_length} characters at the most.",
     "int_parsing": "Has to be a whole number.",

@@ -30,6 +30,7 @@ FIXED = (
     "Must not hold a phone number: names stand in emails to others.",
     "Holds a character that can't be seen.",
     "This is missing.",
+    "Unknown field.",
     "At least 8 characters.",
     "Has to be a whole number.",
     "1 at the least.",

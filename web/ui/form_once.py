@@ -9,6 +9,7 @@ days. The unique key has a second press wait for the first. A refused form leave
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flask import request
@@ -76,10 +77,10 @@ def recall(handle: str) -> Press:
     return press
 
 
-def spend(press: Press) -> bool:
-    """Mark what is shown once as shown; whether this was the first time."""
+def spend(press: Press, *, window: timedelta) -> bool:
+    """Mark what is shown once as shown; whether it may be shown: the first time, and for `window` after it."""
     with transaction() as session:
-        return idempotency.spend(session, caller=_browser(), key=press.handle)
+        return idempotency.spend(session, caller=_browser(), key=press.handle, window=window)
 
 
 def _press(kept: StoredResponse) -> Press:

@@ -1,10 +1,12 @@
-"""The secret of a new API key, shown once on the page that its form redirects to.
+"""The secret of a new API key, shown for a minute on the page that its form redirects to.
 
 The secret is derived from one of SECRET_KEYS, the form's random token and this browser's cookie, and is never stored:
-the page derives it again, once. A short-lived cookie carries the form's token there. It is useless by itself.
+the page derives it again. A short-lived cookie carries the form's token there. It is useless by itself. The minute is
+for a double click: the second press cancels the page that the first one loads, and only loads the next one.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flask import Response, request
 
@@ -18,6 +20,9 @@ from web.ui.form_once import Press
 
 _KEPT = 10 * 60
 """Seconds until the secret can no longer be shown."""
+
+_SHOWN_FOR = timedelta(minutes=1)
+"""How long the secret is shown again after the first time, to the same browser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,13 @@ def take(account_id: str) -> Shown | None:
         )
         if found is None:
             return None
-        return Shown(found if form_once.spend(press) else None)
+        return Shown(found if form_once.spend(press, window=_SHOWN_FOR) else None)
+
+
+def forget_soon(response: Response) -> None:
+    """Have the browser ask for the secret no longer than it is shown."""
+    value = request.cookies.get(_cookie(), "")
+    cookies.put(response, _cookie(), value, max_age=int(_SHOWN_FOR.total_seconds()))
 
 
 def forget(response: Response) -> None:

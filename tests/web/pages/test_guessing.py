@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from shared.accounts import passwords
 from shared.email_address import folded, parse
-from shared.models import FailedSignIn, Job, Throttle, User
+from shared.models import FailedSignIn, Throttle, User
 from shared.permissions import Role
 from tests.web.conftest import PASSWORD, World
 
@@ -124,21 +124,10 @@ def test_addresses_of_one_mailbox_count_together(written, key):
     assert folded(parse(written).key) == key
 
 
-def test_one_mailbox_gets_few_emails_however_its_address_is_written(world):
-    statuses = []
-    for number in range(20):
-        body = {"email": f"dora+{number}@corp.example", "name": "Dora", "password": PASSWORD}
-        origin = {"REMOTE_ADDR": f"198.51.100.{number}"}
-        statuses.append(world.app.test_client().post("/v1/users", json=body, environ_base=origin).status_code)
-    assert statuses == [201] * 10 + [429] * 10
-    with world.sessions() as session:
-        assert session.scalar(select(func.count()).select_from(Job)) == 10
-
-
 def test_one_caller_alone_gets_even_fewer_sent(world, nobody):
-    paths = ["/v1/users/verify/resend", "/v1/password-resets"] * 4
-    statuses = [nobody.post(path, {"email": f"dora+{n}@corp.example"}).status_code for n, path in enumerate(paths)]
-    assert statuses == [202] * 5 + [429] * 3
+    for path in ("/v1/users/verify/resend", "/v1/password-resets"):
+        statuses = [nobody.post(path, {"email": f"dora+{number}@corp.example"}).status_code for number in range(8)]
+        assert statuses == [202] * 5 + [429] * 3
 
 
 def test_operator_keys_cannot_be_guessed_without_end(world, operator, window):

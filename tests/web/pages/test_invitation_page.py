@@ -237,7 +237,7 @@ def test_the_wrong_person_sees_both_addresses_masked_and_spends_nothing(world, w
     refused = window.send(here, action="accept")
     assert refused.status_code == 409
     assert window.send("/logout", seen_at=here, next=here).headers["Location"] == here
-    assert "Create my user and join" in window.open(here).text
+    assert "Create account and join" in window.open(here).text
     with world.sessions() as session:
         assert session.get_one(Invitation, invitation).status == Status.PENDING
 

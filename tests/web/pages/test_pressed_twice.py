@@ -4,16 +4,20 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from shared import clock
+from shared.limits import idempotency
 from shared.models import (
     Account,
     ApiKey,
     AuditEvent,
+    IdempotencyKey,
     Invitation,
     Job,
     JobKind,
@@ -283,12 +287,41 @@ def test_a_new_key_is_shown_after_the_redirect_and_then_gone(scene: Scene):
         .json["id"]
         == scene.account
     )
+    a_minute_later(scene)
     assert not secret.search(scene.window.open(path).text)
     assert scene.window.post_unseen(path, **press).headers["Location"] == path
     page = scene.window.open(path).text
     assert not secret.search(page)
     assert "This key was already shown." in page
     assert page.count("<strong>deploy</strong>") == 1
+
+
+def a_minute_later(scene: Scene) -> None:
+    """Let the minute end for which a secret is shown again."""
+    shown_at = (clock.now() - timedelta(seconds=61)).timestamp()
+    with scene.world.sessions.begin() as session:
+        spent = update(IdempotencyKey).where(IdempotencyKey.status == idempotency.SPENT)
+        session.execute(spent.values(headers={idempotency.SPENT_AT: shown_at}))
+
+
+def test_every_page_that_a_double_click_loads_shows_the_new_key(scene: Scene):
+    path = f"{scene.here}/api-keys"
+    press = {"csrf_token": form_token(scene.window, path), "name": "deploy", "role": "developer"}
+    cookies = {name: scene.window.http.get_cookie(name).value for name in ("usher", "usher_form")}
+    gate = Barrier(3)
+
+    def click() -> str:
+        window = Window(scene.world.app.test_client())
+        for name, value in cookies.items():
+            window.http.set_cookie(name, value)
+        gate.wait()
+        return window.open(window.post_unseen(path, **press).headers["Location"]).text
+
+    with ThreadPoolExecutor(3) as pool:
+        pages = [answer.result() for answer in [pool.submit(click) for _ in range(3)]]
+    shown = [re.findall(r"ushk_[\w-]{43}", page) for page in pages]
+    assert len(shown[0]) == 1
+    assert shown == [shown[0]] * 3
 
 
 def test_a_new_key_is_in_no_cookie_no_address_and_no_row(scene: Scene):

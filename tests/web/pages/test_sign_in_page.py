@@ -1,10 +1,12 @@
 """Sign-in, sign-up and sign-out on the pages."""
 
 import pytest
+from sqlalchemy import select
 
 from shared.models import Signup, User
 from shared.tokens import Purpose, derive
-from tests.web.conftest import PASSWORD
+from tests.web.conftest import PASSWORD, World
+from tests.web.pages.conftest import Window
 from web.ui.visitor import own_path
 
 ELSEWHERE = [
@@ -205,3 +207,32 @@ def test_a_name_with_markup_is_shown_as_it_is(window, world, carol):
     text = window.open("/").text
     assert "<script>" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def signed_up(world: World, window: Window, password: str = PASSWORD) -> str:
+    """Sign Charlie up, and return the path of the link in the email."""
+    window.send("/signup", name="Charlie", email="charlie@other.example", password=password)
+    with world.sessions() as session:
+        signup = session.scalars(select(Signup).order_by(Signup.id.desc())).first()
+    return f"/verify/{derive(world.settings.secret_keys[0], Purpose.VERIFICATION, signup.id, 1)}"
+
+
+def test_a_wrong_password_on_the_link_of_another_sign_up_says_what_to_do(world, window):
+    link = signed_up(world, window)
+    text = window.send(link, password="not the password").text
+    assert "This password doesn&#39;t belong to this sign-up. Check your inbox for another email" in text
+    assert "address or the password" not in text
+
+
+def test_a_link_that_was_used_says_that_the_email_is_confirmed(world, window):
+    link = signed_up(world, window)
+    window.see(link, password=PASSWORD)
+    page = window.open(link).text
+    assert "Email confirmed" in page
+    assert '<form method="post">' not in page
+
+
+def test_the_link_of_another_sign_up_says_that_the_email_may_be_confirmed_already(world, window):
+    link, other = signed_up(world, window), signed_up(world, window, "the secret of another")
+    window.see(link, password=PASSWORD)
+    assert "already confirmed this email with another link" in window.open(other).text

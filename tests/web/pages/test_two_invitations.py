@@ -119,7 +119,7 @@ def test_what_was_typed_on_a_page_that_grew_old_is_kept(world, window, first):
     window.http.delete_cookie(f"usher_link_{first.id}")
     stale = first.press(**NEWCOMER)
     assert stale.status_code == 404
-    assert "We kept what you typed." in stale.text
+    assert "We kept what you typed, except the password." in stale.text
     assert 'value="Bob Li"' in stale.text
     assert PASSWORD not in stale.text
     assert status(world, first) == Status.PENDING
@@ -127,6 +127,31 @@ def test_what_was_typed_on_a_page_that_grew_old_is_kept(world, window, first):
     window.open(first.link)
     assert first.press(**NEWCOMER).status_code == 303
     assert status(world, first) == Status.ACCEPTED
+
+
+def test_what_was_typed_is_kept_after_all_cookies_were_deleted(world, window, first):
+    for name in ("usher_form", f"usher_link_{first.id}"):
+        window.http.delete_cookie(name)
+    stale = first.press(**NEWCOMER)
+    assert stale.status_code == 403
+    assert "Open the link in your email again" in stale.text
+    assert "We kept what you typed, except the password." in stale.text
+    assert 'value="Bob Li"' in stale.text
+    assert PASSWORD not in stale.text
+    first.page = stale.text
+    window.open(first.link)
+    assert first.press(**NEWCOMER).status_code == 303
+    assert status(world, first) == Status.ACCEPTED
+
+
+def test_a_form_of_another_site_gets_no_page_to_go_on_with(window, first):
+    answer = window.http.post(
+        f"/invitations/{first.id}",
+        data={"csrf_token": "x.y", "name": "Mallory", "action": "accept"},
+        headers={"Accept": "text/html", "Sec-Fetch-Site": "cross-site"},
+    )
+    assert answer.status_code == 403
+    assert "Mallory" not in answer.text
 
 
 def test_a_reason_typed_on_a_page_that_grew_old_is_kept(world, window, first):
