@@ -14,6 +14,8 @@ from tests.conftest import environment
 from tests.late_greeting import late_greeting
 from tests.smtp_server import SmtpServer
 from tests.worker.conftest import (
+    custom_settings,  # noqa: F401
+    smtp,  # noqa: F401
     world,  # noqa: F401
 )
 from tests.worker.test_processes import part
@@ -24,7 +26,7 @@ from tests.worker.world import World
 def test_a_greeting_after_twelve_seconds_delays_mail_and_stops_none(
     settings: Settings,
     world: World,  # noqa: F811
-    smtp: SmtpServer,
+    smtp: SmtpServer,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
